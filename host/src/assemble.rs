@@ -1,0 +1,333 @@
+//! Putting a host together from a plan: store, keys, plugins, anchors, policies, audit log.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context, bail};
+use aws_lc_rs::digest;
+use data_encoding::HEXLOWER;
+use serde::Serialize;
+
+use crate::appraisal::{Appraiser, LastSeen, SnpPolicy};
+use crate::audit::{self, AuditLog};
+use crate::clock::{Clock, SystemClock};
+use crate::flow::{Challenges, Host, Parts, Tokens};
+use crate::keys::TokenKeys;
+use crate::plugin::catalogue::{Plugins, Source};
+use crate::plugin::import::settings::Values;
+use crate::plugin::{
+    CacheSettings, Catalogue, Engine, EngineSettings, Kind, KmsPlugin, KmsServices, Limits,
+    Manifest, OnProgress, Settings, VerifierPlugin, bundled,
+};
+use crate::quote::{Authority, Revocation};
+use crate::random::{Random, SystemRandomness};
+use crate::secret::Secret;
+use crate::store::{Embedded, MasterKey, SealedStore, Store};
+
+/// The largest component that is read from a path, in bytes.
+const LARGEST_COMPONENT: u64 = 64 << 20;
+
+/// Everything that a host is made from.
+pub struct Plan {
+    /// The host's identifier: goes into report data and tokens.
+    pub id: String,
+    /// `iss` of tokens.
+    pub issuer: String,
+    /// Whether development switches are on.
+    pub development: bool,
+    /// How long a challenge is good, in seconds.
+    pub challenge_seconds: u64,
+    /// How many spent challenges are remembered at most.
+    pub spent_capacity: usize,
+    /// How long a token is good, in seconds.
+    pub token_seconds: u64,
+    /// What SEV-SNP evidence must be.
+    pub snp: SnpPolicy,
+    /// Whether firmware may not go back behind what its chip has shown.
+    pub rollback_protection: bool,
+    /// Whether revocation lists are demanded.
+    pub revocation: Revocation,
+    /// Certificates and revocation lists that the operator has.
+    pub endorsements: Vec<Vec<u8>>,
+    /// Roots of simulated hardware. Only with `development`.
+    pub simulated_roots: Vec<Vec<u8>>,
+    /// Plugins beside, or instead of, the bundled ones.
+    pub plugins: Vec<PluginPlan>,
+    /// The connector that holds the keys.
+    pub kms: String,
+    /// Where records are kept.
+    pub store: Arc<dyn Store>,
+    /// What the store's data key is wrapped under.
+    pub master_key: MasterKey,
+    /// The audit log.
+    pub audit: AuditPlan,
+    /// Where compiled plugins are kept; none: they are compiled at each start.
+    pub plugin_cache: Option<PathBuf>,
+    /// Told what takes time.
+    pub on_progress: Option<OnProgress>,
+}
+
+/// One plugin of the operator's.
+pub struct PluginPlan {
+    /// Its name; that of a bundled one replaces it.
+    pub name: String,
+    /// The component; none: the bundled one of this name.
+    pub path: Option<PathBuf>,
+    /// Its settings.
+    pub values: Values,
+    /// Bounds on each of its calls.
+    pub limits: Limits,
+}
+
+/// The audit log.
+pub struct AuditPlan {
+    /// Its directory.
+    pub directory: PathBuf,
+    /// How it is written.
+    pub settings: audit::Settings,
+}
+
+/// Builds the host. Slow where plugins have to be compiled.
+pub fn assemble(
+    plan: Plan,
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn Random>,
+) -> anyhow::Result<Host> {
+    if !plan.development && !plan.simulated_roots.is_empty() {
+        bail!("simulated hardware is accepted by development hosts only");
+    }
+    let store = SealedStore::open(Arc::clone(&plan.store), &plan.master_key, Arc::clone(&random))
+        .context("the sealed store")?;
+    let store = Arc::new(store);
+    let authority = authority(&plan)?;
+    let (catalogue, kms) = plugins(&plan, &store, &clock, &random)?;
+    let last_seen = plan.rollback_protection.then(|| LastSeen::new(Arc::clone(&store)));
+    let appraiser = Appraiser::new(plan.snp, last_seen);
+    let keys = kept(&store, "host/token-keys", || TokenKeys::generate()?.to_stored())?;
+    let tokens = Tokens {
+        keys: TokenKeys::from_stored(&keys)?,
+        issuer: plan.issuer,
+        lifetime: plan.token_seconds,
+    };
+    let audit_key = kept(&store, "host/audit-key", audit::SigningKey::generate)?;
+    let audit = AuditLog::open(
+        &plan.audit.directory,
+        &plan.id,
+        &audit_key,
+        Arc::clone(&clock),
+        plan.audit.settings,
+    )
+    .context("the audit log")?;
+    let challenges =
+        Challenges::new(plan.id, plan.challenge_seconds, plan.spent_capacity, Arc::clone(&random))?;
+    Ok(Host::new(Parts {
+        clock,
+        random,
+        challenges,
+        catalogue,
+        kms,
+        authority: Arc::new(authority),
+        appraiser,
+        tokens,
+        store,
+        audit,
+        development: plan.development,
+    }))
+}
+
+fn authority(plan: &Plan) -> anyhow::Result<Authority> {
+    let mut builder = Authority::builder().revocation(plan.revocation);
+    if plan.revocation == Revocation::Waived {
+        tracing::warn!("revocation is waived: a revoked certificate would not be noticed");
+    }
+    for root in &plan.simulated_roots {
+        builder = builder.simulated_root(root.as_slice());
+    }
+    for endorsement in &plan.endorsements {
+        builder = builder.certificate(endorsement.as_slice());
+    }
+    builder.build().map_err(|fault| anyhow::anyhow!("trust anchors: {fault}"))
+}
+
+/// Loads every plugin; one that fails stops the start.
+fn plugins(
+    plan: &Plan,
+    store: &Arc<SealedStore>,
+    clock: &Arc<dyn Clock>,
+    random: &Arc<dyn Random>,
+) -> anyhow::Result<(Catalogue, Arc<KmsPlugin>)> {
+    let cache = match &plan.plugin_cache {
+        None => None,
+        Some(directory) => {
+            let key = kept(store, "host/plugin-cache-key", || {
+                let mut key = vec![0; 32];
+                random.fill(&mut key).map(|()| Secret::new(key))
+            })?;
+            Some(CacheSettings { directory: directory.clone(), key })
+        }
+    };
+    let engine = Engine::new(EngineSettings {
+        cache,
+        on_progress: plan.on_progress.clone(),
+        ..EngineSettings::default()
+    })?;
+    let mut loader =
+        Loader { engine, store, clock, random, plugins: Plugins::default(), kms: None };
+    for (name, component) in bundled::BUNDLED {
+        if plan.plugins.iter().all(|given| given.name != *name || given.path.is_none()) {
+            let given = plan.plugins.iter().find(|given| given.name == *name);
+            loader.load(name, component, Source::Bundled, given, &plan.kms)?;
+        }
+    }
+    for given in &plan.plugins {
+        match &given.path {
+            Some(path) => {
+                let component = read_component(path)?;
+                loader.load(&given.name, &component, Source::File, Some(given), &plan.kms)?;
+            }
+            None if bundled::component(&given.name).is_some() => {}
+            None => bail!("plugin {}: it is not bundled, and no path is given", given.name),
+        }
+    }
+    let kms = loader.kms.with_context(|| format!("there is no connector {:?}", plan.kms))?;
+    let (catalogue, plugins) = (Catalogue::default(), loader.plugins);
+    catalogue.change(|empty| empty.clone_from(&plugins));
+    Ok((catalogue, kms))
+}
+
+struct Loader<'a> {
+    engine: Engine,
+    store: &'a Arc<SealedStore>,
+    clock: &'a Arc<dyn Clock>,
+    random: &'a Arc<dyn Random>,
+    plugins: Plugins,
+    kms: Option<Arc<KmsPlugin>>,
+}
+
+impl Loader<'_> {
+    fn load(
+        &mut self,
+        name: &str,
+        component: &[u8],
+        source: Source,
+        given: Option<&PluginPlan>,
+        wanted_kms: &str,
+    ) -> anyhow::Result<()> {
+        let values = given.map(|given| given.values.clone()).unwrap_or_default();
+        let limits = given.map(|given| given.limits.clone()).unwrap_or_default();
+        let place = || format!("plugin {name}");
+        match Manifest::read(component).with_context(place)?.kind {
+            Kind::Verifier => {
+                let settings = Settings { values, limits, ..Settings::default() };
+                let verifier = VerifierPlugin::load(&self.engine, name, component, settings)
+                    .with_context(place)?;
+                self.plugins.put_verifier(Arc::new(verifier), source);
+            }
+            Kind::Kms => {
+                let services = KmsServices {
+                    values,
+                    limits,
+                    ..KmsServices::embedded(
+                        Arc::clone(self.store),
+                        Arc::clone(self.clock),
+                        Arc::clone(self.random),
+                    )
+                };
+                let connector =
+                    KmsPlugin::load(&self.engine, name, component, services).with_context(place)?;
+                self.plugins.put_connector(&connector, source);
+                if name == wanted_kms {
+                    self.kms = Some(Arc::new(connector));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A component from a file, at most as large as the engine would compile.
+pub fn read_component(path: &Path) -> anyhow::Result<Vec<u8>> {
+    use std::io::Read;
+    let file = std::fs::File::open(path).with_context(|| path.display().to_string())?;
+    let mut component = Vec::new();
+    file.take(LARGEST_COMPONENT + 1).read_to_end(&mut component)?;
+    if component.len() as u64 > LARGEST_COMPONENT {
+        bail!("{}: larger than {LARGEST_COMPONENT} bytes", path.display());
+    }
+    Ok(component)
+}
+
+/// A secret of the host's own, made once and kept in the sealed store.
+fn kept<E: Into<anyhow::Error>>(
+    store: &SealedStore,
+    key: &str,
+    make: impl FnOnce() -> Result<Secret, E>,
+) -> anyhow::Result<Secret> {
+    if let Some(kept) = store.get(key)? {
+        return Ok(kept);
+    }
+    let made = make().map_err(Into::into)?;
+    if store.swap(key, None, Some(made.expose()))? {
+        return Ok(made);
+    }
+    store.get(key)?.context("a secret that was just made is gone")
+}
+
+/// What a component is, and whether a host would admit it.
+#[derive(Debug, Serialize)]
+pub struct Inspection {
+    /// Its name, by its manifest.
+    pub name: String,
+    /// `verifier` or `kms`.
+    pub kind: Kind,
+    /// Its version.
+    pub version: String,
+    /// What it says that it is for.
+    pub description: String,
+    /// SHA-256 of the component, lower-case hexadecimal.
+    pub digest: String,
+    /// Its size.
+    pub bytes: usize,
+    /// What it imports from the host.
+    pub imports: Vec<String>,
+    /// Its settings, each with what it means.
+    pub settings: BTreeMap<String, String>,
+    /// Why it would not be admitted; none: it would.
+    pub refused: Option<String>,
+}
+
+/// Looks at a component as the host would, over a store that is thrown away.
+pub fn inspect(component: &[u8]) -> anyhow::Result<Inspection> {
+    let manifest = Manifest::read(component)?;
+    let random: Arc<dyn Random> = Arc::new(SystemRandomness::default());
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let store = SealedStore::open(
+        Arc::new(Embedded::in_memory()?),
+        &MasterKey::ephemeral(&*random)?,
+        Arc::clone(&random),
+    )?;
+    let store = Arc::new(store);
+    let engine = Engine::new(EngineSettings { instances: 4, ..EngineSettings::default() })?;
+    let mut loader = Loader {
+        engine,
+        store: &store,
+        clock: &clock,
+        random: &random,
+        plugins: Plugins::default(),
+        kms: None,
+    };
+    let loaded = loader.load(&manifest.name, component, Source::File, None, &manifest.name);
+    let digest = digest::digest(&digest::SHA256, component);
+    Ok(Inspection {
+        name: manifest.name,
+        kind: manifest.kind,
+        version: manifest.version,
+        description: manifest.description,
+        digest: HEXLOWER.encode(digest.as_ref()),
+        bytes: component.len(),
+        imports: manifest.imports,
+        settings: manifest.settings,
+        refused: loaded.err().map(|error| format!("{error:#}")),
+    })
+}

@@ -1,0 +1,127 @@
+//! The API's calls, one method each.
+
+use http::Method;
+use serde_json::Value;
+
+use super::{Client, ClientError, parse};
+use crate::http::{
+    Attestation, AttestationRequest, Challenge, ChallengeRequest, HealthStatus, Key, KeyPage,
+    KeyVersions, NewKeyRequest, PluginList, Release, ReleaseRequest, VersionRequest,
+};
+
+type Answer<T> = Result<T, ClientError>;
+
+const NOTHING: Option<&()> = None;
+
+impl Client {
+    /// `POST /v1/challenges`.
+    pub async fn challenge(&self, request: &ChallengeRequest) -> Answer<Challenge> {
+        self.call(Method::POST, "/v1/challenges", Some(request)).await
+    }
+
+    /// `POST /v1/attestations`.
+    pub async fn attest(&self, request: &AttestationRequest) -> Answer<Attestation> {
+        self.call(Method::POST, "/v1/attestations", Some(request)).await
+    }
+
+    /// `POST /v1/keys/{name}/release`.
+    pub async fn release(&self, key: &str, request: &ReleaseRequest) -> Answer<Release> {
+        let path = key_path(key, "/release")?;
+        self.call(Method::POST, &path, Some(request)).await
+    }
+
+    /// `GET /v1/health`; a host that is not well is an answer, too.
+    pub async fn health(&self) -> Answer<HealthStatus> {
+        let path = format!("{}/v1/health", self.prefix);
+        let (status, answer) = self.exchange(Method::GET, &path, NOTHING).await?;
+        parse(status, &answer)
+    }
+
+    /// `GET /.well-known/jwks.json`.
+    pub async fn jwks(&self) -> Answer<Value> {
+        let (status, answer) = self.succeed(Method::GET, "/.well-known/jwks.json", NOTHING).await?;
+        parse(status, &answer)
+    }
+
+    /// `GET /v1/keys` (administration).
+    pub async fn list_keys(&self, cursor: Option<&str>) -> Answer<KeyPage> {
+        let path = match cursor {
+            None => "/v1/keys".to_owned(),
+            Some(cursor) => format!("/v1/keys?cursor={cursor}"),
+        };
+        self.call(Method::GET, &path, NOTHING).await
+    }
+
+    /// `POST /v1/keys` (administration).
+    pub async fn create_key(&self, request: &NewKeyRequest) -> Answer<Key> {
+        self.call(Method::POST, "/v1/keys", Some(request)).await
+    }
+
+    /// `GET /v1/keys/{name}` (administration).
+    pub async fn key(&self, name: &str) -> Answer<Key> {
+        self.call(Method::GET, &key_path(name, "")?, NOTHING).await
+    }
+
+    /// `GET /v1/keys/{name}/versions` (administration).
+    pub async fn key_versions(&self, name: &str) -> Answer<KeyVersions> {
+        self.call(Method::GET, &key_path(name, "/versions")?, NOTHING).await
+    }
+
+    /// `POST /v1/keys/{name}/rotate` (administration).
+    pub async fn rotate_key(&self, name: &str) -> Answer<Key> {
+        self.call(Method::POST, &key_path(name, "/rotate")?, NOTHING).await
+    }
+
+    /// `POST /v1/keys/{name}/enable` or `…/disable` (administration); of all versions where none
+    /// is named.
+    pub async fn set_key_enabled(
+        &self,
+        name: &str,
+        version: Option<&str>,
+        enabled: bool,
+    ) -> Answer<()> {
+        let path = key_path(name, if enabled { "/enable" } else { "/disable" })?;
+        let version = version.map(str::to_owned);
+        self.command(Method::POST, &path, Some(&VersionRequest { version })).await
+    }
+
+    /// `DELETE /v1/keys/{name}` (administration).
+    pub async fn delete_key(&self, name: &str) -> Answer<()> {
+        self.command(Method::DELETE, &key_path(name, "")?, None).await
+    }
+
+    /// `GET /v1/plugins` (administration).
+    pub async fn plugins(&self) -> Answer<PluginList> {
+        self.call(Method::GET, "/v1/plugins", NOTHING).await
+    }
+
+    /// `GET /v1/audit/checkpoint` (administration).
+    pub async fn audit_checkpoint(&self) -> Answer<String> {
+        let path = format!("{}/v1/audit/checkpoint", self.prefix);
+        let (status, answer) = self.succeed(Method::GET, &path, NOTHING).await?;
+        String::from_utf8(answer.into()).map_err(|error| ClientError::Unexpected {
+            status: status.as_u16(),
+            reason: error.to_string(),
+        })
+    }
+
+    async fn command(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&VersionRequest>,
+    ) -> Answer<()> {
+        let path = format!("{}{path}", self.prefix);
+        self.succeed(method, &path, body).await.map(|_| ())
+    }
+}
+
+/// A name stands in a path as it is; one that could change the path's meaning is not sent.
+fn key_path(name: &str, rest: &str) -> Answer<String> {
+    let plain =
+        |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~');
+    if name.is_empty() || !name.bytes().all(plain) {
+        return Err(ClientError::Configuration(format!("{name:?} is not a key's name")));
+    }
+    Ok(format!("/v1/keys/{name}{rest}"))
+}

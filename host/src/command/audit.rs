@@ -1,0 +1,110 @@
+//! `audit`: the log checked, read and proved from its directory, with or without a running host.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use clap::Subcommand;
+
+use super::REFUSED;
+use super::files::read_bounded;
+use crate::audit::{self, Proof, Tail, VerificationKey};
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Check every line against every signed checkpoint
+    Verify {
+        /// The log's directory
+        directory: PathBuf,
+        /// The log's public key (the text of an audit.pub that was kept elsewhere); the one in the
+        /// directory where absent
+        #[arg(long)]
+        key: Option<PathBuf>,
+    },
+    /// Print the last lines
+    Tail {
+        /// The log's directory
+        directory: PathBuf,
+        /// How many
+        #[arg(short = 'n', long, default_value_t = 10)]
+        lines: usize,
+        /// Go on as lines are added
+        #[arg(short, long)]
+        follow: bool,
+    },
+    /// Prove that a record stands in the log
+    Prove {
+        /// The log's directory
+        directory: PathBuf,
+        /// The record's index, as the answer to a release names it
+        index: u64,
+    },
+    /// Check such a proof
+    CheckProof {
+        /// The proof, JSON
+        proof: PathBuf,
+        /// The log's public key, kept elsewhere
+        #[arg(long)]
+        key: PathBuf,
+    },
+}
+
+pub(super) fn run(command: Command) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::Verify { directory, key } => {
+            let key = key.map(|path| verification_key(&path)).transpose()?;
+            match audit::verify(&directory, key.as_ref()) {
+                Ok(log) => {
+                    println!(
+                        "verified: {} records of {}, Merkle root {}; {} signed checkpoints cover {}",
+                        log.records, log.origin, log.root, log.checkpoints, log.covered
+                    );
+                    Ok(ExitCode::SUCCESS)
+                }
+                Err(finding) => {
+                    println!("NOT VERIFIED: {finding}");
+                    Ok(ExitCode::from(REFUSED))
+                }
+            }
+        }
+        Command::Tail { directory, lines, follow } => tail(&directory, lines, follow),
+        Command::Prove { directory, index } => match audit::prove(&directory, index)? {
+            Some(proof) => {
+                println!("{}", serde_json::to_string_pretty(&proof)?);
+                Ok(ExitCode::SUCCESS)
+            }
+            None => bail!("record {index} is not there, or no checkpoint covers it yet"),
+        },
+        Command::CheckProof { proof, key } => {
+            let proof: Proof = serde_json::from_slice(&read_bounded(&proof, 1 << 20)?)?;
+            match proof.verify(&verification_key(&key)?) {
+                Ok(checkpoint) => {
+                    println!("proved: record {} of {}", proof.index, checkpoint.size);
+                    Ok(ExitCode::SUCCESS)
+                }
+                Err(fault) => {
+                    println!("NOT PROVED: {fault}");
+                    Ok(ExitCode::from(REFUSED))
+                }
+            }
+        }
+    }
+}
+
+fn verification_key(path: &std::path::Path) -> anyhow::Result<VerificationKey> {
+    let text = String::from_utf8(read_bounded(path, 4096)?)?;
+    text.trim().parse().with_context(|| path.display().to_string())
+}
+
+fn tail(directory: &std::path::Path, lines: usize, follow: bool) -> anyhow::Result<ExitCode> {
+    let (mut tail, last) = Tail::open(directory, lines)?;
+    last.iter().for_each(|line| println!("{line}"));
+    if !follow {
+        return Ok(ExitCode::SUCCESS);
+    }
+    loop {
+        std::thread::sleep(Duration::from_millis(200));
+        tail.more()?.iter().for_each(|line| println!("{line}"));
+    }
+}

@@ -1,0 +1,343 @@
+//! `bench`: whole flows against a host over TLS keep-alive, bounded in time and number, beside the
+//! floor: what one P-384 verification, one token signature and one key agreement with its wrap cost
+//! on this machine, in this run.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitCode, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail, ensure};
+use clap::Args;
+use serde::Serialize;
+
+use super::block_on;
+use super::demo::Folder;
+use super::files::{read_bounded, read_token};
+use super::floor::Floor;
+use super::guest::{Guest, hardware};
+use super::serve::{Addresses, new_token};
+use crate::client::{Client, ClientSettings};
+use crate::http::{ChallengeRequest, NewKeyRequest};
+use crate::random::SystemRandomness;
+
+const KEY: &str = "bench-key";
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// How long, in seconds
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=600))]
+    seconds: u64,
+    /// Clients at the same time, each on a connection of its own
+    #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=256))]
+    clients: u32,
+    /// Threads of the host that is started; as many as processors where absent
+    #[arg(long)]
+    threads: Option<usize>,
+    /// The state folder of a development host that runs already; one is started where absent
+    #[arg(long, requires = "token_file")]
+    state: Option<PathBuf>,
+    /// With --state: a file with the administrator's token
+    #[arg(long, requires = "state")]
+    token_file: Option<PathBuf>,
+    /// Only ask for challenges, this many in all, instead of whole flows
+    #[arg(long)]
+    challenges: Option<u64>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// What was measured. Times in microseconds, memory in MiB.
+#[derive(Debug, Serialize)]
+struct Figures {
+    floor_us: f64,
+    floor: Floor,
+    flow_cpu_us: f64,
+    ratio: f64,
+    flows_per_second: f64,
+    flows: u64,
+    failed: u64,
+    seconds: f64,
+    clients: u32,
+    latency_us_median: u64,
+    latency_us_p99: u64,
+    resident_mib_before: f64,
+    resident_mib_after: f64,
+}
+
+pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    let host = RunningHost::find(arguments)?;
+    let floor_before = Floor::measure()?;
+    let load = block_on(load(arguments, &host))?;
+    let floor = floor_before.lower(Floor::measure()?);
+    let floor_us = floor.total();
+    let flow_cpu_us = load.host_cpu.as_secs_f64() * 1e6 / load.flows.max(1) as f64;
+    let at = |quantile: f64| {
+        let index = (load.latencies.len().saturating_sub(1)) as f64 * quantile;
+        load.latencies.get(index as usize).copied().unwrap_or_default()
+    };
+    let figures = Figures {
+        floor_us,
+        flow_cpu_us,
+        ratio: flow_cpu_us / floor_us,
+        flows_per_second: load.flows as f64 / load.took.as_secs_f64(),
+        flows: load.flows,
+        failed: load.failed,
+        seconds: load.took.as_secs_f64(),
+        clients: arguments.clients,
+        latency_us_median: at(0.5),
+        latency_us_p99: at(0.99),
+        resident_mib_before: load.resident_before,
+        resident_mib_after: load.resident_after,
+        floor,
+    };
+    if arguments.json {
+        println!("{}", serde_json::to_string_pretty(&figures)?);
+    } else {
+        print(&figures, arguments.challenges.is_some());
+    }
+    Ok(if figures.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn print(figures: &Figures, challenges: bool) {
+    let what = if challenges { "challenges" } else { "flows" };
+    println!(
+        "{what:<18} {} in {:.1} s by {} clients, {} failed",
+        figures.flows, figures.seconds, figures.clients, figures.failed
+    );
+    println!("per second         {:.0}", figures.flows_per_second);
+    println!(
+        "latency            {} µs median, {} µs p99",
+        figures.latency_us_median, figures.latency_us_p99
+    );
+    println!("host CPU each      {:.1} µs", figures.flow_cpu_us);
+    println!(
+        "floor              {:.1} µs (P-384 verification {:.1}, ES256 signature {:.1}, X25519 agreement and wrap {:.1})",
+        figures.floor_us,
+        figures.floor.p384_verify_us,
+        figures.floor.es256_sign_us,
+        figures.floor.agree_and_wrap_us
+    );
+    if !challenges {
+        println!("ratio              {:.2} × the floor", figures.ratio);
+    }
+    println!(
+        "resident memory    {:.1} MiB before, {:.1} MiB after",
+        figures.resident_mib_before, figures.resident_mib_after
+    );
+}
+
+struct Load {
+    flows: u64,
+    failed: u64,
+    took: Duration,
+    host_cpu: Duration,
+    /// In microseconds, sorted.
+    latencies: Vec<u64>,
+    resident_before: f64,
+    resident_after: f64,
+}
+
+async fn load(arguments: &Arguments, host: &RunningHost) -> anyhow::Result<Load> {
+    let authority = read_bounded(&host.state.join("ca.pem"), 1 << 20)?;
+    let mut admin = ClientSettings::new(host.addresses.admin_url(), authority.clone());
+    admin.token = Some(host.token.clone());
+    let admin = Client::new(admin)?;
+    if admin.key(KEY).await.is_err() {
+        let key = NewKeyRequest {
+            name: KEY.to_owned(),
+            kind: "oct-256".to_owned(),
+            material: None,
+            release_policy: "affirming".to_owned(),
+        };
+        admin.create_key(&key).await?;
+    }
+    let family = hardware(&host.state)?;
+    let first = Guest::new(&family)?;
+    let connect = || Client::new(ClientSettings::new(host.addresses.api_url(), authority.clone()));
+    // One flow to warm up, and to fail early.
+    first.fetch(&connect()?, KEY).await?;
+
+    let stop = Arc::new(AtomicBool::new(false));
+    let left = Arc::new(AtomicU64::new(arguments.challenges.unwrap_or(u64::MAX)));
+    let resident_before = host.resident()?;
+    let (cpu, started) = (host.cpu()?, Instant::now());
+    let mut tasks = tokio::task::JoinSet::new();
+    for _ in 0..arguments.clients {
+        let guest = Guest::with(first.hardware.clone(), crate::keys::RecipientKind::X25519)?;
+        let worker = Worker {
+            client: connect()?,
+            guest,
+            stop: Arc::clone(&stop),
+            left: Arc::clone(&left),
+            challenges_only: arguments.challenges.is_some(),
+        };
+        tasks.spawn(worker.run());
+    }
+    let deadline = Duration::from_secs(arguments.seconds);
+    let mut finished = Vec::new();
+    let timer = tokio::time::sleep(deadline);
+    tokio::pin!(timer);
+    loop {
+        tokio::select! {
+            () = &mut timer, if !stop.load(Ordering::Relaxed) => stop.store(true, Ordering::Relaxed),
+            done = tasks.join_next() => match done {
+                None => break,
+                Some(done) => finished.push(done?),
+            },
+        }
+    }
+    let took = started.elapsed();
+    let host_cpu = host.cpu()?.saturating_sub(cpu);
+    let mut latencies: Vec<_> = finished.iter().flat_map(|done| done.0.iter().copied()).collect();
+    latencies.sort_unstable();
+    Ok(Load {
+        flows: latencies.len() as u64,
+        failed: finished.iter().map(|done| done.1).sum(),
+        took,
+        host_cpu,
+        latencies,
+        resident_before,
+        resident_after: host.resident()?,
+    })
+}
+
+struct Worker {
+    client: Client,
+    guest: Guest,
+    stop: Arc<AtomicBool>,
+    left: Arc<AtomicU64>,
+    challenges_only: bool,
+}
+
+impl Worker {
+    /// The latencies of what succeeded, and the number of what failed.
+    async fn run(self) -> (Vec<u64>, u64) {
+        let (mut latencies, mut failed) = (Vec::new(), 0);
+        let take = |left: u64| left.checked_sub(1);
+        while !self.stop.load(Ordering::Relaxed)
+            && self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).is_ok()
+        {
+            let started = Instant::now();
+            let done = if self.challenges_only {
+                self.client
+                    .challenge(&ChallengeRequest::Release { key: KEY.to_owned() })
+                    .await
+                    .is_ok()
+            } else {
+                self.guest.fetch(&self.client, KEY).await.is_ok()
+            };
+            if done {
+                latencies.push(u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX));
+            } else {
+                failed += 1;
+            }
+        }
+        (latencies, failed)
+    }
+}
+
+/// The host under load: a process of its own, so that its processor time is its own.
+struct RunningHost {
+    state: PathBuf,
+    addresses: Addresses,
+    token: crate::secret::Secret,
+    started: Option<(Child, Folder)>,
+}
+
+impl RunningHost {
+    fn find(arguments: &Arguments) -> anyhow::Result<Self> {
+        match (&arguments.state, &arguments.token_file) {
+            (Some(state), Some(token)) => Ok(Self {
+                state: state.clone(),
+                addresses: Addresses::read(state)?,
+                token: read_token(token)?,
+                started: None,
+            }),
+            _ => Self::start(arguments.threads),
+        }
+    }
+
+    fn start(threads: Option<usize>) -> anyhow::Result<Self> {
+        let random = SystemRandomness::default();
+        let folder = Folder::new(&random)?;
+        let token = new_token(&random)?;
+        let mut command = Command::new(std::env::current_exe()?);
+        command
+            .args(["serve", "--dev", "--listen", "127.0.0.1:0", "--listen-admin", "127.0.0.1:0"])
+            .arg("--state")
+            .arg(&folder.0)
+            .env("CLAVIGER_DEV_TOKEN", &token)
+            .env("CLAVIGER_LOG", "warn")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        if let Some(threads) = threads {
+            command.arg("--threads").arg(threads.to_string());
+        }
+        let child = command.spawn()?;
+        let mut host = Self {
+            state: folder.0.clone(),
+            addresses: Addresses {
+                api: ([127, 0, 0, 1], 0).into(),
+                admin: ([127, 0, 0, 1], 0).into(),
+                process: 0,
+            },
+            token: crate::secret::Secret::new(token.into_bytes()),
+            started: Some((child, folder)),
+        };
+        host.addresses = host.wait()?;
+        Ok(host)
+    }
+
+    fn wait(&mut self) -> anyhow::Result<Addresses> {
+        for _ in 0..600 {
+            if let Ok(addresses) = Addresses::read(&self.state) {
+                return Ok(addresses);
+            }
+            if let Some((child, _)) = &mut self.started
+                && let Some(status) = child.try_wait()?
+            {
+                bail!("the host ended: {status}");
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        bail!("the host does not answer")
+    }
+
+    /// Processor time so far, of all threads, user and system.
+    fn cpu(&self) -> anyhow::Result<Duration> {
+        let text = std::fs::read_to_string(self.process("stat"))?;
+        // After the command's name, which may hold anything: fields 14 and 15 of proc(5).
+        let fields: Vec<&str> =
+            text.rsplit_once(')').context("/proc")?.1.split_whitespace().collect();
+        let ticks = |index: usize| -> anyhow::Result<u64> {
+            Ok(fields.get(index).context("/proc")?.parse()?)
+        };
+        let per_second = rustix::param::clock_ticks_per_second();
+        ensure!(per_second > 0, "the system has no clock ticks");
+        Ok(Duration::from_secs_f64((ticks(11)? + ticks(12)?) as f64 / per_second as f64))
+    }
+
+    fn resident(&self) -> anyhow::Result<f64> {
+        let text = std::fs::read_to_string(self.process("statm"))?;
+        let pages: u64 = text.split_whitespace().nth(1).context("/proc")?.parse()?;
+        Ok(pages as f64 * rustix::param::page_size() as f64 / f64::from(1 << 20))
+    }
+
+    fn process(&self, file: &str) -> PathBuf {
+        Path::new("/proc").join(self.addresses.process.to_string()).join(file)
+    }
+}
+
+impl Drop for RunningHost {
+    fn drop(&mut self) {
+        if let Some((child, _)) = &mut self.started {
+            // Only what was started here, and it may have ended by itself.
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}

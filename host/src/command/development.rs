@@ -1,0 +1,169 @@
+//! A host for a laptop: simulated hardware, a certificate of its own, everything in one folder.
+
+use std::net::SocketAddr;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::Context;
+
+use super::guest::{HARDWARE, hardware};
+use super::serve::{Service, administrator, new_token};
+use crate::appraisal::SnpPolicy;
+use crate::assemble::{AuditPlan, Plan};
+use crate::audit;
+use crate::clock::Clock;
+use crate::http::{
+    AdminListener, DevelopmentCertificates, HttpSettings, Listener, Listeners, ServerCertificate,
+};
+use crate::plugin::ProgressEvent;
+use crate::quote::Revocation;
+use crate::quote::snp::Product;
+use crate::random::Random;
+use crate::simulated::Family;
+use crate::simulated::report::ReportTemplate;
+use crate::store::{Embedded, MasterKey, Store};
+
+/// What `serve --dev` was told.
+pub(super) struct Development {
+    /// The folder for state; none: a fresh one that goes with the system's temporary files.
+    pub(super) state: Option<PathBuf>,
+    /// The administrator's token; none: a new one, printed once.
+    pub(super) token: Option<String>,
+    pub(super) api: SocketAddr,
+    pub(super) admin: SocketAddr,
+}
+
+pub(super) fn service(
+    development: &Development,
+    clock: &dyn Clock,
+    random: &dyn Random,
+) -> anyhow::Result<Service> {
+    eprintln!(
+        "\n  DEVELOPMENT HOST, NOT FOR PRODUCTION: simulated hardware is accepted as if it were \
+         genuine.\n"
+    );
+    let folder = folder(development.state.as_deref(), random)?;
+    let kept = development.state.is_some();
+    let family = family(&folder, clock)?;
+    let certificates = DevelopmentCertificates::open(&folder, clock.now())?;
+    let token = match &development.token {
+        Some(token) => token.clone(),
+        None => {
+            let token = new_token(random)?;
+            eprintln!("  administrator's token (shown once): {token}");
+            token
+        }
+    };
+    eprintln!("  certificate authority: {}", folder.join("ca.pem").display());
+    eprintln!("  state: {}{}\n", folder.display(), if kept { "" } else { " (keys in memory)" });
+    let (store, master_key): (Arc<dyn Store>, _) = if kept {
+        let store = Embedded::open(&folder.join("store.redb"))?;
+        (Arc::new(store), MasterKey::file(folder.join("master.key")))
+    } else {
+        (Arc::new(Embedded::in_memory()?), MasterKey::ephemeral(random)?)
+    };
+    let plan = Plan {
+        store,
+        master_key,
+        plugin_cache: kept.then(|| folder.join("plugin-cache")),
+        ..plan(&family, folder.join("audit"))?
+    };
+    let certificate = ServerCertificate::from_pem(
+        certificates.certificate.as_bytes(),
+        certificates.key.expose(),
+    )?;
+    let listener = |address| Listener { address, certificate: Arc::clone(&certificate) };
+    Ok(Service {
+        plan,
+        settings: HttpSettings { rate: None, ..HttpSettings::default() },
+        listeners: Listeners {
+            api: listener(development.api),
+            admin: Some(AdminListener {
+                listener: listener(development.admin),
+                client_authority: None,
+                administrators: vec![administrator(&token)],
+            }),
+        },
+        announce: Some(folder),
+    })
+}
+
+/// The plan of a development host that trusts `family`; its store is in memory.
+pub(super) fn plan(family: &Family, audit: PathBuf) -> anyhow::Result<Plan> {
+    let random = crate::random::SystemRandomness::default();
+    Ok(Plan {
+        id: "claviger-development".to_owned(),
+        issuer: "https://localhost:8443".to_owned(),
+        development: true,
+        challenge_seconds: 300,
+        spent_capacity: 1_000_000,
+        token_seconds: 300,
+        snp: SnpPolicy {
+            measurements: vec![ReportTemplate::default().measurement.to_vec()],
+            ..SnpPolicy::default()
+        },
+        rollback_protection: true,
+        revocation: Revocation::Required,
+        endorsements: vec![
+            family.ask().to_vec(),
+            family.asvk().to_vec(),
+            family.crl(&family.crl_template()),
+        ],
+        simulated_roots: vec![family.ark().to_vec()],
+        plugins: Vec::new(),
+        kms: "kms-local".to_owned(),
+        store: Arc::new(Embedded::in_memory()?),
+        master_key: MasterKey::ephemeral(&random)?,
+        audit: AuditPlan { directory: audit, settings: audit::Settings::default() },
+        plugin_cache: None,
+        on_progress: Some(Arc::new(|name, event| match event {
+            ProgressEvent::Compiling { bytes } => {
+                eprintln!("  compiling plugin {name} ({} KiB) …", bytes / 1024);
+            }
+            ProgressEvent::Compiled { took } => {
+                eprintln!("  compiled plugin {name} in {} ms", took.as_millis());
+            }
+            ProgressEvent::Cached { .. } => {}
+        })),
+    })
+}
+
+/// The state folder, this user's alone.
+fn folder(state: Option<&Path>, random: &dyn Random) -> anyhow::Result<PathBuf> {
+    let path = match state {
+        Some(path) => path.to_owned(),
+        None => {
+            let mut name = [0; 8];
+            random.fill(&mut name)?;
+            let name = format!("claviger-{}", data_encoding::HEXLOWER.encode(&name));
+            std::env::temp_dir().join(name)
+        }
+    };
+    let mut builder = std::fs::DirBuilder::new();
+    builder.mode(0o700).recursive(true);
+    builder.create(&path).with_context(|| path.display().to_string())?;
+    Ok(path)
+}
+
+/// The simulated hardware of the folder; minted on first use, or when what it issues has expired.
+fn family(folder: &Path, clock: &dyn Clock) -> anyhow::Result<Family> {
+    /// Half of the validity of its revocation list, in seconds.
+    const FRESH: u64 = 30 * 86_400;
+    let path = folder.join(HARDWARE);
+    if path.exists() {
+        let family = hardware(folder)?;
+        if clock.now().since(family.minted()) < FRESH {
+            return Ok(family);
+        }
+    }
+    eprintln!("  minting simulated hardware (RSA-4096 keys) …");
+    let family = Family::mint(Product::Genoa, clock.now())?;
+    let new = folder.join("simulated-hardware.new");
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true).mode(0o600);
+    let mut file = options.open(&new)?;
+    std::io::Write::write_all(&mut file, family.to_pem()?.expose())?;
+    std::fs::rename(&new, &path)?;
+    Ok(family)
+}

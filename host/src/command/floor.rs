@@ -1,0 +1,90 @@
+//! The floor: the cryptography that no release can do without, measured on this machine.
+
+use std::hint::black_box;
+
+use anyhow::anyhow;
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED, ECDSA_P384_SHA384_FIXED_SIGNING,
+    EcdsaKeyPair, KeyPair, ParsedPublicKey,
+};
+use rustix::time::{ClockId, clock_gettime};
+use serde::Serialize;
+
+use crate::keys::{RecipientKey, RecipientKind, RecipientPrivateKey, WrapHeader};
+
+/// How often each is done; the median counts.
+const ROUNDS: usize = 301;
+
+/// Processor time of each, in microseconds.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(super) struct Floor {
+    /// ECDSA P-384 with SHA-384 over 672 bytes, the public key parsed before.
+    pub(super) p384_verify_us: f64,
+    /// ECDSA P-256 with SHA-256 over 2 KiB.
+    pub(super) es256_sign_us: f64,
+    /// X25519 with a fresh key, and a JWE of 32 bytes under it.
+    pub(super) agree_and_wrap_us: f64,
+}
+
+impl Floor {
+    pub(super) fn measure() -> anyhow::Result<Self> {
+        let failed = |_| anyhow!("the cryptographic provider failed");
+        let random = SystemRandom::new();
+        let message = [7; 0x2a0];
+        let signer = EcdsaKeyPair::generate(&ECDSA_P384_SHA384_FIXED_SIGNING).map_err(failed)?;
+        let signature = signer.sign(&random, &message).map_err(failed)?;
+        let public = ParsedPublicKey::new(&ECDSA_P384_SHA384_FIXED, signer.public_key().as_ref())
+            .map_err(|_| anyhow!("the cryptographic provider failed"))?;
+        let token_key = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).map_err(failed)?;
+        let token = [7; 2048];
+        let recipient = RecipientPrivateKey::generate(RecipientKind::X25519)?;
+        let recipient = RecipientKey::from_jwk(recipient.jwk())?;
+        let header = WrapHeader {
+            cty: "application/octet-stream".to_owned(),
+            tenant: "default".to_owned(),
+            key: "key".to_owned(),
+            version: "1".to_owned(),
+            challenge: [7; 32],
+            audit: None,
+        };
+        Ok(Self {
+            p384_verify_us: median(|| {
+                black_box(public.verify_sig(&message, signature.as_ref()).is_ok())
+            }),
+            es256_sign_us: median(|| black_box(token_key.sign(&random, &token).is_ok())),
+            agree_and_wrap_us: median(|| black_box(recipient.wrap(&[7; 32], &header).is_ok())),
+        })
+    }
+
+    pub(super) fn total(&self) -> f64 {
+        self.p384_verify_us + self.es256_sign_us + self.agree_and_wrap_us
+    }
+
+    /// Part by part the lower of two measurements: noise only ever adds.
+    pub(super) fn lower(self, other: Self) -> Self {
+        Self {
+            p384_verify_us: self.p384_verify_us.min(other.p384_verify_us),
+            es256_sign_us: self.es256_sign_us.min(other.es256_sign_us),
+            agree_and_wrap_us: self.agree_and_wrap_us.min(other.agree_and_wrap_us),
+        }
+    }
+}
+
+fn median(mut work: impl FnMut() -> bool) -> f64 {
+    let mut times: Vec<_> = (0..ROUNDS)
+        .map(|_| {
+            let before = thread_time();
+            work();
+            thread_time() - before
+        })
+        .collect();
+    times.sort_by(f64::total_cmp);
+    times.get(ROUNDS / 2).copied().unwrap_or_default()
+}
+
+/// This thread's processor time, in microseconds.
+fn thread_time() -> f64 {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    time.tv_sec as f64 * 1e6 + time.tv_nsec as f64 / 1e3
+}

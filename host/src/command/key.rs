@@ -1,0 +1,152 @@
+//! `key`: the keys of a running host, through its administration API.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::{Args, Subcommand};
+use serde::Serialize;
+
+use super::block_on;
+use super::files::{read_bounded, read_token};
+use crate::client::{Client, ClientSettings};
+use crate::http::{NewKeyRequest, SecretBytes};
+use crate::secret::Secret;
+use crate::tenant::Tenant;
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// The administration's address
+    #[arg(long, env = "CLAVIGER_ADMIN_URL", default_value = "https://localhost:8444")]
+    url: String,
+    /// The certificate authority of the host, PEM
+    #[arg(long, env = "CLAVIGER_CA")]
+    ca: PathBuf,
+    /// A file with the administrator's token in its first line; where absent, the token is read
+    /// from the environment variable CLAVIGER_ADMIN_TOKEN
+    #[arg(long)]
+    token_file: Option<PathBuf>,
+    /// The tenant
+    #[arg(long, default_value = "default")]
+    tenant: String,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Make or import a key
+    Create {
+        /// Its name
+        name: String,
+        /// oct-256, rsa-2048, rsa-3072, rsa-4096, ec-p256, ec-p384, ec-p521, ed25519
+        #[arg(long, default_value = "oct-256")]
+        kind: String,
+        /// Import this file (raw bytes for oct, PKCS#8 in DER otherwise)
+        #[arg(long)]
+        import: Option<PathBuf>,
+        /// When it may be released
+        #[arg(long, default_value = "affirming")]
+        release_policy: String,
+    },
+    /// List keys
+    List,
+    /// Show a key
+    Show {
+        /// Its name
+        name: String,
+    },
+    /// Show the versions of a key
+    Versions {
+        /// Its name
+        name: String,
+    },
+    /// Add a version
+    Rotate {
+        /// Its name
+        name: String,
+    },
+    /// Allow releases
+    Enable {
+        /// Its name
+        name: String,
+        /// One version; all of them where absent
+        #[arg(long)]
+        version: Option<String>,
+    },
+    /// Stop releases
+    Disable {
+        /// Its name
+        name: String,
+        /// One version; all of them where absent
+        #[arg(long)]
+        version: Option<String>,
+    },
+    /// Destroy a key with all its versions
+    Delete {
+        /// Its name
+        name: String,
+    },
+}
+
+pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
+    let mut settings = ClientSettings::new(&arguments.url, read_bounded(&arguments.ca, 1 << 20)?);
+    settings.token = Some(token(arguments.token_file.as_deref())?);
+    settings.tenant = Some(Tenant::parse(&arguments.tenant)?);
+    let client = Client::new(settings)?;
+    block_on(async { perform(&client, arguments.command).await })?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Not from an argument: command lines are seen by everybody on the machine.
+fn token(file: Option<&std::path::Path>) -> anyhow::Result<Secret> {
+    match file {
+        Some(path) => read_token(path),
+        None => {
+            let token = std::env::var("CLAVIGER_ADMIN_TOKEN")
+                .context("give --token-file, or set CLAVIGER_ADMIN_TOKEN")?;
+            Ok(Secret::new(token.into_bytes()))
+        }
+    }
+}
+
+async fn perform(client: &Client, command: Command) -> anyhow::Result<()> {
+    match command {
+        Command::Create { name, kind, import, release_policy } => {
+            let material = match import {
+                Some(path) => Some(SecretBytes(Secret::new(read_bounded(&path, 1 << 20)?))),
+                None => None,
+            };
+            let request = NewKeyRequest { name, kind, material, release_policy };
+            print(&client.create_key(&request).await?)
+        }
+        Command::List => {
+            let mut cursor = None;
+            loop {
+                let page = client.list_keys(cursor.as_deref()).await?;
+                page.keys.iter().try_for_each(print)?;
+                match page.next {
+                    Some(next) => cursor = Some(next),
+                    None => return Ok(()),
+                }
+            }
+        }
+        Command::Show { name } => print(&client.key(&name).await?),
+        Command::Versions { name } => {
+            client.key_versions(&name).await?.versions.iter().try_for_each(print)
+        }
+        Command::Rotate { name } => print(&client.rotate_key(&name).await?),
+        Command::Enable { name, version } => {
+            Ok(client.set_key_enabled(&name, version.as_deref(), true).await?)
+        }
+        Command::Disable { name, version } => {
+            Ok(client.set_key_enabled(&name, version.as_deref(), false).await?)
+        }
+        Command::Delete { name } => Ok(client.delete_key(&name).await?),
+    }
+}
+
+fn print(value: &impl Serialize) -> anyhow::Result<()> {
+    println!("{}", serde_json::to_string(value)?);
+    Ok(())
+}

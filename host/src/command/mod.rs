@@ -1,0 +1,89 @@
+//! The command line: one file per verb.
+
+mod audit;
+mod bench;
+mod demo;
+mod development;
+mod documents;
+mod files;
+mod floor;
+mod guest;
+mod key;
+mod plugin;
+mod serve;
+mod simulate;
+mod verify;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// A host for secure key release: attestation evidence in, a wrapped key out.
+#[derive(Debug, Parser)]
+#[command(name = "claviger", version, about, max_term_width = 100)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve the HTTP API
+    Serve(serve::Arguments),
+    /// Show a whole release, and three refusals, on simulated hardware
+    Demo(demo::Arguments),
+    /// Verify evidence offline
+    Verify(verify::Arguments),
+    /// Look at plugins
+    #[command(subcommand)]
+    Plugin(plugin::Command),
+    /// Administer the keys of a running host
+    Key(key::Arguments),
+    /// Check, read and prove the audit log
+    #[command(subcommand)]
+    Audit(audit::Command),
+    /// Be a simulated guest of a development host
+    Simulate(simulate::Arguments),
+    /// Measure a host under a bounded load, beside the floor of its cryptography
+    Bench(bench::Arguments),
+    /// Print a shell's completion script
+    Completions(documents::Completions),
+    /// Print the manual page
+    Man,
+}
+
+/// The configuration is wrong: exit code 64.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("the configuration is not usable")]
+struct BadConfiguration;
+
+/// Exit codes: 0 done; 1 failed; 2 wrong usage (by clap); 3 refused, by `verify` and `audit`; 64
+/// the configuration is wrong.
+pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+    match cli.command {
+        Command::Serve(arguments) => serve::run(arguments),
+        Command::Demo(arguments) => demo::run(&arguments),
+        Command::Verify(arguments) => verify::run(arguments),
+        Command::Plugin(command) => plugin::run(command),
+        Command::Key(arguments) => key::run(arguments),
+        Command::Audit(command) => audit::run(command),
+        Command::Simulate(arguments) => simulate::run(&arguments),
+        Command::Bench(arguments) => bench::run(&arguments),
+        Command::Completions(arguments) => documents::completions(&arguments),
+        Command::Man => documents::man(),
+    }
+}
+
+/// The exit code of a failure.
+#[must_use]
+pub fn exit_code(error: &anyhow::Error) -> ExitCode {
+    if error.is::<BadConfiguration>() { ExitCode::from(64) } else { ExitCode::FAILURE }
+}
+
+/// Refused: what was asked was done, and the answer is no.
+const REFUSED: u8 = 3;
+
+/// Runs asynchronous work on as many threads as there are processors.
+fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(work)
+}

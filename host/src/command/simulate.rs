@@ -1,0 +1,51 @@
+//! `simulate`: a guest on the simulated hardware of a development host fetches a key.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::{Args, ValueEnum};
+use data_encoding::HEXLOWER;
+
+use super::block_on;
+use super::files::read_bounded;
+use super::guest::{Guest, hardware};
+use super::serve::Addresses;
+use crate::client::{Client, ClientSettings};
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// The state folder of a running `claviger serve --dev --state`
+    #[arg(long)]
+    state: PathBuf,
+    /// The key to ask for
+    key: String,
+    /// How to print it
+    #[arg(long, value_enum, default_value_t)]
+    output: Output,
+}
+
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, ValueEnum)]
+enum Output {
+    /// Lower-case hexadecimal and a newline
+    #[default]
+    Hex,
+    /// The bytes
+    Raw,
+}
+
+pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    let addresses = Addresses::read(&arguments.state)
+        .context("is `claviger serve --dev --state` running on this folder?")?;
+    let authority = read_bounded(&arguments.state.join("ca.pem"), 1 << 20)?;
+    let guest = Guest::new(&hardware(&arguments.state)?)?;
+    let client = Client::new(ClientSettings::new(addresses.api_url(), authority))?;
+    let key = block_on(async { Ok(guest.fetch(&client, &arguments.key).await?.0) })?;
+    let mut output = std::io::stdout();
+    match arguments.output {
+        Output::Hex => writeln!(output, "{}", HEXLOWER.encode(key.expose()))?,
+        Output::Raw => output.write_all(key.expose())?,
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,215 @@
+//! `verify`: evidence from files, offline, at any moment; every check with what it rests on.
+//!
+//! It says whether evidence is genuine. Whether it is fresh and bound needs a challenge, and what
+//! it is worth needs a policy; neither is asked here.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, bail};
+use clap::{Args, ValueEnum};
+use serde_json::{Map, Value, json};
+
+use super::files::read_bounded;
+use super::{REFUSED, block_on};
+use crate::assemble;
+use crate::clock::{Clock, SystemClock, Timestamp};
+use crate::error::Refusal;
+use crate::flow::{Evidence, Verified, examine};
+use crate::plugin::{Engine, EngineSettings, Manifest, Settings, VerifierPlugin, bundled};
+use crate::quote::{Authority, Revocation};
+
+/// The largest file that is read.
+const LARGEST: u64 = 16 << 20;
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// The attester's kind
+    #[arg(long)]
+    tee: String,
+    /// The evidence: a file, or a directory with evidence and attachments
+    evidence: PathBuf,
+    /// Certificates, collateral or logs that go with it, known by their content; may be repeated
+    #[arg(long)]
+    with: Vec<PathBuf>,
+    /// The moment for which everything must be valid (RFC 3339); now, where absent
+    #[arg(long)]
+    at: Option<String>,
+    /// Do without a check that needs what cannot be had
+    #[arg(long, value_enum)]
+    waive: Vec<Waiver>,
+    /// A verifier to use instead of the bundled one
+    #[arg(long)]
+    plugin: Option<PathBuf>,
+    /// Accept simulated hardware whose root certificates (PEM or DER) are in this file
+    #[arg(long, value_name = "FILE")]
+    dev_simulated_roots: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+enum Waiver {
+    /// Revocation lists
+    Revocation,
+}
+
+pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
+    let at = match &arguments.at {
+        Some(text) => Timestamp::parse(text).with_context(|| format!("--at {text}"))?,
+        None => SystemClock.now(),
+    };
+    let waived = arguments.waive.contains(&Waiver::Revocation);
+    let (data, attachments) = gather(&arguments)?;
+    let authority = authority(&arguments, waived)?;
+    let outcome = block_on(async {
+        let plugin = verifier(&arguments)?;
+        let media_type = data.starts_with(b"{").then(|| "application/json".to_owned());
+        let evidence = Evidence { tee: arguments.tee.clone(), media_type, data, attachments };
+        Ok(examine(&plugin, authority.into(), evidence, at).await)
+    })?;
+    if waived {
+        eprintln!("claviger: revocation is waived: a revoked certificate would not be noticed");
+    }
+    let report = report(&arguments.tee, at, waived, &outcome);
+    if arguments.json {
+        println!("{}", serde_json::to_string_pretty(&report)?);
+    } else {
+        print_text(&report);
+    }
+    Ok(if outcome.is_ok() { ExitCode::SUCCESS } else { ExitCode::from(REFUSED) })
+}
+
+/// The evidence and what goes with it. In a directory the evidence is the file called `report.bin`,
+/// `quote.bin` or `evidence.*`, and every other file goes with it.
+fn gather(arguments: &Arguments) -> anyhow::Result<(Vec<u8>, Vec<Vec<u8>>)> {
+    let read = |path: &Path| read_bounded(path, LARGEST);
+    let mut with = arguments.with.clone();
+    let evidence = if arguments.evidence.is_dir() {
+        let mut files = Vec::new();
+        for entry in std::fs::read_dir(&arguments.evidence)? {
+            let path = entry?.path();
+            if path.is_file() && path.file_name().is_some_and(|name| name != "expected.json") {
+                files.push(path);
+            }
+        }
+        files.sort();
+        let stem =
+            |path: &PathBuf| path.file_stem().map(|stem| stem.to_string_lossy().into_owned());
+        let named = ["report", "quote", "evidence"].iter().find_map(|wanted| {
+            files.iter().position(|path| stem(path).as_deref() == Some(*wanted))
+        });
+        let Some(evidence) = named else {
+            bail!("{}: no report, quote or evidence file", arguments.evidence.display());
+        };
+        let evidence = files.remove(evidence);
+        with.extend(files);
+        evidence
+    } else {
+        arguments.evidence.clone()
+    };
+    let attachments = with.iter().map(|path| read(path)).collect::<anyhow::Result<_>>()?;
+    Ok((read(&evidence)?, attachments))
+}
+
+/// The operator's verifier, or the bundled one for this kind of attester.
+fn verifier(arguments: &Arguments) -> anyhow::Result<VerifierPlugin> {
+    let engine = Engine::new(EngineSettings { instances: 4, ..EngineSettings::default() })?;
+    let load = |name: &str, component: &[u8]| {
+        VerifierPlugin::load(&engine, name, component, Settings::default())
+            .with_context(|| format!("plugin {name}"))
+    };
+    if let Some(path) = &arguments.plugin {
+        let component = assemble::read_component(path)?;
+        return load(&Manifest::read(&component)?.name, &component);
+    }
+    let name = format!("verifier-{}", arguments.tee);
+    let component = bundled::component(&name)
+        .with_context(|| format!("no bundled verifier reads {}", arguments.tee))?;
+    load(&name, component)
+}
+
+fn authority(arguments: &Arguments, waived: bool) -> anyhow::Result<Authority> {
+    let mut builder = Authority::builder();
+    if waived {
+        builder = builder.revocation(Revocation::Waived);
+    }
+    if let Some(path) = &arguments.dev_simulated_roots {
+        eprintln!("claviger: DEVELOPMENT: simulated hardware is accepted as if it were genuine");
+        builder = builder.simulated_root(read_bounded(path, LARGEST)?);
+    }
+    builder.build().map_err(|fault| anyhow::anyhow!("trust anchors: {fault}"))
+}
+
+fn report(tee: &str, at: Timestamp, waived: bool, outcome: &Result<Verified, Refusal>) -> Value {
+    let revocation = if waived { "waived" } else { "required" };
+    let mut report = json!({ "tee": tee, "at": at.to_string(), "revocation": revocation });
+    let members = match outcome {
+        Ok(verified) => {
+            let object = |claims: &[crate::claim::Claim]| {
+                let member = |claim: &crate::claim::Claim| {
+                    let value = serde_json::to_value(&claim.value).unwrap_or(Value::Null);
+                    (claim.name.to_string(), value)
+                };
+                claims.iter().map(member).collect::<Map<_, _>>()
+            };
+            let checks = verified
+                .path()
+                .into_iter()
+                .map(|step| json!({ "check": step.operation, "rests_on": step.detail }));
+            json!({
+                "verdict": "genuine",
+                "simulated": verified.simulated(),
+                "expires": verified.expires().to_string(),
+                "verifier": { "name": verified.verifier().name, "digest": verified.verifier().digest },
+                "checks": checks.collect::<Vec<_>>(),
+                "facts": object(verified.facts()),
+                "claims": object(verified.claims()),
+                "trustworthiness": verified.vector(),
+            })
+        }
+        Err(refusal) => json!({
+            "verdict": "refused",
+            "code": refusal.code,
+            "title": refusal.code.title(),
+            "reason": refusal.reason,
+        }),
+    };
+    if let (Some(report), Value::Object(members)) = (report.as_object_mut(), members) {
+        report.extend(members);
+    }
+    report
+}
+
+fn print_text(report: &Value) {
+    let text = |name: &str| match report.get(name) {
+        Some(Value::String(text)) => text.clone(),
+        Some(value) => value.to_string(),
+        None => String::new(),
+    };
+    println!("{}: {} evidence at {}", text("verdict"), text("tee"), text("at"));
+    if report.get("code").is_some() {
+        println!("  code    {}", text("code"));
+        println!("  reason  {}", text("reason"));
+        return;
+    }
+    println!("  revocation {}, valid until {}", text("revocation"), text("expires"));
+    println!("\nchecks, and what each rests on:");
+    for check in report.get("checks").and_then(Value::as_array).into_iter().flatten() {
+        let part = |name: &str| check.get(name).and_then(Value::as_str).unwrap_or_default();
+        println!("  {:<8} {}", part("check"), part("rests_on"));
+    }
+    for group in ["facts", "claims", "trustworthiness"] {
+        let members = report.get(group).and_then(Value::as_object);
+        if members.is_some_and(|members| !members.is_empty()) {
+            println!("\n{group}:");
+        }
+        for (name, value) in members.into_iter().flatten() {
+            match value {
+                Value::String(value) => println!("  {name:<32} {value}"),
+                value => println!("  {name:<32} {value}"),
+            }
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! Fourth step: the appraisal policy judges bound evidence. What comes out is what a token says;
+//! a token that comes back is judged anew, by the policy of that moment.
+
+use super::bind::Bound;
+use super::request::Finding;
+use super::verify::VerifierIdentity;
+use crate::appraisal::{Appraisal, Appraiser, Status, Vector};
+use crate::audit::Digest;
+use crate::claim::Claim;
+use crate::clock::Timestamp;
+use crate::error::Refusal;
+use crate::keys::RecipientKey;
+use crate::quote::Step;
+use crate::tenant::Tenant;
+
+/// Evidence, or a token made of evidence, with the judgement of now.
+#[derive(Debug)]
+pub struct Appraised {
+    pub(super) tenant: Tenant,
+    pub(super) at: Timestamp,
+    pub(super) recipient: RecipientKey,
+    pub(super) subject: Subject,
+    pub(super) appraisal: Appraisal,
+}
+
+/// What was judged; all of it stands in the token and in the audit record.
+#[derive(Clone, Debug)]
+pub struct Subject {
+    /// The nonce of the challenge that the evidence answered.
+    pub nonce: [u8; 32],
+    /// The purpose of that challenge.
+    pub purpose: String,
+    /// The token's identifier, where the judgement is of a token.
+    pub token: Option<String>,
+    /// What the host read itself.
+    pub facts: Vec<Claim>,
+    /// What the plugin says beyond that.
+    pub claims: Vec<Claim>,
+    /// What the plugin at most affirmed.
+    pub vector: Vector,
+    /// Which plugin read the evidence.
+    pub verifier: VerifierIdentity,
+    /// Whether it rests on simulated hardware.
+    pub simulated: bool,
+    /// From this moment a certificate or revocation list behind it is out of date.
+    pub expires: Timestamp,
+    /// The custody operations that it rests on.
+    pub path: Vec<String>,
+    /// The digest of the evidence, where it came with the request.
+    pub evidence: Option<Digest>,
+}
+
+impl Bound {
+    /// Judges the evidence.
+    pub fn appraise(self, appraiser: &Appraiser) -> Result<Appraised, Refusal> {
+        let Self { fresh, verified, recipient } = self;
+        let appraisal =
+            appraiser.appraise(verified.tee(), verified.facts(), verified.vector().clone())?;
+        let subject = Subject {
+            nonce: *fresh.nonce(),
+            purpose: fresh.purpose().to_owned(),
+            token: None,
+            facts: verified.facts().to_vec(),
+            claims: verified.claims().to_vec(),
+            vector: verified.vector().clone(),
+            verifier: verified.verifier().clone(),
+            simulated: verified.simulated(),
+            expires: verified.expires(),
+            path: verified.path().iter().map(words).collect(),
+            evidence: Some(verified.evidence()),
+        };
+        let (tenant, at) = (fresh.tenant().clone(), fresh.at());
+        Ok(Appraised { tenant, at, recipient, subject, appraisal })
+    }
+}
+
+impl Appraised {
+    /// The overall status.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        self.appraisal.status
+    }
+
+    /// The rules that did not hold.
+    #[must_use]
+    pub fn findings(&self) -> &[Finding] {
+        &self.appraisal.findings
+    }
+
+    /// The findings, in one line for the operator.
+    pub(super) fn why(&self) -> String {
+        let mut text = format!("status {}", self.appraisal.status.name());
+        for finding in &self.appraisal.findings {
+            let seen = match &finding.seen {
+                Some(value) => serde_json::to_string(value).unwrap_or_default(),
+                None => "nothing".to_owned(),
+            };
+            text.push_str(&format!(
+                "; {}: {} is {seen}, wanted {}",
+                finding.rule, finding.claim, finding.wanted
+            ));
+        }
+        text
+    }
+}
+
+fn words(step: &Step) -> String {
+    format!("{}: {}", step.operation, step.detail)
+}

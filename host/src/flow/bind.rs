@@ -1,0 +1,48 @@
+//! Third step: the evidence was made for this challenge, this purpose and this recipient key. The
+//! host compares with the signed bytes in its own memory; a plugin only points at them.
+
+use super::challenge::Fresh;
+use super::verify::{Genuine, Verified};
+use crate::error::{Code, Refusal};
+use crate::keys::RecipientKey;
+use crate::plugin::Carries;
+
+/// Genuine evidence that carries the challenge and the recipient key.
+#[derive(Debug)]
+pub struct Bound {
+    pub(super) fresh: Fresh,
+    pub(super) verified: Verified,
+    pub(super) recipient: RecipientKey,
+}
+
+impl Genuine {
+    /// Every binding that the verdict names must hold, and together they must cover the challenge
+    /// and the recipient key: by the challenge digest (see [`super::ReportDataInput`]), or by the
+    /// nonce and the key's thumbprint apart, where an attester has a field for each. The nonce
+    /// stands for host, tenant and purpose: the challenge was authenticated for exactly these.
+    pub fn bind(self, recipient: RecipientKey) -> Result<Bound, Refusal> {
+        let thumbprint = recipient.thumbprint();
+        let digest = self.fresh.report_data(&thumbprint);
+        let (mut challenge, mut nonce, mut key) = (false, false, false);
+        for (binding, bytes) in self.verified.bound_bytes() {
+            let (wanted, covered): (&[u8], _) = match binding.carries {
+                Carries::ChallengeDigest => (&digest, &mut challenge),
+                Carries::Nonce => (self.fresh.nonce(), &mut nonce),
+                Carries::RecipientKey => (&thumbprint, &mut key),
+            };
+            if bytes != Some(wanted) {
+                let reason = format!(
+                    "the {:?} at {:?} of statement {} is not what was expected",
+                    binding.carries, binding.at, binding.statement
+                );
+                return Err(Refusal::new(Code::EvidenceNotBound, reason));
+            }
+            *covered = true;
+        }
+        if !(challenge || nonce && key) {
+            let reason = "the bindings do not cover the challenge and the recipient key";
+            return Err(Refusal::new(Code::EvidenceNotBound, reason));
+        }
+        Ok(Bound { fresh: self.fresh, verified: self.verified, recipient })
+    }
+}

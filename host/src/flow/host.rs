@@ -1,0 +1,270 @@
+//! The host: every part in its place, and the story of a request told once.
+
+use std::sync::Arc;
+
+use serde_json::Value as Json;
+
+use super::appraise::Appraised;
+use super::challenge::Challenges;
+use super::permit::ReleasePolicies;
+use super::record;
+use super::release::{Presented, append};
+use super::request::{
+    Attested, Caller, Evidence, Health, IssuedChallenge, PluginSummary, Purpose, ReleasedKey,
+    Submission,
+};
+use super::token::Tokens;
+use crate::appraisal::{Appraiser, Status};
+use crate::audit::{AuditLog, Event};
+use crate::clock::Clock;
+use crate::error::{Code, Refusal};
+use crate::keys::RecipientKey;
+use crate::plugin::catalogue::{Entry, Source, State};
+use crate::plugin::{Catalogue, KmsPlugin, VerifierPlugin};
+use crate::quote::Authority;
+use crate::random::Random;
+use crate::store::SealedStore;
+use crate::tenant::Tenant;
+
+/// What a host is made of.
+pub struct Parts {
+    /// Tells the time.
+    pub clock: Arc<dyn Clock>,
+    /// Makes nonces and identifiers.
+    pub random: Arc<dyn Random>,
+    /// Issues challenges.
+    pub challenges: Challenges,
+    /// Verifiers and connectors.
+    pub catalogue: Catalogue,
+    /// The connector that holds the keys.
+    pub kms: Arc<KmsPlugin>,
+    /// Trust anchors and revocation lists.
+    pub authority: Arc<Authority>,
+    /// Appraisal policies.
+    pub appraiser: Appraiser,
+    /// Makes tokens.
+    pub tokens: Tokens,
+    /// The store.
+    pub store: Arc<SealedStore>,
+    /// The audit log.
+    pub audit: AuditLog,
+    /// Whether development switches are on.
+    pub development: bool,
+}
+
+/// A host that serves.
+pub struct Host {
+    pub(super) parts: Parts,
+}
+
+impl Host {
+    /// Puts the parts together.
+    #[must_use]
+    pub fn new(parts: Parts) -> Self {
+        Self { parts }
+    }
+
+    /// A new challenge.
+    pub fn challenge(
+        &self,
+        caller: &Caller,
+        purpose: &Purpose,
+    ) -> Result<IssuedChallenge, Refusal> {
+        if let Purpose::Release { key } = purpose {
+            super::permit::check_name(key)?;
+        }
+        self.parts.challenges.issue(&caller.tenant, purpose, self.parts.clock.now())
+    }
+
+    /// Evidence in, attestation result out. The result may be less than affirming: it says so.
+    pub async fn attest(
+        &self,
+        caller: &Caller,
+        submission: Submission,
+    ) -> Result<Attested, Refusal> {
+        let appraised = self.judge(caller, &Purpose::Attestation, submission).await?;
+        let minted = self.parts.tokens.mint(&appraised, self.identifier()?)?;
+        let entry = record::of(Event::Attested, caller, &appraised);
+        let audit_index = append(&self.parts.audit, &entry).await?;
+        Ok(Attested {
+            token: minted.token,
+            expires: minted.expires,
+            status: appraised.status().name(),
+            simulated: appraised.subject.simulated,
+            audit_index,
+        })
+    }
+
+    /// Evidence in, key out: attestation and release in one call.
+    pub async fn release_with_evidence(
+        &self,
+        caller: &Caller,
+        key: &str,
+        version: Option<&str>,
+        submission: Submission,
+    ) -> Result<ReleasedKey, Refusal> {
+        super::permit::check_name(key)?;
+        let purpose = Purpose::Release { key: key.to_owned() };
+        let evidence = submission.evidence.clone();
+        let appraised = self.judge(caller, &purpose, submission).await?;
+        let token = self.parts.tokens.mint(&appraised, self.identifier()?)?.token;
+        let presented = Presented { token, evidence: Some(evidence) };
+        self.release(caller, appraised, key, version, presented).await
+    }
+
+    /// Attestation result in, key out. Everything that may have changed since is asked again.
+    pub async fn release_with_token(
+        &self,
+        caller: &Caller,
+        key: &str,
+        version: Option<&str>,
+        token: &str,
+    ) -> Result<ReleasedKey, Refusal> {
+        let now = self.parts.clock.now();
+        let appraiser = &self.parts.appraiser;
+        let appraised = self.parts.tokens.appraise(&caller.tenant, token, now, appraiser)?;
+        let presented = Presented { token: token.to_owned(), evidence: None };
+        self.release(caller, appraised, key, version, presented).await
+    }
+
+    /// The public keys that tokens are signed with (RFC 7517).
+    #[must_use]
+    pub fn jwks(&self) -> Json {
+        self.parts.tokens.keys.jwks(self.parts.clock.now())
+    }
+
+    /// Every plugin and its state.
+    #[must_use]
+    pub fn plugins(&self) -> Vec<PluginSummary> {
+        self.parts.catalogue.plugins().entries().map(summary).collect()
+    }
+
+    /// Whether keys can be released now.
+    pub async fn health(&self) -> Health {
+        let kms = self.kms();
+        let kms = match kms.health(&Tenant::default()).await {
+            Ok(()) => "ok",
+            Err(failure) => {
+                tracing::warn!(kms = kms.name(), %failure, "the connector is not healthy");
+                "failed"
+            }
+        };
+        let audit = if self.parts.audit.check().is_ok() { "ok" } else { "failed" };
+        let healthy = kms == "ok" && audit == "ok";
+        let parts = vec![("audit", audit.to_owned()), ("kms", kms.to_owned())];
+        Health { healthy, development: self.parts.development, parts }
+    }
+
+    /// The newest signed checkpoint of the audit log.
+    #[must_use]
+    pub fn audit_checkpoint(&self) -> String {
+        self.parts.audit.newest_checkpoint()
+    }
+
+    /// Ends the audit log in order: what is written is durable and covered by a checkpoint.
+    pub async fn close(&self) -> Result<(), Refusal> {
+        let closed = self.parts.audit.close().await;
+        closed.map_err(|error| Refusal::new(Code::AuditUnavailable, error.to_string()))
+    }
+
+    /// Challenge → evidence → binding → judgement.
+    async fn judge(
+        &self,
+        caller: &Caller,
+        purpose: &Purpose,
+        submission: Submission,
+    ) -> Result<Appraised, Refusal> {
+        let Submission { challenge, evidence, recipient } = submission;
+        // What costs nothing to refuse is refused before the challenge is spent.
+        let recipient = RecipientKey::from_jwk(&recipient)
+            .map_err(|error| Refusal::new(Code::RecipientKeyInvalid, error.to_string()))?;
+        let verifier = self.verifier(&evidence)?;
+        let now = self.parts.clock.now();
+        let fresh = self.parts.challenges.spend(&caller.tenant, purpose, &challenge, now)?;
+        step(caller, "fresh");
+        let genuine = fresh.verify(&verifier, Arc::clone(&self.parts.authority), evidence).await?;
+        step(caller, "genuine");
+        let bound = genuine.bind(recipient)?;
+        step(caller, "bound");
+        let appraised = bound.appraise(&self.parts.appraiser)?;
+        step(caller, "appraised");
+        if appraised.status() != Status::Affirming {
+            tracing::info!(request = caller.request_id, why = appraised.why(), "not affirming");
+        }
+        Ok(appraised)
+    }
+
+    /// Permission → record → key. A refusal of genuine evidence is recorded too.
+    async fn release(
+        &self,
+        caller: &Caller,
+        appraised: Appraised,
+        key: &str,
+        version: Option<&str>,
+        presented: Presented,
+    ) -> Result<ReleasedKey, Refusal> {
+        super::permit::check_name(key)?;
+        let kms = self.kms();
+        let refusal_entry = record::of(Event::Refused, caller, &appraised);
+        let released = async {
+            let policies = ReleasePolicies(&self.parts.store);
+            let permitted = appraised.permit(&policies, key, version)?;
+            step(caller, "permitted");
+            let recorded = permitted.record(caller, &kms, &self.parts.audit, presented).await?;
+            step(caller, "recorded");
+            Ok::<_, Refusal>(recorded.release())
+        };
+        match released.await {
+            Ok(released) => Ok(released),
+            Err(refusal) if refusal.code == Code::AuditUnavailable => Err(refusal),
+            Err(refusal) => {
+                let refusal_entry = refusal_entry.key(key).refusal(&refusal);
+                append(&self.parts.audit, &refusal_entry).await?;
+                Err(refusal)
+            }
+        }
+    }
+
+    fn verifier(&self, evidence: &Evidence) -> Result<Arc<VerifierPlugin>, Refusal> {
+        self.parts.catalogue.plugins().of_tee(&evidence.tee).cloned().ok_or_else(|| {
+            let reason = format!("no verifier for {:?}", evidence.tee);
+            Refusal::new(Code::EvidenceUnsupported, reason)
+        })
+    }
+
+    pub(super) fn kms(&self) -> Arc<KmsPlugin> {
+        Arc::clone(&self.parts.kms)
+    }
+
+    fn identifier(&self) -> Result<[u8; 16], Refusal> {
+        let mut identifier = [0; 16];
+        self.parts
+            .random
+            .fill(&mut identifier)
+            .map_err(|error| Refusal::new(Code::Internal, error.to_string()))?;
+        Ok(identifier)
+    }
+}
+
+/// One line per step: what an operator sees when a request does not get as far as it should.
+fn step(caller: &Caller, reached: &'static str) {
+    tracing::debug!(request = caller.request_id, step = reached, "reached");
+}
+
+fn summary(entry: &Entry) -> PluginSummary {
+    PluginSummary {
+        name: entry.name.clone(),
+        kind: entry.kind.name(),
+        version: entry.version.clone(),
+        digest: entry.digest.clone(),
+        source: match entry.source {
+            Source::Bundled => "bundled".to_owned(),
+            Source::File => "file".to_owned(),
+        },
+        imports: entry.imports.clone(),
+        state: match &entry.state {
+            State::Failed(why) => format!("failed: {why}"),
+            State::Serving => "serving".to_owned(),
+        },
+    }
+}

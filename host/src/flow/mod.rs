@@ -1,0 +1,42 @@
+//! The way of a request: challenge, evidence, verdict, binding, appraisal, permission, release.
+//!
+//! Each step is a function from one type to the next, and a later type cannot be made without the
+//! earlier one: a forgotten check does not compile.
+//!
+//! ```text
+//! bytes → Submission → Fresh → Genuine → Bound → Appraised → Permitted → Recorded → ReleasedKey
+//! ```
+//!
+//! [`Fresh`]: the challenge was spent by this request, once. [`Genuine`]: what the verifier said
+//! rests on statements that the host checked itself. [`Bound`]: the signed bytes carry the
+//! challenge, the purpose and the recipient key. [`Appraised`]: the appraisal policy judged it, now.
+//! `Permitted`: the release policy of the key allows it, now. [`Recorded`]: the key is wrapped to
+//! the recipient, and the audit record of the release is durable.
+
+mod administer;
+mod appraise;
+mod bind;
+mod challenge;
+mod host;
+mod permit;
+mod record;
+mod release;
+mod report_data;
+mod request;
+mod spent;
+mod token;
+mod verify;
+
+pub use appraise::{Appraised, Subject};
+pub use bind::Bound;
+pub use challenge::{Challenges, Fresh};
+pub use host::{Host, Parts};
+pub use permit::ReleaseRule;
+pub use release::Recorded;
+pub use report_data::ReportDataInput;
+pub use request::{
+    Attested, Caller, Evidence, Finding, Health, IssuedChallenge, KeySummary, NewKey,
+    PluginSummary, Purpose, ReleasedKey, Submission,
+};
+pub use token::Tokens;
+pub use verify::{Genuine, Verified, VerifierIdentity, examine};

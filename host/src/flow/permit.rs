@@ -1,0 +1,134 @@
+//! Fifth step: the key's own release policy, read now. No policy, no release.
+
+use serde::{Deserialize, Serialize};
+
+use super::appraise::Appraised;
+use crate::appraisal::Status;
+use crate::clock::Timestamp;
+use crate::error::{Code, Refusal};
+use crate::store::{SealedStore, StoreError, names};
+use crate::tenant::Tenant;
+
+/// Where release policies stand in the store.
+const COLLECTION: &str = "release-policy";
+
+/// When a key may leave. There is one rule so far.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ReleaseRule {
+    /// Where the appraisal's status is affirming.
+    Affirming,
+}
+
+impl ReleaseRule {
+    /// Parses the name that stands in requests.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        (name == "affirming").then_some(Self::Affirming)
+    }
+}
+
+/// The release policy of one key, as it is stored.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ReleasePolicy {
+    pub(super) rule: ReleaseRule,
+    pub(super) created: Timestamp,
+}
+
+/// The release policies of all keys.
+pub(super) struct ReleasePolicies<'a>(pub(super) &'a SealedStore);
+
+impl ReleasePolicies<'_> {
+    /// The policy of a key: none where there is no such key.
+    pub(super) fn read(
+        &self,
+        tenant: &Tenant,
+        key: &str,
+    ) -> Result<Option<ReleasePolicy>, Refusal> {
+        let place = place(tenant, key)?;
+        let Some(stored) = self.0.get(&place).map_err(unavailable)? else {
+            return Ok(None);
+        };
+        // What cannot be read does not allow.
+        serde_json::from_slice(stored.expose()).map(Some).map_err(|error| {
+            Refusal::new(Code::ReleaseDenied, format!("the release policy of {key}: {error}"))
+        })
+    }
+
+    /// Gives a new key its policy.
+    pub(super) fn create(
+        &self,
+        tenant: &Tenant,
+        key: &str,
+        policy: &ReleasePolicy,
+    ) -> Result<(), Refusal> {
+        let place = place(tenant, key)?;
+        let text = serde_json::to_vec(policy)
+            .map_err(|error| Refusal::new(Code::Internal, error.to_string()))?;
+        if self.0.swap(&place, None, Some(&text)).map_err(unavailable)? {
+            return Ok(());
+        }
+        Err(Refusal::new(Code::Conflict, format!("{key} has a release policy already")))
+    }
+
+    /// Takes the policy of a key away; the key cannot be released any more.
+    pub(super) fn remove(&self, tenant: &Tenant, key: &str) -> Result<(), Refusal> {
+        let place = place(tenant, key)?;
+        for _ in 0..8 {
+            let Some(stored) = self.0.get(&place).map_err(unavailable)? else {
+                return Ok(());
+            };
+            if self.0.swap(&place, Some(stored.expose()), None).map_err(unavailable)? {
+                return Ok(());
+            }
+        }
+        Err(Refusal::new(Code::StoreUnavailable, format!("the policy of {key} keeps changing")))
+    }
+}
+
+fn place(tenant: &Tenant, key: &str) -> Result<String, Refusal> {
+    let key = check_name(key)?;
+    Ok(names::of_tenant(tenant, COLLECTION, key))
+}
+
+/// A key's name, or the answer that there is no such key.
+pub(super) fn check_name(key: &str) -> Result<&str, Refusal> {
+    names::check_key_name(key)
+        .map_err(|error| Refusal::new(Code::KeyNotFound, format!("{key:?}: {error}")))
+}
+
+fn unavailable(error: StoreError) -> Refusal {
+    Refusal::new(Code::StoreUnavailable, error.to_string())
+}
+
+/// A release that appraisal and release policy allow, of one key, at this moment.
+#[derive(Debug)]
+pub(super) struct Permitted {
+    pub(super) appraised: Appraised,
+    pub(super) key: String,
+    pub(super) version: Option<String>,
+}
+
+impl Appraised {
+    /// Asks the key's release policy. `key` without a policy is unknown, whether or not a KMS
+    /// behind this host has a key of that name.
+    pub(super) fn permit(
+        self,
+        policies: &ReleasePolicies<'_>,
+        key: &str,
+        version: Option<&str>,
+    ) -> Result<Permitted, Refusal> {
+        let Some(policy) = policies.read(&self.tenant, key)? else {
+            return Err(Refusal::new(Code::KeyNotFound, format!("{key} has no release policy")));
+        };
+        match policy.rule {
+            ReleaseRule::Affirming if self.appraisal.status == Status::Affirming => {}
+            ReleaseRule::Affirming => {
+                return Err(Refusal::new(Code::NotAffirming, self.why()));
+            }
+        }
+        let version = version.map(ToOwned::to_owned);
+        Ok(Permitted { appraised: self, key: key.to_owned(), version })
+    }
+}

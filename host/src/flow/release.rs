@@ -1,0 +1,137 @@
+//! Last steps: the key is fetched and wrapped, the release is recorded, and only what is recorded
+//! is handed out.
+
+use data_encoding::BASE64URL_NOPAD;
+
+use super::permit::Permitted;
+use super::record;
+use super::request::{Caller, Evidence, ReleasedKey};
+use crate::audit::{AuditError, AuditLog, Digest, Event, Record};
+use crate::error::{Code, Refusal};
+use crate::keys::{WrapError, WrapHeader};
+use crate::plugin::{KeyReference, KmsFailure, KmsPlugin, ReleaseContext, Released};
+
+/// A release whose audit record is durable. The wrapped key inside was never anywhere else.
+#[derive(Debug)]
+pub struct Recorded {
+    key: ReleasedKey,
+}
+
+/// What a KMS that decides for itself may want to see.
+pub(super) struct Presented {
+    /// The host's own result.
+    pub(super) token: String,
+    /// The evidence, where the release came with it.
+    pub(super) evidence: Option<Evidence>,
+}
+
+impl Permitted {
+    /// Fetches the key, wraps it to the recipient that the evidence binds, and records the release.
+    pub(super) async fn record(
+        self,
+        caller: &Caller,
+        kms: &KmsPlugin,
+        audit: &AuditLog,
+        presented: Presented,
+    ) -> Result<Recorded, Refusal> {
+        let wrapped = self.fetch(kms, presented).await?;
+        let entry = record::of(Event::Released, caller, &self.appraised)
+            .key(self.key.as_str())
+            .version(wrapped.version.as_str())
+            .connector(kms.name(), kms.digest())
+            .reads_key_material(kms.reads_key_material())
+            .jwe(Digest::of(wrapped.jwe.as_bytes()));
+        let index = append(audit, &entry).await?;
+        Ok(Recorded {
+            key: ReleasedKey {
+                jwe: wrapped.jwe,
+                media_type: wrapped.media_type,
+                version: wrapped.version,
+                status: self.appraised.status().name(),
+                simulated: self.appraised.subject.simulated,
+                audit_index: index,
+            },
+        })
+    }
+
+    async fn fetch(&self, kms: &KmsPlugin, presented: Presented) -> Result<Wrapped, Refusal> {
+        let recipient = &self.appraised.recipient;
+        let reference = KeyReference { name: self.key.clone(), version: self.version.clone() };
+        let (evidence_type, evidence) = match presented.evidence {
+            Some(evidence) => (evidence.media_type.unwrap_or_default(), evidence.data),
+            None => (String::new(), Vec::new()),
+        };
+        let context = ReleaseContext {
+            recipient_jwk: recipient.jwk().to_string(),
+            attestation: presented.token,
+            evidence_type,
+            evidence,
+        };
+        let released = kms
+            .release(&self.appraised.tenant, &reference, context)
+            .await
+            .map_err(|failure| refuse_kms(kms.name(), failure))?;
+        match released {
+            Released::Held { media_type, key, version } => {
+                let header = WrapHeader {
+                    cty: media_type.clone(),
+                    tenant: self.appraised.tenant.to_string(),
+                    key: self.key.clone(),
+                    version: version.clone(),
+                    challenge: Digest::of(&self.appraised.subject.nonce).0,
+                    audit: None,
+                };
+                let jwe = recipient.wrap(key.expose(), &header).map_err(refuse_wrap)?;
+                Ok(Wrapped { jwe, media_type, version })
+            }
+            Released::Wrapped { media_type, bytes, version } => {
+                let jwe = BASE64URL_NOPAD.encode(&bytes);
+                Ok(Wrapped { jwe, media_type, version })
+            }
+        }
+    }
+}
+
+impl Recorded {
+    /// Hands the key out.
+    #[must_use]
+    pub fn release(self) -> ReleasedKey {
+        self.key
+    }
+}
+
+struct Wrapped {
+    jwe: String,
+    media_type: String,
+    version: String,
+}
+
+/// Appends a record and waits until it is durable.
+pub(super) async fn append(audit: &AuditLog, record: &Record) -> Result<u64, Refusal> {
+    let receipt = audit.record(record).await.map_err(refuse_audit)?;
+    Ok(receipt.index)
+}
+
+fn refuse_audit(error: AuditError) -> Refusal {
+    Refusal::new(Code::AuditUnavailable, error.to_string())
+}
+
+fn refuse_wrap(error: WrapError) -> Refusal {
+    Refusal::new(Code::RecipientKeyInvalid, error.to_string())
+}
+
+pub(super) fn refuse_kms(name: &str, failure: KmsFailure) -> Refusal {
+    let code = match &failure {
+        KmsFailure::Conflict(_) => Code::Conflict,
+        KmsFailure::Deadline => Code::PluginTimeout,
+        KmsFailure::Denied(_) => Code::KmsDenied,
+        KmsFailure::Disabled => Code::KeyDisabled,
+        KmsFailure::Invalid(_) | KmsFailure::Limit(_) | KmsFailure::Trap(_) => Code::PluginFailed,
+        KmsFailure::Malformed(_) => Code::RequestMalformed,
+        KmsFailure::Misconfigured(_) => Code::KmsMisconfigured,
+        KmsFailure::NotFound => Code::KeyNotFound,
+        KmsFailure::Unavailable(_) => Code::KmsUnavailable,
+        KmsFailure::Unsupported(_) => Code::KmsUnsupported,
+    };
+    Refusal::new(code, format!("{name}: {failure}"))
+}

@@ -1,0 +1,185 @@
+//! What front doors bring and what they take back. Nothing here is trusted or decides anything.
+
+use serde::Serialize;
+
+use crate::claim::Value;
+use crate::clock::Timestamp;
+use crate::secret::Secret;
+use crate::tenant::Tenant;
+
+/// Who asks, as far as the front door knows: the request's identifier and its tenant (from the
+/// path, never from a header).
+#[derive(Clone, Debug)]
+pub struct Caller {
+    /// Made by this host for this request; stands in the log, the audit record and the answer.
+    pub request_id: String,
+    /// Whose keys and policies apply.
+    pub tenant: Tenant,
+}
+
+/// What a challenge is for. Evidence made for one purpose is refused for another.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Purpose {
+    /// An attestation result (a token).
+    Attestation,
+    /// One key, in the same call as the evidence.
+    Release {
+        /// The key's name.
+        key: String,
+    },
+}
+
+impl Purpose {
+    /// The form that stands in the signed report data: `attestation`, or `release:` and the name.
+    #[must_use]
+    pub fn label(&self) -> String {
+        match self {
+            Self::Attestation => "attestation".to_owned(),
+            Self::Release { key } => format!("release:{key}"),
+        }
+    }
+}
+
+/// A challenge as it is handed out.
+#[derive(Clone, Debug)]
+pub struct IssuedChallenge {
+    /// To be sent back with the evidence, unchanged.
+    pub token: String,
+    /// Goes into the report data.
+    pub nonce: [u8; 32],
+    /// From this moment the challenge is refused.
+    pub expires: Timestamp,
+    /// This host's identifier; goes into the report data.
+    pub host: String,
+    /// The purpose's label; goes into the report data.
+    pub purpose: String,
+}
+
+/// Evidence as it came.
+#[derive(Clone, Debug)]
+pub struct Evidence {
+    /// The attester's kind, which names the verifier: `snp`.
+    pub tee: String,
+    /// The media type; the verifier's first one where absent.
+    pub media_type: Option<String>,
+    /// The evidence itself.
+    pub data: Vec<u8>,
+    /// Certificates, logs and other things that came with it.
+    pub attachments: Vec<Vec<u8>>,
+}
+
+/// Evidence in answer to a challenge, for a recipient key.
+#[derive(Clone, Debug)]
+pub struct Submission {
+    /// The challenge's token.
+    pub challenge: String,
+    /// The evidence.
+    pub evidence: Evidence,
+    /// The recipient's public key, a JWK.
+    pub recipient: serde_json::Value,
+}
+
+/// An attestation result.
+#[derive(Clone, Debug)]
+pub struct Attested {
+    /// The result: an EAR as a signed JWT, bound to the recipient key.
+    pub token: String,
+    /// From this moment the token is refused.
+    pub expires: Timestamp,
+    /// AR4SI status: `affirming`, `warning`, `contraindicated` or `none`.
+    pub status: &'static str,
+    /// Whether it rests on simulated hardware.
+    pub simulated: bool,
+    /// The leaf of the audit record.
+    pub audit_index: u64,
+}
+
+/// A released key.
+#[derive(Clone, Debug)]
+pub struct ReleasedKey {
+    /// The key, wrapped to the recipient: JWE in compact form.
+    pub jwe: String,
+    /// What is inside: `application/octet-stream`, `application/pkcs8`.
+    pub media_type: String,
+    /// The key's version.
+    pub version: String,
+    /// AR4SI status of the appraisal behind it.
+    pub status: &'static str,
+    /// Whether it rests on simulated hardware.
+    pub simulated: bool,
+    /// The leaf of the audit record.
+    pub audit_index: u64,
+}
+
+/// A key to be made or imported.
+#[derive(Clone, Debug)]
+pub struct NewKey {
+    /// Its name.
+    pub name: String,
+    /// `oct-256`, `rsa-3072`, `ec-p256`, `ed25519`, …
+    pub kind: String,
+    /// Given material; none: the KMS generates.
+    pub material: Option<Secret>,
+    /// `affirming`: released where the appraisal's status is affirming. There is no default.
+    pub release_policy: String,
+}
+
+/// What may be known of a key.
+#[derive(Clone, Debug, Serialize)]
+pub struct KeySummary {
+    /// Its name.
+    pub name: String,
+    /// The version that this speaks of.
+    pub version: String,
+    /// `oct-256`, `rsa-3072`, …
+    pub kind: String,
+    /// Whether it may be released now.
+    pub enabled: bool,
+    /// When this version was made.
+    pub created: Timestamp,
+    /// When its state last changed.
+    pub updated: Timestamp,
+}
+
+/// A plugin, as the administration shows it.
+#[derive(Clone, Debug, Serialize)]
+pub struct PluginSummary {
+    /// Its name.
+    pub name: String,
+    /// `verifier` or `kms`.
+    pub kind: &'static str,
+    /// Its version, as its manifest says.
+    pub version: String,
+    /// SHA-256 of the component, lower-case hexadecimal.
+    pub digest: String,
+    /// Where it came from: `bundled` or a path.
+    pub source: String,
+    /// What it imports from the host.
+    pub imports: Vec<String>,
+    /// `serving`, or why not.
+    pub state: String,
+}
+
+/// How the host is.
+#[derive(Clone, Debug, Serialize)]
+pub struct Health {
+    /// Whether it can release keys now.
+    pub healthy: bool,
+    /// Whether development switches are on.
+    pub development: bool,
+    /// Part by part: `ok`, or what is wrong (without detail that helps an attacker).
+    pub parts: Vec<(&'static str, String)>,
+}
+
+/// One finding of an appraisal: a rule, what was seen, what was wanted.
+#[derive(Clone, Debug, Serialize)]
+pub struct Finding {
+    /// The rule's name, stable.
+    pub rule: &'static str,
+    /// The claim that it looked at.
+    pub claim: String,
+    /// What stood there; none: nothing did.
+    pub seen: Option<Value>,
+    /// What the rule wants.
+    pub wanted: String,
+}

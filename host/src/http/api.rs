@@ -1,0 +1,114 @@
+//! What a front door needs of the host behind it. Front doors translate; everything that is
+//! decided is decided behind this trait.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use serde_json::Value;
+
+use crate::error::Refusal;
+use crate::flow::{
+    Attested, Caller, Health, IssuedChallenge, KeySummary, NewKey, PluginSummary, Purpose,
+    ReleasedKey, Submission,
+};
+
+/// An answer on its way.
+pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, Refusal>> + Send + 'a>>;
+
+/// The host, as front doors see it. Dropping an answer abandons the request: the client is gone or
+/// its time is over.
+pub trait Api: Send + Sync + 'static {
+    /// A fresh challenge.
+    fn challenge(&self, caller: &Caller, purpose: Purpose) -> Result<IssuedChallenge, Refusal>;
+
+    /// Judges evidence; the result is a token bound to the recipient key.
+    fn attest<'a>(&'a self, caller: &'a Caller, submission: Submission) -> Answer<'a, Attested>;
+
+    /// Judges evidence and releases one key in the same call.
+    fn release_with_evidence<'a>(
+        &'a self,
+        caller: &'a Caller,
+        key: &'a str,
+        version: Option<&'a str>,
+        submission: Submission,
+    ) -> Answer<'a, ReleasedKey>;
+
+    /// Releases a key to the holder of the recipient key that an attestation token names.
+    fn release_with_token<'a>(
+        &'a self,
+        caller: &'a Caller,
+        key: &'a str,
+        version: Option<&'a str>,
+        token: &'a str,
+    ) -> Answer<'a, ReleasedKey>;
+
+    /// Makes or imports a key.
+    fn create_key<'a>(
+        &'a self,
+        caller: &'a Caller,
+        principal: &'a str,
+        key: NewKey,
+    ) -> Answer<'a, KeySummary>;
+
+    /// Adds a version, which becomes the one that is released where none is named.
+    fn rotate_key<'a>(
+        &'a self,
+        caller: &'a Caller,
+        principal: &'a str,
+        name: &'a str,
+    ) -> Answer<'a, KeySummary>;
+
+    /// Keys by name, a page at a time; with a cursor where there are more.
+    fn list_keys<'a>(
+        &'a self,
+        caller: &'a Caller,
+        principal: &'a str,
+        cursor: Option<String>,
+    ) -> Answer<'a, (Vec<KeySummary>, Option<String>)>;
+
+    /// A key's newest version.
+    fn get_key<'a>(
+        &'a self,
+        caller: &'a Caller,
+        principal: &'a str,
+        name: &'a str,
+    ) -> Answer<'a, KeySummary>;
+
+    /// All versions of a key.
+    fn key_versions<'a>(
+        &'a self,
+        caller: &'a Caller,
+        principal: &'a str,
+        name: &'a str,
+    ) -> Answer<'a, Vec<KeySummary>>;
+
+    /// Allows or stops releases of a version; of all where none is named.
+    fn set_key_enabled<'a>(
+        &'a self,
+        caller: &'a Caller,
+        principal: &'a str,
+        name: &'a str,
+        version: Option<&'a str>,
+        enabled: bool,
+    ) -> Answer<'a, ()>;
+
+    /// Destroys a key with all its versions.
+    fn delete_key<'a>(
+        &'a self,
+        caller: &'a Caller,
+        principal: &'a str,
+        name: &'a str,
+    ) -> Answer<'a, ()>;
+
+    /// The plugins that serve.
+    fn plugins(&self) -> Vec<PluginSummary>;
+
+    /// How the host is.
+    fn health<'a>(&'a self) -> Pin<Box<dyn Future<Output = Health> + Send + 'a>>;
+
+    /// The keys that check attestation tokens (RFC 7517).
+    fn jwks(&self) -> Value;
+
+    /// The newest signed checkpoint of the audit log (C2SP tlog-checkpoint).
+    fn audit_checkpoint(&self) -> String;
+}

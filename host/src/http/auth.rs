@@ -1,0 +1,154 @@
+//! Who administers: a bearer token (RFC 6750) or a client certificate, from the operator's list.
+
+use std::net::IpAddr;
+
+use aws_lc_rs::digest::{SHA256, digest};
+use axum::extract::FromRequestParts;
+use http::header::AUTHORIZATION;
+use http::request::Parts;
+use subtle::ConstantTimeEq;
+
+use super::caller::Asks;
+use super::door::Door;
+use super::gate::Peer;
+use super::problem::Refused;
+use super::rate::RateLimiter;
+use super::settings::Rate;
+use crate::error::{Code, Refusal};
+use crate::tenant::Tenant;
+
+/// One administrator and what proves that it is him.
+#[derive(Clone, Debug)]
+pub struct Administrator {
+    /// His name, as it stands in the audit log.
+    pub name: String,
+    /// The one tenant whose keys he administers; none: every tenant's.
+    pub tenant: Option<Tenant>,
+    /// What he shows.
+    pub credential: Credential,
+}
+
+/// What proves that somebody is a certain administrator. The host keeps hashes only.
+#[derive(Clone, Debug)]
+pub enum Credential {
+    /// SHA-256 of the DER of a client certificate that leads to the operators' CA.
+    Certificate([u8; 32]),
+    /// SHA-256 of a bearer token, which is random enough not to be guessed from its hash.
+    Token([u8; 32]),
+}
+
+impl Credential {
+    /// The credential that a bearer token proves.
+    #[must_use]
+    pub fn of_token(token: &str) -> Self {
+        Self::Token(sha256(token.as_bytes()))
+    }
+}
+
+/// The administrators of one listener; on a listener without any, nobody is one.
+pub(super) struct Authentication {
+    administrators: Vec<Administrator>,
+    failures: RateLimiter,
+}
+
+impl Authentication {
+    pub(super) fn new(administrators: Vec<Administrator>, failures: Rate) -> Self {
+        Self { administrators, failures: RateLimiter::new(failures) }
+    }
+
+    /// Every failure gets the same answer, whether the credential is missing, malformed or unknown.
+    fn authenticate(
+        &self,
+        peer: &Peer,
+        authorization: Option<&[u8]>,
+    ) -> Result<&Administrator, Refused> {
+        let client = peer.address.ip();
+        self.failures.peek(client).map_err(rate_limited)?;
+        let token = authorization.and_then(bearer_token).map(sha256);
+        let found = token
+            .and_then(|hash| {
+                self.find(|credential| match credential {
+                    Credential::Token(known) => Some((*known, hash)),
+                    Credential::Certificate(_) => None,
+                })
+            })
+            .or_else(|| {
+                peer.certificate.and_then(|hash| {
+                    self.find(|credential| match credential {
+                        Credential::Certificate(known) => Some((*known, hash)),
+                        Credential::Token(_) => None,
+                    })
+                })
+            });
+        found.ok_or_else(|| self.failed(client, authorization.is_some()))
+    }
+
+    /// Compares with every administrator, in constant time, and stops at none.
+    fn find(
+        &self,
+        pair: impl Fn(&Credential) -> Option<([u8; 32], [u8; 32])>,
+    ) -> Option<&Administrator> {
+        let mut found = None;
+        for administrator in &self.administrators {
+            if let Some((known, shown)) = pair(&administrator.credential)
+                && bool::from(known.ct_eq(&shown))
+            {
+                found = Some(administrator);
+            }
+        }
+        found
+    }
+
+    /// Nothing shown is no guess and does not count.
+    fn failed(&self, client: IpAddr, guessed: bool) -> Refused {
+        let counted = if guessed { self.failures.take(client) } else { Ok(()) };
+        match counted {
+            Ok(()) => Refused::new(Code::Unauthenticated, "no credential of an administrator"),
+            Err(wait) => rate_limited(wait),
+        }
+    }
+}
+
+/// The name of the administrator who asks, permitted for the tenant in the path.
+pub(super) struct Principal(pub(super) String);
+
+impl FromRequestParts<Door> for Principal {
+    type Rejection = Refused;
+
+    async fn from_request_parts(parts: &mut Parts, door: &Door) -> Result<Self, Refused> {
+        let peer = parts.extensions.get::<Peer>().copied();
+        let peer = peer.ok_or_else(|| Refused::new(Code::Internal, "a request without a peer"))?;
+        let mut headers = parts.headers.get_all(AUTHORIZATION).iter();
+        let authorization = match (headers.next(), headers.next()) {
+            (Some(only), None) => Some(only.as_bytes()),
+            _ => None,
+        };
+        let administrator = door.authentication.authenticate(&peer, authorization)?;
+        let (name, tenant) = (administrator.name.clone(), administrator.tenant.clone());
+        let Asks(caller) = Asks::from_request_parts(parts, door).await?;
+        if tenant.is_some_and(|tenant| tenant != caller.tenant) {
+            let reason = format!("{name} does not administer tenant {}", caller.tenant);
+            return Err(Refused::new(Code::Forbidden, reason));
+        }
+        Ok(Self(name))
+    }
+}
+
+fn rate_limited(wait: std::time::Duration) -> Refused {
+    Refusal::new(Code::RateLimited, "too many failed authentications").retry_after(wait).into()
+}
+
+/// The token in `Bearer <token>`; the scheme in any case (RFC 9110, section 11.1), one space.
+fn bearer_token(authorization: &[u8]) -> Option<&[u8]> {
+    let (scheme, token) = authorization.split_at_checked(7)?;
+    (scheme.eq_ignore_ascii_case(b"Bearer ") && !token.is_empty()).then_some(token)
+}
+
+fn sha256(bytes: &[u8]) -> [u8; 32] {
+    let mut hash = [0; 32];
+    let computed = digest(&SHA256, bytes);
+    for (to, from) in hash.iter_mut().zip(computed.as_ref()) {
+        *to = *from;
+    }
+    hash
+}

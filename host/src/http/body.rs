@@ -1,0 +1,122 @@
+//! JSON bodies, strictly: the right media type, no content coding, bounded before it is read,
+//! no member that is unknown or stands twice.
+
+use axum::extract::{FromRequest, Request};
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
+use http::{HeaderMap, HeaderName};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use serde::de::DeserializeOwned;
+use zeroize::Zeroizing;
+
+use super::door::Door;
+use super::problem::Refused;
+use super::settings::HttpSettings;
+use crate::error::{Code, Refusal};
+
+/// A JSON body, parsed.
+pub(super) struct Json<T>(pub(super) T);
+
+/// A JSON body that may be left out.
+pub(super) struct OptionalJson<T>(pub(super) T);
+
+impl<T: DeserializeOwned> FromRequest<Door> for Json<T> {
+    type Rejection = Refused;
+
+    async fn from_request(request: Request, door: &Door) -> Result<Self, Refused> {
+        require_json(request.headers())?;
+        let bytes = read(request, &door.settings).await?;
+        Ok(Self(parse(&bytes, &door.settings)?))
+    }
+}
+
+impl<T: DeserializeOwned + Default> FromRequest<Door> for OptionalJson<T> {
+    type Rejection = Refused;
+
+    async fn from_request(request: Request, door: &Door) -> Result<Self, Refused> {
+        let media_type = require_json(request.headers());
+        let bytes = read(request, &door.settings).await?;
+        if bytes.is_empty() {
+            return Ok(Self(T::default()));
+        }
+        media_type?;
+        Ok(Self(parse(&bytes, &door.settings)?))
+    }
+}
+
+/// A body is taken as it is: nothing here decompresses, so nothing small can become large.
+fn require_json(headers: &HeaderMap) -> Result<(), Refusal> {
+    let refuse = |reason: String| Err(Refusal::new(Code::UnsupportedMediaType, reason));
+    if let Some(coding) = headers.get(CONTENT_ENCODING) {
+        return refuse(format!("content-encoding {coding:?}"));
+    }
+    let mut types = headers.get_all(CONTENT_TYPE).iter();
+    match (types.next(), types.next()) {
+        (Some(media_type), None) if is_json(media_type.as_bytes()) => Ok(()),
+        (media_type, _) => refuse(format!("content-type {media_type:?}")),
+    }
+}
+
+/// `application/json`, with no parameter but `charset=utf-8` (RFC 8259 defines none).
+fn is_json(media_type: &[u8]) -> bool {
+    let mut parts = media_type.splitn(2, |byte| *byte == b';').map(<[u8]>::trim_ascii);
+    let essence = parts.next().unwrap_or_default();
+    let parameter = parts.next();
+    essence.eq_ignore_ascii_case(b"application/json")
+        && parameter.is_none_or(|parameter| parameter.eq_ignore_ascii_case(b"charset=utf-8"))
+}
+
+/// The whole body; a declared size over the limit is refused before a byte is read.
+async fn read(request: Request, settings: &HttpSettings) -> Result<Zeroizing<Vec<u8>>, Refusal> {
+    let limit = settings.body_bytes;
+    let too_large = || Refusal::new(Code::RequestTooLarge, format!("more than {limit} bytes"));
+    let declared = declared_length(request.headers(), CONTENT_LENGTH);
+    if declared.is_some_and(|length| length > limit) {
+        return Err(too_large());
+    }
+    let mut body = Limited::new(request.into_body(), limit);
+    let mut bytes = Zeroizing::new(Vec::with_capacity(declared.unwrap_or(0)));
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| {
+            if error.is::<LengthLimitError>() {
+                too_large()
+            } else {
+                Refusal::new(Code::RequestMalformed, format!("the body broke off: {error}"))
+            }
+        })?;
+        if let Some(data) = frame.data_ref() {
+            bytes.extend_from_slice(data);
+        }
+    }
+    Ok(bytes)
+}
+
+fn declared_length(headers: &HeaderMap, name: HeaderName) -> Option<usize> {
+    headers.get(name)?.to_str().ok()?.parse().ok()
+}
+
+fn parse<T: DeserializeOwned>(bytes: &[u8], settings: &HttpSettings) -> Result<T, Refusal> {
+    let _ = settings;
+    serde_json::from_slice(bytes)
+        .map_err(|error| Refusal::new(Code::RequestMalformed, error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_media_type_is_read() {
+        for taken in ["application/json", "Application/JSON", "application/json; charset=UTF-8"] {
+            assert!(is_json(taken.as_bytes()), "{taken}");
+        }
+        for refused in [
+            "",
+            "text/json",
+            "application/jsonp",
+            "application/json; charset=utf-16",
+            "application/json;",
+        ] {
+            assert!(!is_json(refused.as_bytes()), "{refused}");
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! The host behind the front doors: each call as the flow has it.
+
+use serde_json::Value;
+
+use super::api::{Answer, Api};
+use crate::error::Refusal;
+use crate::flow::{
+    Caller, Health, Host, IssuedChallenge, KeySummary, NewKey, PluginSummary, Purpose, ReleasedKey,
+    Submission,
+};
+
+impl Api for Host {
+    fn challenge(&self, caller: &Caller, purpose: Purpose) -> Result<IssuedChallenge, Refusal> {
+        Self::challenge(self, caller, &purpose)
+    }
+
+    fn attest<'a>(
+        &'a self,
+        caller: &'a Caller,
+        submission: Submission,
+    ) -> Answer<'a, crate::flow::Attested> {
+        Box::pin(Self::attest(self, caller, submission))
+    }
+
+    fn release_with_evidence<'a>(
+        &'a self,
+        caller: &'a Caller,
+        key: &'a str,
+        version: Option<&'a str>,
+        submission: Submission,
+    ) -> Answer<'a, ReleasedKey> {
+        Box::pin(Self::release_with_evidence(self, caller, key, version, submission))
+    }
+
+    fn release_with_token<'a>(
+        &'a self,
+        caller: &'a Caller,
+        key: &'a str,
+        version: Option<&'a str>,
+        token: &'a str,
+    ) -> Answer<'a, ReleasedKey> {
+        Box::pin(Self::release_with_token(self, caller, key, version, token))
+    }
+
+    fn create_key<'a>(
+        &'a self,
+        caller: &'a Caller,
+        principal: &'a str,
+        key: NewKey,
+    ) -> Answer<'a, KeySummary> {
+        Box::pin(Self::create_key(self, caller, principal, key))
+    }
+
+    fn rotate_key<'a>(
+        &'a self,
+        caller: &'a Caller,
+        principal: &'a str,
+        name: &'a str,
+    ) -> Answer<'a, KeySummary> {
+        Box::pin(Self::rotate_key(self, caller, principal, name))
+    }
+
+    fn list_keys<'a>(
+        &'a self,
+        caller: &'a Caller,
+        _principal: &'a str,
+        cursor: Option<String>,
+    ) -> Answer<'a, (Vec<KeySummary>, Option<String>)> {
+        Box::pin(Self::list_keys(self, caller, cursor))
+    }
+
+    fn get_key<'a>(
+        &'a self,
+        caller: &'a Caller,
+        _principal: &'a str,
+        name: &'a str,
+    ) -> Answer<'a, KeySummary> {
+        Box::pin(Self::get_key(self, caller, name))
+    }
+
+    fn key_versions<'a>(
+        &'a self,
+        caller: &'a Caller,
+        _principal: &'a str,
+        name: &'a str,
+    ) -> Answer<'a, Vec<KeySummary>> {
+        Box::pin(Self::key_versions(self, caller, name))
+    }
+
+    fn set_key_enabled<'a>(
+        &'a self,
+        caller: &'a Caller,
+        principal: &'a str,
+        name: &'a str,
+        version: Option<&'a str>,
+        enabled: bool,
+    ) -> Answer<'a, ()> {
+        Box::pin(Self::set_key_enabled(self, caller, principal, name, version, enabled))
+    }
+
+    fn delete_key<'a>(
+        &'a self,
+        caller: &'a Caller,
+        principal: &'a str,
+        name: &'a str,
+    ) -> Answer<'a, ()> {
+        Box::pin(Self::delete_key(self, caller, principal, name))
+    }
+
+    fn plugins(&self) -> Vec<PluginSummary> {
+        Self::plugins(self)
+    }
+
+    fn health<'a>(&'a self) -> std::pin::Pin<Box<dyn Future<Output = Health> + Send + 'a>> {
+        Box::pin(Self::health(self))
+    }
+
+    fn jwks(&self) -> Value {
+        Self::jwks(self)
+    }
+
+    fn audit_checkpoint(&self) -> String {
+        Self::audit_checkpoint(self)
+    }
+}

@@ -1,0 +1,85 @@
+//! The front doors: HTTP over TLS. They translate requests into what the flow takes and its
+//! answers back; they bound what a client may cost; they decide nothing.
+//!
+//! ```text
+//! serve → admission → connection (TLS, HTTP) → gate → path → body → native | admin → Api
+//!                                               ↓ identifier, limits, time, problem details
+//! ```
+
+mod admin;
+mod admission;
+mod api;
+mod auth;
+mod body;
+mod caller;
+mod connection;
+mod door;
+mod gate;
+mod host;
+mod native;
+mod openapi;
+mod path;
+mod problem;
+mod rate;
+mod serve;
+mod settings;
+#[cfg(test)]
+mod tests;
+pub(crate) mod tls;
+mod wire;
+
+pub use admin::keys::{Key, KeyPage, NewKeyRequest};
+pub use admin::plugins::{Plugin, PluginList};
+pub use admin::versions::{KeyVersions, RotateRequest, VersionRequest};
+pub use api::{Answer, Api};
+pub use auth::{Administrator, Credential};
+pub use native::attestations::{Attestation, AttestationRequest, EvidenceBody};
+pub use native::challenges::{Challenge, ChallengeRequest};
+pub use native::release::{Release, ReleaseRequest, ReleaseWithEvidence, ReleaseWithToken};
+pub use native::status::HealthStatus;
+pub use problem::Problem;
+pub use serve::{AdminListener, Listener, Listeners, ServeError, ServerHandle, serve};
+pub use settings::{Http2Settings, HttpSettings, Rate};
+pub use tls::{DevelopmentCertificates, ServerCertificate, TlsError};
+pub use wire::{Base64Url, SecretBytes};
+
+use std::any::Any;
+
+use axum::Router;
+use axum::body::Body;
+use axum::middleware::from_fn_with_state;
+use axum::response::{IntoResponse, Response};
+use tower_http::catch_panic::CatchPanicLayer;
+
+use crate::error::Code;
+use door::Door;
+use problem::Refused;
+
+fn api_router(door: Door) -> Router {
+    behind_gate(native::routes(), door)
+}
+
+fn admin_router(door: Door) -> Router {
+    behind_gate(admin::routes(), door)
+}
+
+fn behind_gate(routes: Router<Door>, door: Door) -> Router {
+    routes
+        .fallback(|| async { Refused::new(Code::NotFound, "no such route") })
+        .method_not_allowed_fallback(|| async {
+            Refused::new(Code::MethodNotAllowed, "no such method on this route")
+        })
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(from_fn_with_state(door.clone(), gate::gate))
+        .with_state(door)
+}
+
+/// A panic is a fault of this request only. Its message goes to the log.
+fn panicked(panic: Box<dyn Any + Send + 'static>) -> Response<Body> {
+    let message = panic
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| panic.downcast_ref::<&str>().copied())
+        .unwrap_or("no message");
+    Refused::new(Code::Internal, format!("panicked: {message}")).into_response()
+}

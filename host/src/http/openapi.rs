@@ -1,0 +1,141 @@
+//! The API's description, made from the handlers and their types. A copy in the repository,
+//! `openapi.json`, is compared by a test, so that no change goes unseen.
+
+use std::fmt::Write;
+use std::sync::LazyLock;
+
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::{ContentBuilder, Ref, RefOr, ResponseBuilder, Schema, path::Operation};
+use utoipa::{Modify, OpenApi};
+
+use super::problem::{PROBLEM_JSON, Problem};
+use super::{admin, native};
+use crate::error::Code;
+
+/// The document, as JSON.
+pub(super) fn document() -> &'static str {
+    static DOCUMENT: LazyLock<String> =
+        LazyLock::new(|| Document::openapi().to_pretty_json().unwrap_or_default());
+    &DOCUMENT
+}
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Claviger",
+        description = "Secure key release: attestation evidence in, a wrapped key out.\n\nEvery path under `/v1` exists for each tenant under `/t/{tenant}/v1`. Paths tagged `administration` are served on their own address and need an administrator's bearer token or client certificate. Byte strings are base64url without padding, moments RFC 3339.",
+        license(name = "Apache-2.0", identifier = "Apache-2.0"),
+    ),
+    paths(
+        native::challenges::create,
+        native::attestations::create,
+        native::release::create,
+        native::status::health,
+        native::status::jwks,
+        native::status::openapi,
+        admin::keys::list,
+        admin::keys::create,
+        admin::keys::read,
+        admin::keys::delete,
+        admin::versions::list,
+        admin::versions::rotate,
+        admin::versions::enable,
+        admin::versions::disable,
+        admin::plugins::list,
+        admin::audit::checkpoint,
+    ),
+    components(schemas(Problem)),
+    modifiers(&Credentials, &Problems),
+)]
+struct Document;
+
+/// Administration needs a credential.
+struct Credentials;
+
+impl Modify for Credentials {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build();
+        let components = document.components.get_or_insert_default();
+        components.add_security_scheme("administrator", SecurityScheme::Http(scheme));
+        let requirement = utoipa::openapi::security::SecurityRequirement::new::<_, _, String>(
+            "administrator",
+            [],
+        );
+        for operation in operations(document) {
+            let tags = operation.tags.iter().flatten();
+            if tags.into_iter().any(|tag| tag == "administration") {
+                operation.security = Some(vec![requirement.clone()]);
+            }
+        }
+    }
+}
+
+/// Every operation may be refused, and every code is told.
+struct Problems;
+
+impl Modify for Problems {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        for operation in operations(document) {
+            for range in ["4XX", "5XX"] {
+                let content =
+                    ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
+                let response = ResponseBuilder::new()
+                    .description("Refused; see `Problem`.")
+                    .content(PROBLEM_JSON, content)
+                    .build();
+                operation.responses.responses.insert(range.to_owned(), response.into());
+            }
+        }
+        let components = document.components.get_or_insert_default();
+        if let Some(RefOr::T(Schema::Object(problem))) = components.schemas.get_mut("Problem")
+            && let Some(RefOr::T(Schema::Object(code))) = problem.properties.get_mut("code")
+        {
+            let mut description = "Stable; what a program should look at.\n".to_owned();
+            for code in Code::ALL {
+                let (status, title) = (code.status(), code.title());
+                let _ = write!(description, "\n- `{code}` ({status}): {title}.");
+            }
+            code.description = Some(description);
+            code.enum_values = Some(Code::ALL.iter().map(|code| code.as_str().into()).collect());
+        }
+    }
+}
+
+fn operations(document: &mut utoipa::openapi::OpenApi) -> impl Iterator<Item = &mut Operation> {
+    document
+        .paths
+        .paths
+        .values_mut()
+        .flat_map(|item| [&mut item.get, &mut item.post, &mut item.delete].into_iter().flatten())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_description_is_the_one_in_the_repository() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/src/http/openapi.json");
+        let current = format!("{}\n", document());
+        if std::env::var_os("UPDATE_SNAPSHOTS").is_some_and(|value| value == "1") {
+            std::fs::write(path, &current).unwrap();
+        }
+        let recorded = std::fs::read_to_string(path).unwrap_or_default();
+        assert!(
+            recorded == current,
+            "the API changed; look at it, then run this test with UPDATE_SNAPSHOTS=1"
+        );
+    }
+
+    #[test]
+    fn every_code_is_described() {
+        let document: serde_json::Value = serde_json::from_str(document()).unwrap();
+        let code = &document["components"]["schemas"]["Problem"]["properties"]["code"];
+        let described: Vec<_> = code["enum"].as_array().unwrap().iter().collect();
+        assert_eq!(described.len(), Code::ALL.len());
+        for code_known in Code::ALL {
+            let text = code["description"].as_str().unwrap();
+            assert!(text.contains(code_known.as_str()) && text.contains(code_known.title()));
+        }
+    }
+}

@@ -1,0 +1,212 @@
+//! Administration belongs to administrators.
+
+use std::time::Duration;
+
+use aws_lc_rs::digest::{SHA256, digest};
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+
+use super::support::{FakeHost, Served, settings, start_host};
+use crate::client::{Client, ClientSettings};
+use crate::http::{Administrator, Credential, HttpSettings, NewKeyRequest, Rate, SecretBytes};
+use crate::secret::Secret;
+use crate::tenant::Tenant;
+
+const TOKEN: &str = "an-administrators-token";
+
+fn administrator(name: &str, tenant: Option<&str>, credential: Credential) -> Administrator {
+    Administrator {
+        name: name.into(),
+        tenant: tenant.map(|tenant| Tenant::parse(tenant).unwrap()),
+        credential,
+    }
+}
+
+async fn start(settings: HttpSettings) -> Served {
+    let administrators = vec![
+        administrator("alice", None, Credential::of_token(TOKEN)),
+        administrator("bob", Some("team-7"), Credential::of_token("bobs-token")),
+    ];
+    start_host(FakeHost::default(), settings, administrators, None).await
+}
+
+fn new_key() -> NewKeyRequest {
+    NewKeyRequest {
+        name: "k".into(),
+        kind: "oct-256".into(),
+        material: Some(SecretBytes(Secret::new(vec![7; 32]))),
+        release_policy: "affirming".into(),
+    }
+}
+
+#[tokio::test]
+async fn an_administrator_manages_keys() {
+    let served = start(settings()).await;
+    let client = Client::new(served.admin_settings().token(TOKEN)).unwrap();
+    let key = client.create_key(&new_key()).await.unwrap();
+    assert_eq!((key.name.as_str(), key.updated.as_str()), ("k", "2026-01-01T00:01:00Z"));
+    let page = client.list_keys(None).await.unwrap();
+    let last = client.list_keys(page.next.as_deref()).await.unwrap();
+    assert!(last.next.is_none());
+    client.key("k").await.unwrap();
+    assert_eq!(client.key_versions("k").await.unwrap().versions.len(), 1);
+    client.rotate_key("k").await.unwrap();
+    client.set_key_enabled("k", Some("2"), false).await.unwrap();
+    client.set_key_enabled("k", None, true).await.unwrap();
+    client.delete_key("k").await.unwrap();
+    assert_eq!(client.plugins().await.unwrap().plugins.len(), 1);
+    assert!(client.audit_checkpoint().await.unwrap().starts_with("claviger\n"));
+    assert!(client.key("../plugins").await.is_err());
+    let called = served.host.called();
+    assert!(called[0].contains("material: Some([secret, 32 bytes])"), "{}", called[0]);
+    assert_eq!(
+        called[1..],
+        [
+            "default alice lists from None",
+            "default alice lists from Some(\"page-2\")",
+            "default alice reads k",
+            "default alice lists versions of k",
+            "default alice rotates k",
+            "default alice sets k Some(\"2\") false",
+            "default alice sets k None true",
+            "default alice deletes k",
+        ]
+    );
+}
+
+#[tokio::test]
+async fn nobody_else_administers_and_every_stranger_gets_the_same_answer() {
+    // attacks 55 and 60
+    let failed_authentications = Rate { burst: 1000, interval: Duration::from_millis(1) };
+    let served = start(HttpSettings { failed_authentications, ..settings() }).await;
+    let mut raw = served.raw_admin().await;
+    let longer = format!("authorization: Bearer {TOKEN}x\r\n");
+    let padded = format!("authorization: Bearer  {TOKEN}\r\n");
+    let basic = format!("authorization: Basic {TOKEN}\r\n");
+    let twice = format!("authorization: Bearer {TOKEN}\r\nauthorization: Bearer {TOKEN}\r\n");
+    let mut answers = Vec::new();
+    for headers in [
+        "",
+        "authorization: Bearer\r\n",
+        "authorization: Bearer \r\n",
+        "authorization: Bearer wrong\r\n",
+        &longer,
+        &padded,
+        &basic,
+        &twice,
+        "authorization: Bearer \u{e9}\r\n",
+        "x-client-certificate: alice\r\n",
+    ] {
+        for line in [
+            "GET /v1/keys",
+            "POST /v1/keys",
+            "DELETE /v1/keys/k",
+            "POST /v1/keys/k/rotate",
+            "POST /v1/keys/k/enable",
+            "POST /v1/keys/k/disable",
+            "GET /v1/keys/k",
+            "GET /v1/keys/k/versions",
+            "GET /v1/plugins",
+            "GET /v1/audit/checkpoint",
+        ] {
+            let mut refused = raw.ask(line, headers, "").await;
+            assert_eq!(
+                (refused.status, refused.code()),
+                (401, "unauthenticated"),
+                "{line} {headers}"
+            );
+            assert_eq!(refused.header("www-authenticate"), Some("Bearer"));
+            refused.body["request_id"].take();
+            answers.push(refused.body);
+        }
+    }
+    assert!(answers.windows(2).all(|pair| pair[0] == pair[1]));
+    assert!(served.host.called().is_empty());
+}
+
+#[tokio::test]
+async fn an_administrator_of_one_tenant_administers_no_other() {
+    let served = start(settings()).await;
+    let client = |tenant: Option<&str>| {
+        let tenant = tenant.map(|tenant| Tenant::parse(tenant).unwrap());
+        let settings = served.admin_settings().token("bobs-token");
+        Client::new(ClientSettings { tenant, ..settings }).unwrap()
+    };
+    assert!(client(Some("team-7")).list_keys(None).await.is_ok());
+    for other in [None, Some("team-8")] {
+        let refused = client(other).list_keys(None).await.unwrap_err();
+        assert_eq!(refused.code(), Some("forbidden"));
+    }
+    assert_eq!(served.host.called(), ["team-7 bob lists from None"]);
+}
+
+#[tokio::test]
+async fn guessing_a_token_ends_in_waiting_for_everybody_at_that_address() {
+    // attack 55
+    let failed_authentications = Rate { burst: 3, interval: Duration::from_secs(60) };
+    let served = start(HttpSettings { failed_authentications, ..settings() }).await;
+    let mut raw = served.raw_admin().await;
+    for _ in 0..3 {
+        let refused = raw.ask("GET /v1/keys", "authorization: Bearer wrong\r\n", "").await;
+        assert_eq!(refused.code(), "unauthenticated");
+    }
+    for token in ["wrong", TOKEN] {
+        let headers = format!("authorization: Bearer {token}\r\n");
+        let refused = raw.ask("GET /v1/keys", &headers, "").await;
+        assert_eq!((refused.status, refused.code()), (429, "rate-limited"));
+    }
+    assert!(served.host.called().is_empty());
+}
+
+#[tokio::test]
+async fn a_client_certificate_on_the_list_is_a_principal() {
+    let authority_key = KeyPair::generate().unwrap();
+    let mut parameters = CertificateParams::default();
+    parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let authority = parameters.self_signed(&authority_key).unwrap();
+    let issuer = Issuer::new(parameters, &authority_key);
+    let issue = |name: &str| {
+        let key = KeyPair::generate().unwrap();
+        let parameters = CertificateParams::new([name.to_owned()]).unwrap();
+        (parameters.signed_by(&key, &issuer).unwrap(), key)
+    };
+    let (carol, carol_key) = issue("carol");
+    let (dave, dave_key) = issue("dave");
+    let fingerprint: [u8; 32] = digest(&SHA256, carol.der()).as_ref().try_into().unwrap();
+    let administrators = vec![administrator("carol", None, Credential::Certificate(fingerprint))];
+    let authority = Some(authority.pem().into_bytes());
+    let served = start_host(FakeHost::default(), settings(), administrators, authority).await;
+    let client = |identity: Option<(&rcgen::Certificate, &KeyPair)>| {
+        let identity = identity.map(|(certificate, key)| {
+            let key = Secret::new(key.serialize_pem().into_bytes());
+            (certificate.pem().into_bytes(), key)
+        });
+        Client::new(ClientSettings { identity, ..served.admin_settings() }).unwrap()
+    };
+    client(Some((&carol, &carol_key))).list_keys(None).await.unwrap();
+    assert_eq!(served.host.called(), ["default carol lists from None"]);
+
+    // Of the operators' CA but not on the list; no certificate; the fingerprint as a token.
+    let not_listed = client(Some((&dave, &dave_key))).list_keys(None).await.unwrap_err();
+    assert_eq!(not_listed.code(), Some("unauthenticated"));
+    let without = client(None).list_keys(None).await.unwrap_err();
+    assert_eq!(without.code(), Some("unauthenticated"));
+
+    // Of nobody's CA: the handshake fails.
+    let stranger_key = KeyPair::generate().unwrap();
+    let stranger = CertificateParams::new(["carol".to_owned()]).unwrap();
+    let stranger = stranger.self_signed(&stranger_key).unwrap();
+    assert!(client(Some((&stranger, &stranger_key))).list_keys(None).await.is_err());
+    assert_eq!(served.host.called().len(), 1);
+}
+
+#[tokio::test]
+async fn a_command_without_a_body_refuses_one_that_says_something_else() {
+    let served = start(settings()).await;
+    let mut raw = served.raw_admin().await;
+    let headers = format!("authorization: Bearer {TOKEN}\r\ncontent-type: application/json\r\n");
+    let refused = raw.ask("POST /v1/keys/k/rotate", &headers, r#"{"material":"AA"}"#).await;
+    assert_eq!(refused.code(), "request-malformed");
+    let refused = raw.ask("GET /v1/keys?limit=1", &headers, "").await;
+    assert_eq!(refused.code(), "request-malformed");
+    assert!(served.host.called().is_empty());
+}

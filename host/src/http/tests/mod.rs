@@ -1,0 +1,11 @@
+//! The front doors, tested as a client meets them: through TLS on the loopback.
+
+mod administration;
+mod bodies;
+mod certificates;
+mod drain;
+mod floods;
+mod limits;
+mod paths;
+mod support;
+mod translation;

@@ -1,0 +1,30 @@
+//! Keys that the host uses toward the outside: the recipient keys that released material is
+//! wrapped to, and the keys that sign attestation results.
+//!
+//! | recipient key (JWK) | `alg` of the JWE | content key |
+//! |---|---|---|
+//! | EC P-256, P-384, P-521 | `ECDH-ES` | Concat KDF of the agreement (RFC 7518, section 4.6) |
+//! | OKP X25519 | `ECDH-ES` | the same (RFC 8037) |
+//! | RSA, 2048 to 8192 bits | `RSA-OAEP-256` | random, encrypted (RFC 7518, section 4.3) |
+//! | AKP `X-Wing` | `X-Wing` | Concat KDF of the encapsulated secret, see `xwing.rs` |
+//!
+//! `enc` is `A256GCM` everywhere. Nothing else is offered, so nothing else can be negotiated.
+
+mod agreement;
+mod concat_kdf;
+mod jwe;
+mod jwk;
+mod recipient;
+mod recipient_private;
+mod rsa;
+mod token;
+mod token_claims;
+mod token_keys;
+mod xwing;
+
+pub use jwe::WrapHeader;
+pub use recipient::{RecipientKey, RecipientKeyError, WrapError};
+pub use recipient_private::{RecipientKind, RecipientPrivateKey, UnwrapError, Unwrapped};
+pub use token::{TYP_EAT, TokenError};
+pub use token_claims::Expected;
+pub use token_keys::{TokenKeyError, TokenKeys};

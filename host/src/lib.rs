@@ -1,0 +1,24 @@
+//! Claviger: a host for secure key release.
+
+#![deny(unsafe_code)]
+
+pub mod appraisal;
+pub mod assemble;
+pub mod audit;
+pub mod claim;
+pub mod client;
+pub mod clock;
+pub mod command;
+pub mod error;
+pub mod flow;
+pub mod http;
+pub mod json;
+pub mod keys;
+pub mod plugin;
+pub mod quote;
+pub mod random;
+pub mod secret;
+pub mod simulated;
+pub mod store;
+pub mod telemetry;
+pub mod tenant;

@@ -1,0 +1,18 @@
+//! The one binary: arguments in, a command done, an exit code out.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use claviger::command::{self, Cli};
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match command::run(cli) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("claviger: {error:#}");
+            command::exit_code(&error)
+        }
+    }
+}

@@ -1,0 +1,13 @@
+//! `secrets`: what the operator granted to this connector by value, and nothing else.
+
+use crate::plugin::kms::bindings::claviger::plugin::secrets::Host;
+use crate::plugin::kms::call::KmsCall;
+use crate::plugin::limits::Metered;
+
+impl Host for KmsCall {
+    fn get(&mut self, name: String) -> wasmtime::Result<Option<Vec<u8>>> {
+        self.meter().host_call()?;
+        let secret = self.services().secrets.get(&name);
+        Ok(secret.map(|secret| secret.expose().to_vec()))
+    }
+}

@@ -1,0 +1,49 @@
+//! The host's side of the worlds `kms-plugin` and `managed-kms-plugin`, generated from `wit/`.
+
+#![allow(missing_docs, clippy::restriction, clippy::all)] // The documentation stands in `wit/`.
+
+wasmtime::component::bindgen!({
+    path: "../wit",
+    world: "kms-plugin",
+    imports: {
+        // These wait: for the disk, for a long computation, or for the network.
+        "claviger:plugin/http.send": async | trappable,
+        "claviger:plugin/sealed-keys.erase": async | trappable,
+        "claviger:plugin/sealed-keys.generate": async | trappable,
+        "claviger:plugin/sealed-keys.perform": async | trappable,
+        "claviger:plugin/sealed-keys.put": async | trappable,
+        "claviger:plugin/sealed-keys.unwrap": async | trappable,
+        "claviger:plugin/sealed-store.swap": async | trappable,
+        default: trappable,
+    },
+    exports: { default: async },
+    require_store_data_send: true,
+    with: {
+        "claviger:plugin/log": crate::plugin::bindings::claviger::plugin::log,
+        "claviger:plugin/material.secret": crate::secret::Secret,
+        "claviger:plugin/settings": crate::plugin::bindings::claviger::plugin::settings,
+        "claviger:plugin/types": crate::plugin::bindings::claviger::plugin::types,
+    },
+});
+
+/// The same world with key management; its imports are the ones above.
+pub mod managed {
+    wasmtime::component::bindgen!({
+        path: "../wit",
+        world: "managed-kms-plugin",
+        imports: { default: trappable },
+        exports: { default: async },
+        require_store_data_send: true,
+        with: {
+            "claviger:plugin/clock": super::claviger::plugin::clock,
+            "claviger:plugin/http": super::claviger::plugin::http,
+            "claviger:plugin/log": crate::plugin::bindings::claviger::plugin::log,
+            "claviger:plugin/material": super::claviger::plugin::material,
+            "claviger:plugin/sealed-keys": super::claviger::plugin::sealed_keys,
+            "claviger:plugin/sealed-store": super::claviger::plugin::sealed_store,
+            "claviger:plugin/secrets": super::claviger::plugin::secrets,
+            "claviger:plugin/settings": crate::plugin::bindings::claviger::plugin::settings,
+            "claviger:plugin/types": crate::plugin::bindings::claviger::plugin::types,
+        },
+    });
+}

@@ -1,0 +1,36 @@
+//! Plugins: WebAssembly components that read a vendor's evidence or reach a key management service.
+//!
+//! Loading: [`compiled`] (or from the [`cache`]) → [`admission`] → linked, instantiated on trial,
+//! asked for its description. Calling: a place in the [`engine`]'s pool → a fresh store with its
+//! [`limits`] ([`call`]) → the imports in [`import`] → a result that is checked ([`verdict`]).
+
+pub mod admission;
+pub mod bindings;
+pub mod bundled;
+mod cache;
+pub mod call;
+pub mod catalogue;
+pub mod compiled;
+pub mod engine;
+pub mod import;
+pub mod kms;
+pub mod limits;
+pub mod manifest;
+mod ticker;
+pub mod verdict;
+pub mod verifier;
+mod wait;
+
+pub use admission::{Grants, LoadError};
+pub use cache::CacheSettings;
+pub use catalogue::Catalogue;
+pub use engine::{Engine, EngineError, EngineSettings, OnProgress, ProgressEvent};
+pub use kms::{
+    KeyReference, KeySummary, KmsFailure, KmsPlugin, KmsServices, NewKey, ReleaseContext, Released,
+};
+pub use limits::Limits;
+pub use manifest::{Kind, Manifest};
+pub use verdict::{Binding, Carries, Trustworthiness, Verdict};
+pub use verifier::{
+    Description, Rejection, Settings, VerifierFailure, VerifierPlugin, VerifierRequest,
+};

@@ -1,0 +1,239 @@
+//! A verdict, and what the host checks in one before it believes that a verifier gave it: that it
+//! stands on statements of this call, points inside them, and says nothing in the host's name.
+
+use std::collections::HashSet;
+
+use wasmtime::component::ResourceTable;
+
+use super::bindings::claviger::plugin::types;
+use super::bindings::exports::claviger::plugin::verifier as wit;
+use crate::claim::{Claim, Value};
+use crate::quote::{Span, Statement};
+
+/// What a verifier found out.
+#[derive(Clone, Debug)]
+pub struct Verdict {
+    /// What it rests on; at least one.
+    pub statements: Vec<Statement>,
+    /// Where the signed bytes carry what the host expects; at least one, and each must hold.
+    pub bindings: Vec<Binding>,
+    /// What the plugin says; quoted values are already read from the statements.
+    pub claims: Vec<Claim>,
+    /// The plugin's judgement.
+    pub trustworthiness: Trustworthiness,
+}
+
+/// A span of a statement that carries something to compare.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Binding {
+    /// An index into [`Verdict::statements`], inside it.
+    pub statement: usize,
+    /// A span inside the statement, where it may bind.
+    pub at: Span,
+    /// What stands there.
+    pub carries: Carries,
+}
+
+/// What a bound span carries.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Carries {
+    /// The digest over challenge, recipient key and purpose.
+    ChallengeDigest,
+    /// The challenge's nonce alone.
+    Nonce,
+    /// The recipient key's thumbprint.
+    RecipientKey,
+}
+
+/// Tiers of AR4SI (draft-ietf-rats-ar4si-09), by its numbers; none is "no claim".
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[allow(missing_docs)] // The names are the draft's.
+pub struct Trustworthiness {
+    pub instance_identity: Option<i8>,
+    pub configuration: Option<i8>,
+    pub executables: Option<i8>,
+    pub file_system: Option<i8>,
+    pub hardware: Option<i8>,
+    pub runtime_opaque: Option<i8>,
+    pub storage_opaque: Option<i8>,
+    pub sourced_data: Option<i8>,
+}
+
+/// What a verdict may not be.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum Lie {
+    /// A binding's span is outside its statement, or where the format does not carry the challenge.
+    #[error("binding {0} points where a challenge cannot stand")]
+    Binding(usize),
+    /// A claim's name is not `[a-z0-9_.-]+`, or longer than 128 bytes.
+    #[error("claim {0} has no acceptable name")]
+    ClaimName(usize),
+    /// A claim's value is larger than one may be.
+    #[error("the claim `{0}` is too large")]
+    ClaimSize(String),
+    /// A claim is in the name space of a format that the host reads itself.
+    #[error("the claim `{0}` is the host's to make")]
+    HostsClaim(String),
+    /// No binding at all.
+    #[error("nothing is bound")]
+    NothingBound,
+    /// No statement at all.
+    #[error("it rests on nothing")]
+    NoStatement,
+    /// A quoted value is outside its statement.
+    #[error("the claim `{0}` quotes what is not there")]
+    Quote(String),
+    /// More of something than one may have.
+    #[error("more {0} than a verdict may have")]
+    TooMany(&'static str),
+    /// Two claims of one name.
+    #[error("the claim `{0}` is made twice")]
+    Twice(String),
+    /// A handle that is none of this call's statements.
+    #[error("a statement is not one of this call")]
+    UnknownStatement,
+}
+
+const MAX_STATEMENTS: usize = 16;
+const MAX_BINDINGS: usize = 16;
+const MAX_CLAIMS: usize = 256;
+/// Bytes of one claim's value, and texts in one.
+const MAX_VALUE: usize = 16 << 10;
+const MAX_TEXTS: usize = 256;
+/// Bytes of a claim's name.
+const MAX_NAME: usize = 128;
+
+/// First segments of the names of facts that the host reads itself. What a policy finds there is
+/// what the host read, never what a plugin said.
+const HOSTS: [&str; 1] = ["snp"];
+
+/// Takes the statements out of the call's table and checks the rest against them.
+pub(super) fn accept(table: &mut ResourceTable, verdict: wit::Verdict) -> Result<Verdict, Lie> {
+    bounded("statements", verdict.statements.len(), MAX_STATEMENTS)?;
+    bounded("bindings", verdict.bindings.len(), MAX_BINDINGS)?;
+    bounded("claims", verdict.claims.len(), MAX_CLAIMS)?;
+    let statements = verdict
+        .statements
+        .into_iter()
+        .map(|handle| table.delete(handle).map_err(|_| Lie::UnknownStatement))
+        .collect::<Result<Vec<_>, _>>()?;
+    if statements.is_empty() {
+        return Err(Lie::NoStatement);
+    }
+    if verdict.bindings.is_empty() {
+        return Err(Lie::NothingBound);
+    }
+    let bindings = verdict
+        .bindings
+        .into_iter()
+        .enumerate()
+        .map(|(index, bound)| binding(&statements, index, bound))
+        .collect::<Result<_, _>>()?;
+    Ok(Verdict {
+        bindings,
+        claims: claims(&statements, verdict.claims)?,
+        trustworthiness: verdict.trustworthiness.into(),
+        statements,
+    })
+}
+
+fn bounded(what: &'static str, count: usize, limit: usize) -> Result<(), Lie> {
+    if count > limit {
+        return Err(Lie::TooMany(what));
+    }
+    Ok(())
+}
+
+fn binding(statements: &[Statement], index: usize, bound: wit::Binding) -> Result<Binding, Lie> {
+    let at = Span::from(bound.at);
+    let (position, statement) = find(statements, bound.statement).ok_or(Lie::Binding(index))?;
+    let carried = statement.read(at).map_err(|_| Lie::Binding(index))?;
+    if carried.is_empty() || !statement.may_bind(at) {
+        return Err(Lie::Binding(index));
+    }
+    Ok(Binding {
+        statement: position,
+        at,
+        carries: match bound.carries {
+            wit::Carries::ChallengeDigest => Carries::ChallengeDigest,
+            wit::Carries::Nonce => Carries::Nonce,
+            wit::Carries::RecipientKey => Carries::RecipientKey,
+        },
+    })
+}
+
+fn claims(statements: &[Statement], said: Vec<types::Claim>) -> Result<Vec<Claim>, Lie> {
+    let mut names = HashSet::new();
+    let mut claims = Vec::with_capacity(said.len());
+    for (index, types::Claim { name, value }) in said.into_iter().enumerate() {
+        if !acceptable(&name) {
+            return Err(Lie::ClaimName(index));
+        }
+        let space = name.split('.').next().unwrap_or_default();
+        let read = |statement: &Statement| statement.facts().iter().any(|fact| fact.name == name);
+        if HOSTS.contains(&space) || statements.iter().any(read) {
+            return Err(Lie::HostsClaim(name));
+        }
+        if !names.insert(name.clone()) {
+            return Err(Lie::Twice(name));
+        }
+        let value = resolve(statements, &name, value)?;
+        claims.push(Claim { name, value });
+    }
+    Ok(claims)
+}
+
+/// Dotted segments in lower case, none of them empty.
+fn acceptable(name: &str) -> bool {
+    let letter = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-');
+    name.len() <= MAX_NAME
+        && name.split('.').all(|segment| !segment.is_empty() && segment.bytes().all(letter))
+}
+
+/// The value as the host keeps it; a quoted one is read from the host's own copy of the statement.
+fn resolve(statements: &[Statement], name: &str, value: types::Value) -> Result<Value, Lie> {
+    let value = match value {
+        types::Value::Bytes(bytes) => Value::Bytes(bytes),
+        types::Value::Flag(flag) => Value::Flag(flag),
+        types::Value::Signed(number) => Value::Signed(number),
+        types::Value::Text(text) => Value::Text(text),
+        types::Value::Texts(texts) => Value::Texts(texts),
+        types::Value::Unsigned(number) => Value::Unsigned(number),
+        types::Value::Quoted(quote) => {
+            let bytes = find(statements, quote.statement)
+                .and_then(|(_, statement)| statement.read(quote.at.into()).ok());
+            Value::Bytes(bytes.ok_or_else(|| Lie::Quote(name.into()))?.to_vec())
+        }
+    };
+    let size = match &value {
+        Value::Bytes(bytes) => bytes.len(),
+        Value::Text(text) => text.len(),
+        Value::Texts(texts) if texts.len() > MAX_TEXTS => usize::MAX,
+        Value::Texts(texts) => texts.iter().map(String::len).sum(),
+        Value::Flag(_) | Value::Signed(_) | Value::Unsigned(_) => 0,
+    };
+    if size > MAX_VALUE {
+        return Err(Lie::ClaimSize(name.into()));
+    }
+    Ok(value)
+}
+
+fn find(statements: &[Statement], index: u32) -> Option<(usize, &Statement)> {
+    let index = usize::try_from(index).ok()?;
+    statements.get(index).map(|statement| (index, statement))
+}
+
+impl From<wit::Trustworthiness> for Trustworthiness {
+    fn from(vector: wit::Trustworthiness) -> Self {
+        Self {
+            instance_identity: vector.instance_identity,
+            configuration: vector.configuration,
+            executables: vector.executables,
+            file_system: vector.file_system,
+            hardware: vector.hardware,
+            runtime_opaque: vector.runtime_opaque,
+            storage_opaque: vector.storage_opaque,
+            sourced_data: vector.sourced_data,
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! A named set of trust anchors and pinned keys, and the path from a chain to one of them.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::fault::Fault;
+use super::key::PublicKey;
+use super::revocation::{Edition, Revocation, Standing, judge};
+use super::x509::Certificate;
+use crate::clock::Timestamp;
+
+/// A chain, anchor aside, may have this many certificates.
+pub(crate) const MAX_CHAIN: usize = 8;
+
+/// Trust anchors under one name.
+pub(crate) struct AnchorSet {
+    pub(crate) name: Arc<str>,
+    pub(crate) anchors: Vec<Anchor>,
+    pub(crate) pins: HashMap<Vec<u8>, PublicKey>,
+    pub(crate) revocation: Revocation,
+    /// Whether revocation lists are looked for only where certificate authorities are concerned:
+    /// AMD publishes none for the certificates of chips.
+    pub(crate) authorities_only: bool,
+}
+
+/// A certificate that the operator trusts.
+#[derive(Clone)]
+pub(crate) struct Anchor {
+    pub(crate) certificate: Arc<Certificate>,
+    pub(crate) simulated: bool,
+}
+
+/// A chain that leads to an anchor.
+pub(crate) struct Path {
+    pub(crate) leaf: Arc<Certificate>,
+    /// Leaf's issuer first; without the anchor.
+    pub(crate) between: Vec<Arc<Certificate>>,
+    pub(crate) anchor: Anchor,
+    pub(crate) standing: Vec<Standing>,
+    pub(crate) expires: Timestamp,
+}
+
+impl AnchorSet {
+    /// Follows `certificates`, leaf first, each issued by the next, up to an anchor of this set; the
+    /// anchor itself may be the last of them or be left out.
+    pub(crate) fn follow(
+        &self,
+        certificates: &[Vec<u8>],
+        lists: &Edition,
+        at: Timestamp,
+    ) -> Result<Path, Fault> {
+        if certificates.len() > MAX_CHAIN + 1 {
+            return Err(Fault::malformed("a certificate chain of this length"));
+        }
+        let mut chain = Vec::with_capacity(certificates.len());
+        for der in certificates {
+            chain.push(Arc::new(Certificate::parse(der)?));
+        }
+        let (anchor, below) = self.anchor_of(&chain)?;
+        let Some((leaf, between)) = below.split_first() else {
+            return Err(Fault::untrusted("an anchor signs certificates, not statements"));
+        };
+        anchor.certificate.check_dates(at)?;
+        leaf.check_end_entity()?;
+        let mut standing = Vec::with_capacity(below.len());
+        // From the anchor down, so that what nobody vouches for costs one check.
+        for (index, certificate) in below.iter().enumerate().rev() {
+            let issuer = below.get(index + 1).unwrap_or(&anchor.certificate);
+            certificate.check_issued_by(issuer)?;
+            certificate.check_dates(at)?;
+            check_path_length(issuer, index)?;
+            if index > 0 || !self.authorities_only {
+                let list = lists.of(&issuer.key.fingerprint()?).cloned();
+                let list = list.as_slice();
+                standing.push(judge(self.revocation, issuer, certificate, list, at)?);
+            }
+        }
+        let lists_end = standing.iter().filter_map(|standing| match standing {
+            Standing::Checked(list) => Some(list.next_update),
+            Standing::Waived => None,
+        });
+        let expires = below
+            .iter()
+            .map(|certificate| certificate.not_after)
+            .chain(lists_end)
+            .fold(anchor.certificate.not_after, Ord::min);
+        Ok(Path {
+            leaf: Arc::clone(leaf),
+            between: between.to_vec(),
+            anchor: anchor.clone(),
+            standing,
+            expires,
+        })
+    }
+
+    /// The anchor that the chain leads to, and the certificates below it.
+    fn anchor_of<'a>(
+        &self,
+        chain: &'a [Arc<Certificate>],
+    ) -> Result<(&Anchor, &'a [Arc<Certificate>]), Fault> {
+        let (last, rest) =
+            chain.split_last().ok_or_else(|| Fault::malformed("an empty certificate chain"))?;
+        let is_last = |anchor: &&Anchor| anchor.certificate.der() == last.der();
+        if let Some(anchor) = self.anchors.iter().find(is_last) {
+            return Ok((anchor, rest));
+        }
+        let mut fault = Fault::Untrusted(format!(
+            "{} is not issued by an anchor of the set {}",
+            last.subject, self.name
+        ));
+        for anchor in self.anchors.iter().filter(|one| one.certificate.subject == last.issuer) {
+            match last.check_issued_by(&anchor.certificate) {
+                Ok(()) => return Ok((anchor, chain)),
+                Err(reason) => fault = reason,
+            }
+        }
+        Err(fault)
+    }
+}
+
+/// `below`: how many intermediate certificates stand under `issuer`.
+fn check_path_length(issuer: &Certificate, below: usize) -> Result<(), Fault> {
+    let allowed = issuer.extensions.authority.and_then(|authority| authority.path_length);
+    match allowed {
+        Some(allowed) if below as u64 > allowed => Err(Fault::Untrusted(format!(
+            "{} allows {allowed} intermediate certificates below it, not {below}",
+            issuer.subject
+        ))),
+        _ => Ok(()),
+    }
+}

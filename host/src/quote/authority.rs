@@ -1,0 +1,288 @@
+//! What the operator trusts: anchor sets, AMD's roots, revocation lists, known certificates; and the
+//! caches that rest on them.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use moka::sync::Cache;
+
+use super::anchors::{Anchor, AnchorSet};
+use super::bundle::Bundle;
+use super::crl::Crl;
+use super::fault::Fault;
+use super::key::PublicKey;
+use super::revocation::{Lists, Revocation};
+use super::snp::endorsement::Endorsement;
+use super::snp::family::Family;
+use super::snp::product::Product;
+use super::snp::vek::Vek;
+use super::x509::Certificate;
+
+/// The name of the set that holds AMD's roots.
+pub(crate) const AMD: &str = "amd";
+
+/// Checked endorsement keys that are remembered, at about 6 kB each.
+const CACHED_KEYS: u64 = 2048;
+
+/// What evidence may rest on. Shared by all examinations.
+pub struct Authority {
+    sets: HashMap<Arc<str>, AnchorSet>,
+    amd: Arc<str>,
+    amd_revocation: Revocation,
+    pub(super) families: Vec<Family>,
+    /// Certificates of the families themselves, which evidence often brings along.
+    published: HashSet<[u8; 32]>,
+    /// Endorsement keys that the operator supplied.
+    pub(super) known_keys: Vec<(Vek, Arc<Certificate>)>,
+    /// Who may have issued a revocation list: every authority known by its own right.
+    issuers: Vec<Arc<Certificate>>,
+    pub(super) lists: Lists,
+    pub(super) endorsements: Cache<[u8; 32], Arc<Endorsement>>,
+}
+
+impl Authority {
+    /// Starts with AMD's roots pinned and revocation required.
+    #[must_use]
+    pub fn builder() -> AuthorityBuilder {
+        AuthorityBuilder::default()
+    }
+
+    /// Takes a newer revocation list (DER or PEM). It must be signed by an authority that is known
+    /// here. Answers whether it was newer than the one there was: an older one changes nothing.
+    ///
+    /// # Errors
+    /// [`Fault::Malformed`], [`Fault::BadSignature`], or [`Fault::Untrusted`] where nobody here
+    /// could have issued it.
+    pub fn add_crl(&self, list: &[u8]) -> Result<bool, Fault> {
+        let bundle = Bundle::read([list])?;
+        let [item] = bundle.lists.as_slice() else {
+            return Err(Fault::malformed("not one revocation list"));
+        };
+        let list = Arc::new(Crl::parse(&item.der)?);
+        let mut fault = Fault::Untrusted(format!("a revocation list of {}", list.issuer));
+        for issuer in self.issuers.iter().filter(|issuer| issuer.subject == list.issuer) {
+            match list.check_issued_by(issuer) {
+                Ok(()) => return Ok(self.lists.keep(issuer.key.fingerprint()?, &list)),
+                Err(reason) => fault = reason,
+            }
+        }
+        Err(fault)
+    }
+
+    /// Whether simulated hardware is accepted here.
+    #[must_use]
+    pub fn simulated(&self) -> bool {
+        self.families.iter().any(|family| family.simulated)
+    }
+
+    pub(super) fn set(&self, name: &str) -> Result<&AnchorSet, Fault> {
+        self.sets.get(name).ok_or_else(|| {
+            Fault::Untrusted(format!("there is no anchor set {}", name.escape_debug()))
+        })
+    }
+
+    pub(super) fn amd_name(&self) -> Arc<str> {
+        Arc::clone(&self.amd)
+    }
+
+    pub(super) fn amd_revocation(&self) -> Revocation {
+        self.amd_revocation
+    }
+
+    pub(super) fn is_published(&self, fingerprint: &[u8; 32]) -> bool {
+        self.published.contains(fingerprint)
+    }
+}
+
+impl std::fmt::Debug for Authority {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Authority({} anchor sets)", self.sets.len())
+    }
+}
+
+/// Collects what to trust; [`AuthorityBuilder::build`] checks it.
+#[derive(Default)]
+pub struct AuthorityBuilder {
+    products: Option<Vec<Product>>,
+    simulated_roots: Vec<Vec<u8>>,
+    anchors: Vec<(String, Vec<u8>)>,
+    pins: Vec<(String, Vec<u8>, Vec<u8>)>,
+    certificates: Vec<Vec<u8>>,
+    lists: Vec<Vec<u8>>,
+    revocation: Revocation,
+    revocation_of: HashMap<String, Revocation>,
+}
+
+impl AuthorityBuilder {
+    /// Trusts only these of AMD's product lines; without this, all of them.
+    #[must_use]
+    pub fn products(mut self, products: &[Product]) -> Self {
+        self.products = Some(products.to_vec());
+        self
+    }
+
+    /// Trusts a root of simulated AMD hardware (DER or PEM). Everything that rests on it is flagged
+    /// as simulated. For development only.
+    #[must_use]
+    pub fn simulated_root(mut self, root: impl Into<Vec<u8>>) -> Self {
+        self.simulated_roots.push(root.into());
+        self
+    }
+
+    /// Trusts a certificate (DER or PEM) as an anchor of a named set.
+    #[must_use]
+    pub fn anchor(mut self, set: &str, certificate: impl Into<Vec<u8>>) -> Self {
+        self.anchors.push((set.to_owned(), certificate.into()));
+        self
+    }
+
+    /// Trusts a public key (DER SubjectPublicKeyInfo) of a named set, under an identifier.
+    #[must_use]
+    pub fn pin(mut self, set: &str, key_id: &[u8], spki: impl Into<Vec<u8>>) -> Self {
+        self.pins.push((set.to_owned(), key_id.to_vec(), spki.into()));
+        self
+    }
+
+    /// Supplies a revocation list (DER or PEM).
+    #[must_use]
+    pub fn crl(mut self, list: impl Into<Vec<u8>>) -> Self {
+        self.lists.push(list.into());
+        self
+    }
+
+    /// Supplies certificates (DER, PEM or AMD's table) that evidence may leave out: endorsement keys
+    /// and the authorities between them and a root. They are trusted no more than those that come
+    /// with evidence.
+    #[must_use]
+    pub fn certificate(mut self, certificates: impl Into<Vec<u8>>) -> Self {
+        self.certificates.push(certificates.into());
+        self
+    }
+
+    /// Whether revocation data is required, for every set without a rule of its own.
+    #[must_use]
+    pub fn revocation(mut self, rule: Revocation) -> Self {
+        self.revocation = rule;
+        self
+    }
+
+    /// Whether revocation data is required for one set.
+    #[must_use]
+    pub fn revocation_of(mut self, set: &str, rule: Revocation) -> Self {
+        self.revocation_of.insert(set.to_owned(), rule);
+        self
+    }
+
+    /// Checks everything and puts it together.
+    ///
+    /// # Errors
+    /// The fault of the first thing that does not hold: a root that does not sign itself, a list by
+    /// an unknown issuer, an unusable key.
+    pub fn build(self) -> Result<Authority, Fault> {
+        let mut families = Family::published()?;
+        if let Some(products) = &self.products {
+            families.retain(|family| products.contains(&family.product));
+        }
+        for root in &self.simulated_roots {
+            families.push(Family::of_root(one_certificate(root)?, true)?);
+        }
+        let mut known_keys = Vec::new();
+        let mut issuers: Vec<Arc<Certificate>> = Vec::new();
+        let supplied = Bundle::read(self.certificates.iter().map(Vec::as_slice))?;
+        for item in &supplied.certificates {
+            let certificate = Arc::new(Certificate::parse(&item.der)?);
+            if Vek::kind(&certificate).is_some() {
+                known_keys.push((Vek::read(&certificate)?, certificate));
+                continue;
+            }
+            for family in &mut families {
+                // Not of this family where it names another root or another root signed it.
+                let _ = family.adopt(&certificate);
+            }
+            issuers.push(certificate);
+        }
+        let amd: Arc<str> = Arc::from(AMD);
+        let mut sets = self.sets(&amd, &families)?;
+        for (set, key_id, spki) in &self.pins {
+            let key = PublicKey::from_spki(spki)?;
+            if entry(&mut sets, set, self.rule(set)).pins.insert(key_id.clone(), key).is_some() {
+                return Err(Fault::malformed("two pinned keys under one identifier"));
+            }
+        }
+        let anchors = sets.values().flat_map(|set| &set.anchors);
+        issuers.extend(anchors.map(|anchor| Arc::clone(&anchor.certificate)));
+        let published = families.iter().flat_map(Family::certificates);
+        let authority = Authority {
+            published: published.map(|certificate| certificate.fingerprint()).collect(),
+            amd_revocation: self.rule(AMD),
+            sets,
+            amd,
+            families,
+            known_keys,
+            issuers,
+            lists: Lists::new(),
+            endorsements: Cache::new(CACHED_KEYS),
+        };
+        let lists = supplied.lists.iter().map(|item| &*item.der);
+        for list in self.lists.iter().map(Vec::as_slice).chain(lists) {
+            authority.add_crl(list)?;
+        }
+        Ok(authority)
+    }
+
+    fn sets(
+        &self,
+        amd: &Arc<str>,
+        families: &[Family],
+    ) -> Result<HashMap<Arc<str>, AnchorSet>, Fault> {
+        let roots = families.iter().map(|family| Anchor {
+            certificate: Arc::clone(&family.root),
+            simulated: family.simulated,
+        });
+        let set = AnchorSet {
+            name: Arc::clone(amd),
+            anchors: roots.collect(),
+            pins: HashMap::new(),
+            revocation: self.rule(AMD),
+            authorities_only: true,
+        };
+        let mut sets = HashMap::from([(Arc::clone(amd), set)]);
+        for (name, certificate) in &self.anchors {
+            if name == AMD {
+                return Err(Fault::untrusted("AMD's roots are built in; none can be added"));
+            }
+            let certificate = Arc::new(one_certificate(certificate)?);
+            entry(&mut sets, name, self.rule(name))
+                .anchors
+                .push(Anchor { certificate, simulated: false });
+        }
+        Ok(sets)
+    }
+
+    fn rule(&self, set: &str) -> Revocation {
+        self.revocation_of.get(set).copied().unwrap_or(self.revocation)
+    }
+}
+
+fn entry<'a>(
+    sets: &'a mut HashMap<Arc<str>, AnchorSet>,
+    name: &str,
+    revocation: Revocation,
+) -> &'a mut AnchorSet {
+    let name: Arc<str> = Arc::from(name);
+    sets.entry(Arc::clone(&name)).or_insert_with(|| AnchorSet {
+        name,
+        anchors: Vec::new(),
+        pins: HashMap::new(),
+        revocation,
+        authorities_only: false,
+    })
+}
+
+fn one_certificate(bytes: &[u8]) -> Result<Certificate, Fault> {
+    let bundle = Bundle::read([bytes])?;
+    match (bundle.certificates.as_slice(), bundle.lists.as_slice()) {
+        ([item], []) => Certificate::parse(&item.der),
+        _ => Err(Fault::malformed("not one certificate")),
+    }
+}

@@ -1,0 +1,243 @@
+//! One piece of evidence at one moment: the five custody operations, and whole quotes in one call.
+
+use std::sync::Arc;
+
+use super::algorithm::{DigestAlgorithm, KeyEncoding, SignatureAlgorithm};
+use super::authority::{AMD, Authority};
+use super::fault::Fault;
+use super::key::PublicKey;
+use super::signer::{self, Signer};
+use super::snp::{self, SnpReport, layout};
+use super::span::Span;
+use super::statement::{self, Format, Statement};
+use super::trail::{Deed, Trail};
+use crate::clock::Timestamp;
+
+/// A message may have this many bytes.
+const MAX_MESSAGE: usize = 1024 * 1024;
+/// From an anchor to the bytes, a trust path may have this many links.
+const MAX_LINKS: usize = 16;
+
+/// The examination of one piece of evidence as of one moment. Clone is cheap.
+#[derive(Clone, Debug)]
+pub struct Examination {
+    authority: Arc<Authority>,
+    at: Timestamp,
+}
+
+impl Examination {
+    /// Examines by what `authority` trusts, as of `at`.
+    #[must_use]
+    pub fn new(authority: Arc<Authority>, at: Timestamp) -> Self {
+        Self { authority, at }
+    }
+
+    /// The moment for which everything must be valid.
+    #[must_use]
+    pub fn at(&self) -> Timestamp {
+        self.at
+    }
+
+    /// *Anchor*: a certificate chain in DER, leaf first, each issued by the next, up to one of the
+    /// anchors of the named set (which may end the chain or be left out).
+    ///
+    /// What a key under AMD's roots signs is taken for an SNP report, and only [`Examination::snp`]
+    /// checks all of one.
+    ///
+    /// # Errors
+    /// Every [`Fault`], where a certificate is not what its place asks for.
+    pub fn chain(&self, certificates: &[Vec<u8>], anchors: &str) -> Result<Signer, Fault> {
+        let set = self.authority.set(anchors)?;
+        let path = set.follow(certificates, &self.authority.lists.load(), self.at)?;
+        let anchor = Trail::start(Deed::Anchor {
+            set: Arc::clone(&set.name),
+            certificate: path.anchor.certificate,
+            simulated: path.anchor.simulated,
+        });
+        let trail = anchor.then(Deed::Chain {
+            leaf: Arc::clone(&path.leaf),
+            between: path.between,
+            standing: path.standing,
+        });
+        Ok(Signer::new(signer::Parts {
+            key: path.leaf.key.clone(),
+            certificate: Some(path.leaf),
+            expires: path.expires,
+            simulated: path.anchor.simulated,
+            trail,
+            speaks: if anchors == AMD { Format::Snp(None) } else { Format::Opaque },
+            bindable: true,
+        }))
+    }
+
+    /// *Pinned*: a key that the operator listed in the named set, by its identifier. It expires
+    /// never, for nobody said when.
+    ///
+    /// # Errors
+    /// [`Fault::Untrusted`] where there is no such key.
+    pub fn pinned(&self, anchors: &str, key_id: &[u8]) -> Result<Signer, Fault> {
+        let set = self.authority.set(anchors)?;
+        let key = set.pins.get(key_id).ok_or_else(|| {
+            Fault::Untrusted(format!("no pinned key of that identifier in the set {}", set.name))
+        })?;
+        let trail = Trail::start(Deed::Pinned {
+            set: Arc::clone(&set.name),
+            key_id: key_id.to_vec(),
+            key: key.clone(),
+        });
+        Ok(Signer::new(signer::Parts {
+            key: key.clone(),
+            certificate: None,
+            expires: Timestamp(u64::MAX),
+            simulated: false,
+            trail,
+            speaks: Format::Opaque,
+            bindable: true,
+        }))
+    }
+
+    /// *Check*: `message` was signed by `by`. ECDSA signatures are r then s, big-endian, each of the
+    /// curve's length.
+    ///
+    /// # Errors
+    /// [`Fault::BadSignature`]; [`Fault::Unsupported`] where the key makes no such signatures;
+    /// [`Fault::Malformed`] where an SNP endorsement key is asked about anything but a report.
+    pub fn check(
+        &self,
+        by: &Signer,
+        algorithm: SignatureAlgorithm,
+        message: Vec<u8>,
+        signature: &[u8],
+    ) -> Result<Statement, Fault> {
+        let signer::Parts { key, speaks, trail, bindable, .. } = by.parts();
+        self.still_valid(by.expires())?;
+        bounded(message.len(), trail)?;
+        if matches!(speaks, Format::Snp(_)) && message.len() != layout::SIGNED {
+            return Err(Fault::malformed("the signed part of an SNP report has 672 bytes"));
+        }
+        let (kind, scheme) = algorithm.parts();
+        if key.kind() != kind {
+            return Err(Fault::Unsupported(format!(
+                "{} under a key of kind {}",
+                algorithm.name(),
+                key.kind().name()
+            )));
+        }
+        key.verify(scheme, &message, signature)?;
+        let trail = trail.then(Deed::Check { algorithm, length: message.len() });
+        Ok(Statement::new(statement::Parts {
+            bytes: message,
+            format: speaks.clone(),
+            expires: by.expires(),
+            simulated: by.simulated(),
+            trail,
+            bindable: *bindable,
+        }))
+    }
+
+    /// *Vouch*: the digest of `blob` stands at `at` in an accepted statement. Of an SNP report only
+    /// the fields that hold digests can vouch, and only what REPORT_DATA vouches for may carry a
+    /// challenge: the others are chosen by whoever launches the guest.
+    ///
+    /// # Errors
+    /// [`Fault::Untrusted`] where another digest stands there or the span may not vouch;
+    /// [`Fault::Malformed`] where the span is not exactly the digest's length or leaves the
+    /// statement.
+    pub fn vouch(
+        &self,
+        by: &Statement,
+        at: Span,
+        digest: DigestAlgorithm,
+        blob: Vec<u8>,
+    ) -> Result<Statement, Fault> {
+        self.still_valid(by.expires())?;
+        bounded(blob.len(), by.trail())?;
+        let expected = by.read(at)?;
+        if !by.may_vouch(at) {
+            return Err(Fault::untrusted("this field of the statement holds no digest"));
+        }
+        let actual = digest.digest(&blob);
+        if expected.len() != actual.as_ref().len() {
+            return Err(Fault::Malformed(format!(
+                "{} has {} bytes, the span {}",
+                digest.name(),
+                actual.as_ref().len(),
+                expected.len()
+            )));
+        }
+        if expected != actual.as_ref() {
+            return Err(Fault::Untrusted(format!(
+                "the {} of the blob does not stand in the statement",
+                digest.name()
+            )));
+        }
+        let trail = by.trail().then(Deed::Vouch { at, digest, length: blob.len() });
+        Ok(Statement::new(statement::Parts {
+            bytes: blob,
+            format: Format::Opaque,
+            expires: by.expires(),
+            simulated: by.simulated(),
+            trail,
+            bindable: by.may_bind(at),
+        }))
+    }
+
+    /// *Adopt*: the key that stands at `at` in an accepted statement becomes a signer. Of an SNP
+    /// report only REPORT_DATA can hold one: the guest wrote it.
+    ///
+    /// # Errors
+    /// [`Fault::Malformed`] or [`Fault::Unsupported`] where it is no usable key;
+    /// [`Fault::Untrusted`] where the statement's format has no keys there.
+    pub fn adopt(
+        &self,
+        from: &Statement,
+        at: Span,
+        encoding: KeyEncoding,
+    ) -> Result<Signer, Fault> {
+        self.still_valid(from.expires())?;
+        bounded(0, from.trail())?;
+        let bytes = from.read(at)?;
+        if !from.may_adopt(at) {
+            return Err(Fault::untrusted("this field of the statement holds no key"));
+        }
+        let key = PublicKey::decode(bytes, encoding)?;
+        let trail = from.trail().then(Deed::Adopt { at, encoding, key: key.clone() });
+        Ok(Signer::new(signer::Parts {
+            key,
+            certificate: None,
+            expires: from.expires(),
+            simulated: from.simulated(),
+            trail,
+            speaks: Format::Opaque,
+            bindable: from.may_bind(at),
+        }))
+    }
+
+    /// An SEV-SNP attestation report of 1184 bytes, checked whole: layout, the endorsement key's
+    /// chain up to AMD's root, dates, revocation, product, TCB, chip, and the signature.
+    /// `certificates`: what came with the evidence, in any order, as DER, PEM or AMD's table.
+    ///
+    /// # Errors
+    /// Every [`Fault`]; [`Fault::Unavailable`] names the certificate or list that is missing.
+    pub fn snp(&self, report: Vec<u8>, certificates: &[Vec<u8>]) -> Result<SnpReport, Fault> {
+        snp::check(&self.authority, self.at, report, certificates)
+    }
+
+    /// Signers and statements of another examination, with another moment, may be past their time.
+    fn still_valid(&self, expires: Timestamp) -> Result<(), Fault> {
+        match self.at <= expires {
+            true => Ok(()),
+            false => Err(Fault::Expired(format!("what it rests on held until {expires}"))),
+        }
+    }
+}
+
+fn bounded(length: usize, trail: &Trail) -> Result<(), Fault> {
+    if length > MAX_MESSAGE {
+        return Err(Fault::malformed("a message of this size"));
+    }
+    if trail.length() >= MAX_LINKS {
+        return Err(Fault::malformed("a trust path of this length"));
+    }
+    Ok(())
+}

@@ -1,0 +1,48 @@
+//! The native hot path: bytes in, proof out, no input or output of its own.
+//!
+//! Everything that a verdict may rest on comes out of an [`Examination`], by five operations and by
+//! calls that check whole quotes:
+//!
+//! ```text
+//! certificates ─ chain ─┐                 ┌─ vouch ─> Statement (a blob whose digest stood there)
+//!                       ├─> Signer ─ check ─> Statement
+//! pinned key ── pinned ─┘       ^         └─ adopt ─┐
+//!                               └───────────────────┘ (a key that stood there)
+//! report + certificates ─ snp ─> Statement with facts, and its Signer
+//! ```
+//!
+//! [`Signer`] and [`Statement`] have private fields: holding one proves that its checks passed.
+//! Trust comes from an [`Authority`], which the operator's configuration builds.
+
+mod algorithm;
+mod anchors;
+mod authority;
+mod bundle;
+mod crl;
+mod der;
+mod examination;
+mod fault;
+mod key;
+mod name;
+mod revocation;
+mod signature;
+mod signer;
+pub mod snp;
+mod span;
+mod statement;
+mod trail;
+mod x509;
+
+#[cfg(test)]
+mod tests;
+
+pub use algorithm::{DigestAlgorithm, KeyEncoding, SignatureAlgorithm};
+pub use authority::{Authority, AuthorityBuilder};
+pub use examination::Examination;
+pub use fault::Fault;
+pub use revocation::Revocation;
+pub use signer::Signer;
+pub use snp::SnpReport;
+pub use span::Span;
+pub use statement::Statement;
+pub use trail::Step;

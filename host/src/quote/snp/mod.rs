@@ -1,0 +1,165 @@
+//! AMD SEV-SNP: a whole report checked in one call.
+
+pub(crate) mod endorsement;
+pub(crate) mod facts;
+pub(crate) mod family;
+pub mod layout;
+pub mod product;
+pub(crate) mod report;
+pub(crate) mod table;
+pub mod tcb;
+pub(crate) mod vek;
+
+use std::sync::Arc;
+
+use super::authority::Authority;
+use super::bundle::Bundle;
+use super::fault::Fault;
+use super::key::Scheme;
+use super::signer::Signer;
+use super::statement::{Format, Parts, Statement};
+use super::trail::Deed;
+use crate::clock::Timestamp;
+
+pub use product::Product;
+pub use report::{Cpuid, EndorsementKey, FirmwareVersion, Mitigations};
+pub use tcb::Tcb;
+
+use report::{Report, read_signature};
+
+/// A report that was checked, with its fields. Every byte of every field was signed.
+#[derive(Clone, Debug)]
+pub struct SnpReport {
+    /// The signed part.
+    pub statement: Statement,
+    /// The VCEK or VLEK that signed it.
+    pub endorser: Signer,
+    /// The report's version, 2 to 5.
+    pub version: u32,
+    /// The product line.
+    pub product: Product,
+    /// Which kind of key signed.
+    pub endorsement_key: EndorsementKey,
+    /// GUEST_SVN.
+    pub guest_svn: u32,
+    /// The guest policy, bit by bit.
+    pub policy: u64,
+    /// FAMILY_ID.
+    pub family_id: [u8; 16],
+    /// IMAGE_ID.
+    pub image_id: [u8; 16],
+    /// The privilege level that asked for the report, 0 (highest) to 3.
+    pub vmpl: u32,
+    /// PLATFORM_INFO, bit by bit.
+    pub platform_info: u64,
+    /// REPORT_DATA: what the guest asked to have signed.
+    pub report_data: [u8; 64],
+    /// The launch measurement.
+    pub measurement: [u8; 48],
+    /// HOST_DATA: what the hypervisor supplied at launch.
+    pub host_data: [u8; 32],
+    /// SHA-384 of the key that signed the ID block.
+    pub id_key_digest: [u8; 48],
+    /// SHA-384 of the key that certified the ID key.
+    pub author_key_digest: [u8; 48],
+    /// The guest's report id.
+    pub report_id: [u8; 32],
+    /// The report id of its migration agent.
+    pub report_id_ma: [u8; 32],
+    /// The chip; zeros where the platform masks it.
+    pub chip_id: [u8; 64],
+    /// The TCB that the endorsement key is bound to.
+    pub reported_tcb: Tcb,
+    /// The TCB below which the platform cannot be rolled back.
+    pub committed_tcb: Tcb,
+    /// The TCB that runs.
+    pub current_tcb: Tcb,
+    /// The TCB at which the guest was launched.
+    pub launch_tcb: Tcb,
+    /// From version 3.
+    pub cpuid: Option<Cpuid>,
+    /// From version 5.
+    pub mitigations: Option<Mitigations>,
+}
+
+/// Checks a report. See [`super::Examination::snp`].
+pub(super) fn check(
+    authority: &Authority,
+    at: Timestamp,
+    mut bytes: Vec<u8>,
+    certificates: &[Vec<u8>],
+) -> Result<SnpReport, Fault> {
+    if bytes.len() != layout::LENGTH {
+        return Err(Fault::Malformed(format!("an SNP report of {} bytes", bytes.len())));
+    }
+    let report = Report::parse(&bytes)?;
+    check_signed_by_firmware(&report)?;
+    let signature = read_signature(bytes.get(layout::SIGNED..).unwrap_or_default())?;
+    let bundle = Bundle::read(certificates.iter().map(Vec::as_slice))?;
+    let endorsement = endorsement::endorse(authority, &bundle, &report, at)?;
+    // From here on only what was signed.
+    bytes.truncate(layout::SIGNED);
+    let signer = endorsement.signer.clone();
+    signer.parts().key.verify(Scheme::EcdsaFixed, &bytes, &signature)?;
+    let product = endorsement.vek.product;
+    let endorsement_key = endorsement.vek.key;
+    let statement = Statement::new(Parts {
+        bytes,
+        expires: endorsement.until,
+        simulated: signer.simulated(),
+        trail: signer
+            .parts()
+            .trail
+            .then(Deed::Snp { version: report.version, endorsement: Arc::clone(&endorsement) }),
+        bindable: true,
+        format: Format::Snp(Some(endorsement)),
+    });
+    let tcb = |bytes| Tcb::from_bytes(product, bytes);
+    Ok(SnpReport {
+        statement,
+        endorser: signer,
+        version: report.version,
+        product,
+        endorsement_key,
+        guest_svn: report.guest_svn,
+        policy: report.policy,
+        family_id: report.family_id,
+        image_id: report.image_id,
+        vmpl: report.vmpl,
+        platform_info: report.platform_info,
+        report_data: report.report_data,
+        measurement: report.measurement,
+        host_data: report.host_data,
+        id_key_digest: report.id_key_digest,
+        author_key_digest: report.author_key_digest,
+        report_id: report.report_id,
+        report_id_ma: report.report_id_ma,
+        chip_id: report.chip_id,
+        reported_tcb: tcb(report.reported_tcb),
+        committed_tcb: tcb(report.committed_tcb),
+        current_tcb: tcb(report.current_tcb),
+        launch_tcb: tcb(report.launch_tcb),
+        cpuid: report.cpuid,
+        mitigations: report.mitigations,
+    })
+}
+
+/// What the report says of its own signature and of who asked for it.
+fn check_signed_by_firmware(report: &Report) -> Result<(), Fault> {
+    const ECDSA_P384_SHA384: u32 = 1;
+    if report.signature_algorithm != ECDSA_P384_SHA384 {
+        return Err(Fault::Unsupported(format!(
+            "SIGNATURE_ALGO {} of an SNP report",
+            report.signature_algorithm
+        )));
+    }
+    if report.mask_chip_key() {
+        return Err(Fault::untrusted("MASK_CHIP_KEY is set: the firmware did not sign the report"));
+    }
+    report.signing_key()?;
+    // The hypervisor can ask for reports too (0xffffffff); they do not speak for the guest.
+    if report.vmpl > 3 {
+        return Err(Fault::untrusted("a report that no privilege level of the guest asked for"));
+    }
+    Ok(())
+}

@@ -1,0 +1,136 @@
+//! Bytes that a signer vouched for.
+
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
+use super::fault::Fault;
+use super::snp::endorsement::Endorsement;
+use super::snp::{facts, layout};
+use super::span::Span;
+use super::trail::{Step, Trail};
+use crate::claim::Claim;
+use crate::clock::Timestamp;
+
+/// Bytes that a signer vouched for. Only this module's operations make one. Clone is cheap.
+#[derive(Clone)]
+pub struct Statement(Arc<Inner>);
+
+struct Inner {
+    parts: Parts,
+    facts: OnceLock<Vec<Claim>>,
+}
+
+/// What a statement is made of.
+pub(super) struct Parts {
+    pub(super) bytes: Vec<u8>,
+    pub(super) format: Format,
+    pub(super) expires: Timestamp,
+    pub(super) simulated: bool,
+    pub(super) trail: Trail,
+    /// Whether it may carry a challenge: false where somebody other than the attester chose it.
+    pub(super) bindable: bool,
+}
+
+/// What the host knows about the bytes.
+#[derive(Clone)]
+pub(super) enum Format {
+    /// Nothing.
+    Opaque,
+    /// The signed part of an SEV-SNP report; with its endorsement where all of it was checked.
+    Snp(Option<Arc<Endorsement>>),
+}
+
+impl Statement {
+    pub(super) fn new(parts: Parts) -> Self {
+        Self(Arc::new(Inner { parts, facts: OnceLock::new() }))
+    }
+
+    pub(super) fn trail(&self) -> &Trail {
+        &self.0.parts.trail
+    }
+
+    /// The bytes. Of an SEV-SNP report the signed part only: 672 bytes.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        &self.0.parts.bytes
+    }
+
+    /// The bytes of a span.
+    ///
+    /// # Errors
+    /// [`Fault::Malformed`] where the span is empty or leaves the statement.
+    pub fn read(&self, at: Span) -> Result<&[u8], Fault> {
+        at.of(self.bytes())
+    }
+
+    /// What the host itself read in these bytes, where it knows their format.
+    #[must_use]
+    pub fn facts(&self) -> &[Claim] {
+        self.0.facts.get_or_init(|| match &self.0.parts.format {
+            Format::Snp(Some(endorsement)) => facts::facts(self.bytes(), endorsement),
+            Format::Opaque | Format::Snp(None) => Vec::new(),
+        })
+    }
+
+    /// The kind of TEE, where the host checked the whole format itself: `snp`.
+    #[must_use]
+    pub fn tee(&self) -> Option<&'static str> {
+        match self.0.parts.format {
+            Format::Snp(Some(_)) => Some("snp"),
+            Format::Opaque | Format::Snp(None) => None,
+        }
+    }
+
+    /// Whether a challenge, nonce or recipient key may be read at this span: it must be bytes that
+    /// the attested software chose. In a format that the host knows, only what the guest supplied
+    /// (an SNP report's REPORT_DATA); otherwise any span inside, unless the statement descends from
+    /// bytes that somebody else chose (an SNP report's HOST_DATA is the hypervisor's).
+    #[must_use]
+    pub fn may_bind(&self, at: Span) -> bool {
+        let region = match self.0.parts.format {
+            Format::Snp(_) => layout::REPORT_DATA,
+            Format::Opaque => 0..self.bytes().len() as u64,
+        };
+        self.0.parts.bindable && at.of(self.bytes()).is_ok() && at.within(region)
+    }
+
+    /// Whether a digest that vouches for other bytes may be read at this span.
+    pub(super) fn may_vouch(&self, at: Span) -> bool {
+        match self.0.parts.format {
+            Format::Snp(_) => layout::DIGESTS.iter().any(|field| at.within(field.clone())),
+            Format::Opaque => true,
+        }
+    }
+
+    /// Whether a key may be read at this span and become a signer.
+    pub(super) fn may_adopt(&self, at: Span) -> bool {
+        match self.0.parts.format {
+            Format::Snp(_) => at.within(layout::REPORT_DATA),
+            Format::Opaque => true,
+        }
+    }
+
+    /// Whether a simulated root stands behind it.
+    #[must_use]
+    pub fn simulated(&self) -> bool {
+        self.0.parts.simulated
+    }
+
+    /// The last moment at which all that it rests on holds.
+    #[must_use]
+    pub fn expires(&self) -> Timestamp {
+        self.0.parts.expires
+    }
+
+    /// The trust path, anchor first.
+    #[must_use]
+    pub fn path(&self) -> Vec<Step> {
+        self.0.parts.trail.steps()
+    }
+}
+
+impl fmt::Debug for Statement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Statement({} bytes)", self.bytes().len())
+    }
+}

@@ -1,0 +1,10 @@
+//! Tests of the whole path, on recorded evidence and on forged hardware.
+
+mod custody;
+mod forged_chains;
+mod forged_reports;
+mod mint;
+mod oracles;
+mod recorded;
+mod revocation;
+mod vectors;

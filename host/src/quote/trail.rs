@@ -1,0 +1,137 @@
+//! The trust path: what was done, link by link, from an anchor to the bytes. Links are shared and
+//! put into words only when somebody asks.
+
+use std::sync::Arc;
+
+use super::algorithm::{DigestAlgorithm, KeyEncoding, SignatureAlgorithm};
+use super::key::PublicKey;
+use super::revocation::Standing;
+use super::snp::endorsement::Endorsement;
+use super::span::Span;
+use super::x509::Certificate;
+
+/// One link of the trust path, in words.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Step {
+    /// Which operation: `anchor`, `chain`, `pinned`, `check`, `vouch`, `adopt` or `snp`.
+    pub operation: &'static str,
+    /// What it was done with and what it rests on, for a person.
+    pub detail: String,
+}
+
+/// The last link, which holds on to those before it.
+#[derive(Clone)]
+pub(crate) struct Trail(Arc<Link>);
+
+struct Link {
+    before: Option<Trail>,
+    deed: Deed,
+}
+
+/// What was done.
+pub(crate) enum Deed {
+    Adopt { at: Span, encoding: KeyEncoding, key: PublicKey },
+    Anchor { set: Arc<str>, certificate: Arc<Certificate>, simulated: bool },
+    Chain { leaf: Arc<Certificate>, between: Vec<Arc<Certificate>>, standing: Vec<Standing> },
+    Check { algorithm: SignatureAlgorithm, length: usize },
+    Pinned { set: Arc<str>, key_id: Vec<u8>, key: PublicKey },
+    Snp { version: u32, endorsement: Arc<Endorsement> },
+    Vouch { at: Span, digest: DigestAlgorithm, length: usize },
+}
+
+impl Trail {
+    pub(crate) fn start(deed: Deed) -> Self {
+        Self(Arc::new(Link { before: None, deed }))
+    }
+
+    pub(crate) fn then(&self, deed: Deed) -> Self {
+        Self(Arc::new(Link { before: Some(self.clone()), deed }))
+    }
+
+    /// How many links.
+    pub(crate) fn length(&self) -> usize {
+        self.backwards().count()
+    }
+
+    /// In words, anchor first.
+    pub(crate) fn steps(&self) -> Vec<Step> {
+        let mut steps: Vec<Step> = self.backwards().map(|link| link.deed.step()).collect();
+        steps.reverse();
+        steps
+    }
+
+    fn backwards(&self) -> impl Iterator<Item = &Link> {
+        std::iter::successors(Some(&*self.0), |link| link.before.as_ref().map(|before| &*before.0))
+    }
+}
+
+impl Deed {
+    fn step(&self) -> Step {
+        let (operation, detail) = match self {
+            Self::Adopt { at, encoding, key } => (
+                "adopt",
+                format!(
+                    "{} as {} at {}+{} of the statement",
+                    key.describe(),
+                    encoding.name(),
+                    at.start,
+                    at.length
+                ),
+            ),
+            Self::Anchor { set, certificate, simulated } => (
+                "anchor",
+                format!(
+                    "{}{} of anchor set {set}, {}, valid until {}",
+                    if *simulated { "SIMULATED root " } else { "root " },
+                    certificate.describe(),
+                    certificate.key.describe(),
+                    certificate.not_after
+                ),
+            ),
+            Self::Chain { leaf, between, standing } => ("chain", chain(leaf, between, standing)),
+            Self::Check { algorithm, length } => {
+                ("check", format!("{} over {length} bytes", algorithm.name()))
+            }
+            Self::Pinned { set, key_id, key } => (
+                "pinned",
+                format!(
+                    "{} of anchor set {set}, identifier {}",
+                    key.describe(),
+                    data_encoding::HEXLOWER.encode(key_id)
+                ),
+            ),
+            Self::Snp { version, endorsement } => ("snp", endorsement.describe(*version)),
+            Self::Vouch { at, digest, length } => (
+                "vouch",
+                format!(
+                    "{} of {length} bytes stands at {}+{} of the statement",
+                    digest.name(),
+                    at.start,
+                    at.length
+                ),
+            ),
+        };
+        Step { operation, detail }
+    }
+}
+
+fn chain(leaf: &Certificate, between: &[Arc<Certificate>], standing: &[Standing]) -> String {
+    let mut text = leaf.describe();
+    for certificate in between {
+        text.push_str(", issued by ");
+        text.push_str(&certificate.describe());
+    }
+    text.push_str(&format!(", valid until {}", leaf.not_after));
+    for standing in standing {
+        match standing {
+            Standing::Checked(list) => text.push_str(&format!(
+                "; revocation checked by the list of {} ({}, until {})",
+                list.issuer,
+                list.number(),
+                list.next_update
+            )),
+            Standing::Waived => text.push_str("; revocation WAIVED by the operator"),
+        }
+    }
+    text
+}

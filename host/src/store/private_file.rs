@@ -1,0 +1,217 @@
+//! Files that nobody but their owner may reach: how the host opens and makes them.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use data_encoding::HEXLOWER;
+use rustix::fs::{CWD, OFlags, RenameFlags, renameat_with};
+use rustix::process::geteuid;
+
+use crate::random::Random;
+use crate::secret::Secret;
+
+/// The file is not one to trust with a secret, or could not be reached.
+#[derive(Debug, thiserror::Error)]
+pub enum NotPrivate {
+    /// Reading, writing or making it failed.
+    #[error("{}: {source}", .path.display())]
+    Io {
+        /// Which file.
+        path: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// Anybody may put another file into its place.
+    #[error("{} lies in a directory that everybody may write to", .0.display())]
+    OpenDirectory(PathBuf),
+    /// Its group or everybody may read or write it.
+    #[error("{} has mode {mode:04o}; a file that holds secrets needs 0600", .path.display())]
+    Permissions {
+        /// Which file.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// It belongs to another user.
+    #[error("{} does not belong to the user that this host runs as", .0.display())]
+    Stranger(PathBuf),
+    /// It is a symbolic link, a directory, a device or a pipe.
+    #[error("{} is not a regular file", .0.display())]
+    Unusual(PathBuf),
+}
+
+/// Opens `path` for reading and writing, and makes it with mode 0600 where it is missing.
+/// The file itself is checked, not its name: an exchange after the check changes nothing.
+pub fn open_or_create(path: &Path) -> Result<File, NotPrivate> {
+    check_directory(path)?;
+    open(path, OpenOptions::new().read(true).write(true).create(true))
+}
+
+/// Reads the whole of `path`, which may be at most `limit` bytes; none where there is no such file.
+pub fn read(path: &Path, limit: u64) -> Result<Option<Secret>, NotPrivate> {
+    let failed = |source| io_error(path, source);
+    let file = match open(path, OpenOptions::new().read(true)) {
+        Err(NotPrivate::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+            return Ok(None);
+        }
+        file => file?,
+    };
+    check_directory(path)?;
+    // Room for all of it at once: a vector that grows leaves copies behind.
+    let room = usize::try_from(limit.saturating_add(1)).unwrap_or(usize::MAX);
+    let mut bytes = Vec::with_capacity(room.min(1 << 20));
+    file.take(limit.saturating_add(1)).read_to_end(&mut bytes).map_err(failed)?;
+    let secret = Secret::new(bytes);
+    if secret.len() as u64 > limit {
+        return Err(failed(io::Error::from(io::ErrorKind::FileTooLarge)));
+    }
+    Ok(Some(secret))
+}
+
+/// Makes `path` with mode 0600 and `bytes` in it, wholly or not at all, and durably. Never
+/// replaces a file: answers with an error of kind `AlreadyExists`.
+pub fn create(path: &Path, bytes: &Secret, random: &dyn Random) -> Result<(), NotPrivate> {
+    let failed = |source| io_error(path, source);
+    check_directory(path)?;
+    let mut suffix = [0; 8];
+    random.fill(&mut suffix).map_err(|error| failed(io::Error::other(error)))?;
+    let mut name = path.as_os_str().to_owned();
+    name.push(format!(".{}.new", HEXLOWER.encode(&suffix)));
+    let draft = PathBuf::from(name);
+    let written = fill(&draft, bytes)
+        .and_then(|()| Ok(renameat_with(CWD, &draft, CWD, path, RenameFlags::NOREPLACE)?))
+        .and_then(|()| File::open(directory(path))?.sync_all());
+    written.map_err(|source| {
+        // The draft is ours alone; where removing it fails too, the first failure says more.
+        let _ = fs::remove_file(&draft);
+        failed(source)
+    })
+}
+
+fn fill(draft: &Path, bytes: &Secret) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(draft)?;
+    file.write_all(bytes.expose())?;
+    file.sync_all()
+}
+
+fn open(path: &Path, options: &mut OpenOptions) -> Result<File, NotPrivate> {
+    // Not blocking: opening a pipe must not wait for its other end.
+    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+    let file = options.mode(0o600).custom_flags(flags.bits().cast_signed()).open(path).map_err(
+        |source| match source.raw_os_error() {
+            Some(code) if code == rustix::io::Errno::LOOP.raw_os_error() => {
+                NotPrivate::Unusual(path.to_owned())
+            }
+            _ => io_error(path, source),
+        },
+    )?;
+    let metadata = file.metadata().map_err(|source| io_error(path, source))?;
+    if !metadata.is_file() {
+        return Err(NotPrivate::Unusual(path.to_owned()));
+    }
+    if metadata.uid() != geteuid().as_raw() {
+        return Err(NotPrivate::Stranger(path.to_owned()));
+    }
+    let mode = metadata.mode() & 0o7777;
+    if mode & 0o077 != 0 {
+        return Err(NotPrivate::Permissions { path: path.to_owned(), mode });
+    }
+    Ok(file)
+}
+
+/// In a directory that everybody may write to, only the sticky bit keeps others from exchanging
+/// the file.
+fn check_directory(path: &Path) -> Result<(), NotPrivate> {
+    let metadata = fs::metadata(directory(path)).map_err(|source| io_error(path, source))?;
+    let mode = metadata.mode();
+    if mode & 0o002 != 0 && mode & 0o1000 == 0 {
+        return Err(NotPrivate::OpenDirectory(path.to_owned()));
+    }
+    Ok(())
+}
+
+fn directory(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
+}
+
+fn io_error(path: &Path, source: io::Error) -> NotPrivate {
+    NotPrivate::Io { path: path.to_owned(), source }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::random::SystemRandomness;
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    fn set_mode(path: &Path, mode: u32) {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    }
+
+    // attack 63
+    #[test]
+    fn a_file_that_others_may_reach_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("key");
+        fs::write(&path, b"secret").unwrap();
+        for mode in [0o640, 0o604, 0o660, 0o606, 0o644, 0o620, 0o602, 0o601] {
+            set_mode(&path, mode);
+            let refused =
+                |error| matches!(error, NotPrivate::Permissions { mode: m, .. } if m == mode);
+            assert!(refused(read(&path, 100).unwrap_err()), "{mode:o}");
+            assert!(refused(open_or_create(&path).unwrap_err()), "{mode:o}");
+        }
+        set_mode(&path, 0o600);
+        assert!(read(&path, 100).unwrap().unwrap().matches(b"secret"));
+        assert!(read(&path, 5).is_err());
+    }
+
+    #[test]
+    fn a_link_a_pipe_or_a_directory_is_not_followed() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("target");
+        create(&target, &Secret::new(vec![1]), &SystemRandomness::default()).unwrap();
+        let link = folder.path().join("link");
+        symlink(&target, &link).unwrap();
+        assert!(matches!(read(&link, 9), Err(NotPrivate::Unusual(_))));
+        assert!(matches!(open_or_create(&link), Err(NotPrivate::Unusual(_))));
+        let dangling = folder.path().join("dangling");
+        symlink(folder.path().join("elsewhere"), &dangling).unwrap();
+        assert!(open_or_create(&dangling).is_err());
+        assert!(!folder.path().join("elsewhere").exists());
+        assert!(matches!(read(folder.path(), 9), Err(NotPrivate::Unusual(_))));
+        let pipe = folder.path().join("pipe");
+        rustix::fs::mknodat(CWD, &pipe, rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
+        assert!(matches!(read(&pipe, 9), Err(NotPrivate::Unusual(_))));
+    }
+
+    #[test]
+    fn a_directory_open_to_everybody_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        set_mode(folder.path(), 0o777);
+        let path = folder.path().join("key");
+        assert!(matches!(open_or_create(&path), Err(NotPrivate::OpenDirectory(_))));
+        assert!(!path.exists());
+        set_mode(folder.path(), 0o1777);
+        assert!(open_or_create(&path).is_ok());
+    }
+
+    #[test]
+    fn a_made_file_is_private_and_never_replaces_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("key");
+        let random = SystemRandomness::default();
+        create(&path, &Secret::new(b"one".to_vec()), &random).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().mode() & 0o7777, 0o600);
+        let again = create(&path, &Secret::new(b"two".to_vec()), &random).unwrap_err();
+        let NotPrivate::Io { source, .. } = again else { panic!("{again}") };
+        assert_eq!(source.kind(), io::ErrorKind::AlreadyExists);
+        assert!(read(&path, 100).unwrap().unwrap().matches(b"one"));
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+}

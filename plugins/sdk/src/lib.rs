@@ -1,0 +1,22 @@
+//! What a Claviger plugin is written with: the bindings of the WIT worlds in `wit/`, macros that
+//! register the plugin, and a macro that writes its manifest.
+//!
+//! | a plugin of kind | implements | and says |
+//! |---|---|---|
+//! | verifier | [`verifier::Verifier`] | [`register_verifier!`] |
+//! | KMS connector | [`kms::KeyRelease`] | [`register_kms!`] |
+//! | KMS connector that manages keys | [`kms::KeyRelease`] and [`kms::KeyManagement`] | [`register_managed_kms!`] |
+//!
+//! Each adds a [`manifest!`]. A plugin is a `cdylib` for `wasm32-unknown-unknown`; a panic ends the
+//! call, and its message stands in the host's log under the plugin's name. On other targets
+//! everything compiles, so that pure parts can be tested natively, but calling an import there
+//! stops the program.
+
+pub mod kms;
+mod manifest;
+mod panics;
+mod register;
+pub mod verifier;
+
+#[doc(hidden)]
+pub use register::{Registered, Unmanaged};

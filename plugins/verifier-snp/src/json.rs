@@ -1,0 +1,197 @@
+//! JSON (RFC 8259), as much as evidence needs: no number but whole ones from zero, no escapes but the
+//! single-character ones, eight levels. A tenth of the code of a general parser.
+
+const MAX_DEPTH: u32 = 8;
+
+/// A value.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Value {
+    Flag(bool),
+    List(Vec<Value>),
+    Null,
+    Number(u64),
+    Object(Vec<(String, Value)>),
+    Text(String),
+}
+
+impl Value {
+    /// The member of an object.
+    pub(crate) fn member(&self, name: &str) -> Option<&Value> {
+        let Self::Object(members) = self else {
+            return None;
+        };
+        let found = members.iter().find(|(present, _)| present == name);
+        found.map(|(_, value)| value)
+    }
+}
+
+/// Parses one value and nothing behind it.
+pub(crate) fn parse(text: &[u8]) -> Result<Value, &'static str> {
+    let mut reader = Reader { rest: text };
+    let value = reader.value(MAX_DEPTH)?;
+    reader.skip_space();
+    if reader.rest.is_empty() { Ok(value) } else { Err("something behind the value") }
+}
+
+struct Reader<'a> {
+    rest: &'a [u8],
+}
+
+impl Reader<'_> {
+    fn value(&mut self, depth: u32) -> Result<Value, &'static str> {
+        let depth = depth.checked_sub(1).ok_or("nested too deep")?;
+        self.skip_space();
+        match self.rest.first() {
+            Some(b'"') => self.text().map(Value::Text),
+            Some(b'[') => self.list(depth),
+            Some(b'{') => self.object(depth),
+            Some(b'0'..=b'9') => self.number(),
+            _ if self.word(b"null") => Ok(Value::Null),
+            _ if self.word(b"true") => Ok(Value::Flag(true)),
+            _ if self.word(b"false") => Ok(Value::Flag(false)),
+            _ => Err("not a value"),
+        }
+    }
+
+    fn list(&mut self, depth: u32) -> Result<Value, &'static str> {
+        let mut values = Vec::new();
+        self.expect(b'[')?;
+        if self.skip(b']') {
+            return Ok(Value::List(values));
+        }
+        loop {
+            values.push(self.value(depth)?);
+            if self.skip(b']') {
+                return Ok(Value::List(values));
+            }
+            self.expect(b',')?;
+        }
+    }
+
+    fn object(&mut self, depth: u32) -> Result<Value, &'static str> {
+        let mut members: Vec<(String, Value)> = Vec::new();
+        self.expect(b'{')?;
+        if self.skip(b'}') {
+            return Ok(Value::Object(members));
+        }
+        loop {
+            self.skip_space();
+            let name = self.text()?;
+            if members.iter().any(|(present, _)| *present == name) {
+                return Err("a member twice");
+            }
+            self.expect(b':')?;
+            members.push((name, self.value(depth)?));
+            if self.skip(b'}') {
+                return Ok(Value::Object(members));
+            }
+            self.expect(b',')?;
+        }
+    }
+
+    fn number(&mut self) -> Result<Value, &'static str> {
+        let length = self.rest.iter().take_while(|b| b.is_ascii_digit()).count();
+        let (digits, rest) = self.rest.split_at(length);
+        let padded = length > 1 && digits.starts_with(b"0");
+        if padded || matches!(rest.first(), Some(b'.' | b'e' | b'E')) {
+            return Err("not a whole number");
+        }
+        self.rest = rest;
+        let number = digits.iter().try_fold(0_u64, |number, digit| {
+            number.checked_mul(10)?.checked_add(u64::from(digit - b'0'))
+        });
+        number.map(Value::Number).ok_or("too large a number")
+    }
+
+    fn text(&mut self) -> Result<String, &'static str> {
+        self.expect(b'"')?;
+        let mut text = Vec::new();
+        loop {
+            let (&byte, rest) = self.rest.split_first().ok_or("a text without end")?;
+            self.rest = rest;
+            match byte {
+                b'"' => return String::from_utf8(text).map_err(|_| "not UTF-8"),
+                b'\\' => text.push(self.escaped()?),
+                0..0x20 => return Err("a control character"),
+                _ => text.push(byte),
+            }
+        }
+    }
+
+    fn escaped(&mut self) -> Result<u8, &'static str> {
+        let (&byte, rest) = self.rest.split_first().ok_or("a text without end")?;
+        self.rest = rest;
+        match byte {
+            b'"' | b'\\' | b'/' => Ok(byte),
+            b'n' => Ok(b'\n'),
+            b'r' => Ok(b'\r'),
+            b't' => Ok(b'\t'),
+            _ => Err("an escape that evidence does not need"),
+        }
+    }
+
+    fn word(&mut self, word: &[u8]) -> bool {
+        let found = self.rest.strip_prefix(word);
+        self.rest = found.unwrap_or(self.rest);
+        found.is_some()
+    }
+
+    /// Skips space and then this character, if it comes.
+    fn skip(&mut self, character: u8) -> bool {
+        self.skip_space();
+        self.word(&[character])
+    }
+
+    fn expect(&mut self, character: u8) -> Result<(), &'static str> {
+        if self.skip(character) { Ok(()) } else { Err("another character than expected") }
+    }
+
+    fn skip_space(&mut self) {
+        self.rest = self.rest.trim_ascii_start();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_read() {
+        let value = parse(br#" {"a": [1, 2.0]} "#);
+        assert_eq!(value, Err("not a whole number"));
+        let value =
+            parse(br#" {"a": [0, 255, null, true], "b": {"c": "x\n\"y"}, "d": []} "#).unwrap();
+        let list = [Value::Number(0), Value::Number(255), Value::Null, Value::Flag(true)];
+        assert_eq!(value.member("a"), Some(&Value::List(list.into())));
+        let inner = value.member("b").and_then(|b| b.member("c"));
+        assert_eq!(inner, Some(&Value::Text("x\n\"y".into())));
+        assert_eq!(value.member("d"), Some(&Value::List(Vec::new())));
+    }
+
+    // attack 35
+    #[test]
+    fn deep_double_and_broken_json_is_refused() {
+        let deep = "[".repeat(100_000);
+        assert_eq!(parse(deep.as_bytes()), Err("nested too deep"));
+        assert_eq!(parse(br#"{"a": 1, "a": 2}"#), Err("a member twice"));
+        for text in [
+            "",
+            "{",
+            "[1,]",
+            "{\"a\"}",
+            "{\"a\":}",
+            "\"",
+            "\"\\",
+            "\"\\u0041\"",
+            "nul",
+            "01",
+            "-1",
+            "1 2",
+            "99999999999999999999",
+            "\"\u{1}\"",
+        ] {
+            assert!(parse(text.as_bytes()).is_err(), "{text}");
+        }
+        assert!(parse(b"\"\xff\"").is_err());
+    }
+}
