@@ -26,24 +26,16 @@ impl Host {
             Refusal::new(Code::RequestMalformed, reason)
         })?;
         let (kms, tenant) = (self.kms(), &caller.tenant);
-        let created = self.parts.clock.now();
-        let policies = ReleasePolicies(&self.parts.store);
-        // The policy first: a key without one cannot be released, a policy without a key releases
-        // nothing.
-        policies.create(tenant, &key.name, &ReleasePolicy { rule, created })?;
+        let policy = ReleasePolicy { rule, created: self.parts.clock.now() };
         let NewKey { name, kind, material, .. } = key;
         let new = NewKmsKey { name: name.clone(), kind, exportable: true, material };
-        match kms.create(tenant, new).await {
-            Ok(summary) => {
-                self.changed(Event::KeyCreated, caller, principal, &name, Some(&summary.version))
-                    .await?;
-                Ok(summary.into())
-            }
-            Err(failure) => {
-                policies.remove(tenant, &name)?;
-                Err(refuse_kms(kms.name(), failure))
-            }
-        }
+        // The key first: one without a policy cannot be released, and can be deleted. A policy
+        // without a key would keep its name from being used again.
+        let summary =
+            kms.create(tenant, new).await.map_err(|failure| refuse_kms(kms.name(), failure))?;
+        ReleasePolicies(&self.parts.store).set(tenant, &name, &policy)?;
+        self.changed(Event::KeyCreated, caller, principal, &name, Some(&summary.version)).await?;
+        Ok(summary.into())
     }
 
     /// A new version of a key; the old ones stay.
@@ -125,12 +117,11 @@ impl Host {
     ) -> Result<(), Refusal> {
         check_name(name)?;
         let kms = self.kms();
-        // Recorded first: what is gone cannot be brought back when the record fails.
+        // Recorded first: what is gone cannot be brought back when the record fails. The policy
+        // next: what is cut short from here on leaves a key that cannot be released.
         self.changed(Event::KeyDeleted, caller, principal, name, None).await?;
-        kms.delete(&caller.tenant, name)
-            .await
-            .map_err(|failure| refuse_kms(kms.name(), failure))?;
-        ReleasePolicies(&self.parts.store).remove(&caller.tenant, name)
+        ReleasePolicies(&self.parts.store).remove(&caller.tenant, name)?;
+        kms.delete(&caller.tenant, name).await.map_err(|failure| refuse_kms(kms.name(), failure))
     }
 
     async fn changed(

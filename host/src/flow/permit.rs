@@ -6,6 +6,7 @@ use super::appraise::Appraised;
 use crate::appraisal::Status;
 use crate::clock::Timestamp;
 use crate::error::{Code, Refusal};
+use crate::secret::Secret;
 use crate::store::{SealedStore, StoreError, names};
 use crate::tenant::Tenant;
 
@@ -56,30 +57,29 @@ impl ReleasePolicies<'_> {
         })
     }
 
-    /// Gives a new key its policy.
-    pub(super) fn create(
+    /// Gives a new key its policy, in place of whatever an earlier one of that name left behind.
+    pub(super) fn set(
         &self,
         tenant: &Tenant,
         key: &str,
         policy: &ReleasePolicy,
     ) -> Result<(), Refusal> {
-        let place = place(tenant, key)?;
         let text = serde_json::to_vec(policy)
             .map_err(|error| Refusal::new(Code::Internal, error.to_string()))?;
-        if self.0.swap(&place, None, Some(&text)).map_err(unavailable)? {
-            return Ok(());
-        }
-        Err(Refusal::new(Code::Conflict, format!("{key} has a release policy already")))
+        self.put(tenant, key, Some(&text))
     }
 
     /// Takes the policy of a key away; the key cannot be released any more.
     pub(super) fn remove(&self, tenant: &Tenant, key: &str) -> Result<(), Refusal> {
+        self.put(tenant, key, None)
+    }
+
+    fn put(&self, tenant: &Tenant, key: &str, text: Option<&[u8]>) -> Result<(), Refusal> {
         let place = place(tenant, key)?;
         for _ in 0..8 {
-            let Some(stored) = self.0.get(&place).map_err(unavailable)? else {
-                return Ok(());
-            };
-            if self.0.swap(&place, Some(stored.expose()), None).map_err(unavailable)? {
+            let stored = self.0.get(&place).map_err(unavailable)?;
+            let expected = stored.as_ref().map(Secret::expose);
+            if expected == text || self.0.swap(&place, expected, text).map_err(unavailable)? {
                 return Ok(());
             }
         }
