@@ -89,6 +89,10 @@ impl Writer {
     /// One write and one sync for all, then everybody is told.
     fn commit(&mut self, group: &mut Group) -> io::Result<()> {
         let written = self.log.commit(&group.bytes);
+        if let Err(error) = &written {
+            // Before anybody is told, so that whoever was told finds the log failed.
+            self.queue.end(Some(error.to_string()));
+        }
         for waiter in group.waiters.drain(..) {
             let answer = match &written {
                 Ok(()) => {

@@ -1,11 +1,9 @@
 //! A host for a laptop: simulated hardware, a certificate of its own, everything in one folder.
 
 use std::net::SocketAddr;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-
-use anyhow::Context;
 
 use super::guest::{HARDWARE, hardware};
 use super::serve::{Service, administrator, new_token};
@@ -22,7 +20,7 @@ use crate::quote::snp::Product;
 use crate::random::Random;
 use crate::simulated::Family;
 use crate::simulated::report::ReportTemplate;
-use crate::store::{Embedded, MasterKey, Store};
+use crate::store::{Embedded, MasterKey, Store, private_file};
 
 /// What `serve --dev` was told.
 pub(super) struct Development {
@@ -140,9 +138,7 @@ fn folder(state: Option<&Path>, random: &dyn Random) -> anyhow::Result<PathBuf> 
             std::env::temp_dir().join(name)
         }
     };
-    let mut builder = std::fs::DirBuilder::new();
-    builder.mode(0o700).recursive(true);
-    builder.create(&path).with_context(|| path.display().to_string())?;
+    private_file::create_directory(&path)?;
     Ok(path)
 }
 

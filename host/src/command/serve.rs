@@ -11,13 +11,15 @@ use data_encoding::BASE64URL_NOPAD;
 use serde::{Deserialize, Serialize};
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::BadConfiguration;
 use super::development::{self, Development};
 use crate::assemble::{self, Plan};
 use crate::clock::{Clock, SystemClock};
+use crate::config::{self, Config, Planned};
 use crate::flow::Host;
 use crate::http::{Administrator, Credential, HttpSettings, Listeners, ServerHandle, serve};
+use crate::plugin::ProgressEvent;
 use crate::random::{Random, SystemRandomness};
+use crate::store::{Embedded, private_file};
 use crate::telemetry::{self, LogFormat};
 
 /// The file in a development host's state folder that says where it listens.
@@ -97,9 +99,13 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     if let Some(threads) = arguments.threads {
         ensure!((1..=1024).contains(&threads), "--threads: from 1 to 1024");
     }
-    let threads = arguments.threads;
+    let mut threads = arguments.threads;
     let service = match &arguments.config {
-        Some(_) => return Err(BadConfiguration.into()),
+        Some(path) => {
+            let config = Config::read(path)?;
+            threads = threads.or(config.host.threads);
+            configured(config)?
+        }
         None => {
             let development = Development {
                 state: arguments.state,
@@ -116,6 +122,19 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     }
     let runtime = runtime.enable_all().build()?;
     runtime.block_on(until_told_to_stop(service))
+}
+
+/// A production host.
+fn configured(config: Config) -> anyhow::Result<Service> {
+    private_file::create_directory(&config.host.state)?;
+    let store = Embedded::open(&config.store())?;
+    let Planned { mut plan, settings, listeners } = config::plan(config, Arc::new(store))?;
+    plan.on_progress = Some(Arc::new(|plugin, event| match event {
+        ProgressEvent::Compiling { bytes } => tracing::info!(plugin, bytes, "compiling"),
+        ProgressEvent::Compiled { took } => tracing::info!(plugin, ?took, "compiled"),
+        ProgressEvent::Cached { .. } => {}
+    }));
+    Ok(Service { plan, settings, listeners, announce: None })
 }
 
 async fn until_told_to_stop(service: Service) -> anyhow::Result<ExitCode> {

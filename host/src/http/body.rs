@@ -12,6 +12,7 @@ use super::door::Door;
 use super::problem::Refused;
 use super::settings::HttpSettings;
 use crate::error::{Code, Refusal};
+use crate::json::{self, Limits};
 
 /// A JSON body, parsed.
 pub(super) struct Json<T>(pub(super) T);
@@ -95,8 +96,9 @@ fn declared_length(headers: &HeaderMap, name: HeaderName) -> Option<usize> {
 }
 
 fn parse<T: DeserializeOwned>(bytes: &[u8], settings: &HttpSettings) -> Result<T, Refusal> {
-    let _ = settings;
-    serde_json::from_slice(bytes)
+    let limits =
+        Limits { depth: settings.json_depth, ..Limits::REQUEST.with_bytes(settings.body_bytes) };
+    json::parse(bytes, limits)
         .map_err(|error| Refusal::new(Code::RequestMalformed, error.to_string()))
 }
 

@@ -2,7 +2,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use data_encoding::HEXLOWER;
@@ -68,6 +68,13 @@ pub fn read(path: &Path, limit: u64) -> Result<Option<Secret>, NotPrivate> {
         return Err(failed(io::Error::from(io::ErrorKind::FileTooLarge)));
     }
     Ok(Some(secret))
+}
+
+/// Makes the directory at `path` with mode 0700, and those above it, where they are missing.
+pub fn create_directory(path: &Path) -> Result<(), NotPrivate> {
+    let mut builder = fs::DirBuilder::new();
+    builder.mode(0o700).recursive(true);
+    builder.create(path).map_err(|source| io_error(path, source))
 }
 
 /// Makes `path` with mode 0600 and `bytes` in it, wholly or not at all, and durably. Never

@@ -336,7 +336,6 @@ fn a_report_checked_step_by_step_is_no_whole_report() {
 
 #[test]
 fn a_trust_path_has_an_end() {
-    let mut statement = signed(&[0; 32]);
     let mut links = 0;
     let mut blob = vec![0; 32];
     // Each blob is the digest of the next; built backwards.
@@ -345,10 +344,7 @@ fn a_trust_path_has_an_end() {
         blobs.push(blob.clone());
         blob = DigestAlgorithm::Sha256.digest(&blob).as_ref().to_vec();
     }
-    statement = {
-        let _ = statement;
-        signed(&blob)
-    };
+    let mut statement = signed(&blob);
     for blob in blobs.into_iter().rev() {
         match examination().vouch(&statement, span(0, 32), DigestAlgorithm::Sha256, blob) {
             Ok(next) => statement = next,
