@@ -16,6 +16,7 @@ mod commands;
 mod flood;
 mod kills;
 mod plugins;
+mod production;
 mod secrets;
 mod simulated;
 mod starting;

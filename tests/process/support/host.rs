@@ -11,6 +11,8 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
 use claviger::client::{Client, ClientSettings};
+use claviger::clock::{Clock, SystemClock};
+use claviger::http::DevelopmentCertificates;
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
@@ -54,6 +56,22 @@ impl State {
         Launch { command, state: self.path() }
     }
 
+    /// A production host with this in its configuration, besides what it needs; for want of a
+    /// certificate authority, with a certificate for development.
+    pub(crate) fn production(&self, configuration: &str) -> Launch {
+        DevelopmentCertificates::open(&self.path(), SystemClock.now()).unwrap();
+        let path = self.path().join("claviger.toml");
+        let needed = r#"
+            host = { id = "tests", issuer = "https://tests.example", state = "." }
+            api = { listen = "127.0.0.1:0", certificate = "server.pem", key = "server-key.pem" }
+            master_key = { file = { path = "master.key" } }
+        "#;
+        fs::write(&path, format!("{needed}\n{configuration}")).unwrap();
+        let mut command = binary();
+        command.args(["serve", "--config"]).arg(path);
+        Launch { command, state: self.path() }
+    }
+
     /// A host that serves.
     pub(crate) fn start(&self) -> Host {
         self.launch().serving()
@@ -86,7 +104,7 @@ impl Launch {
                 }
             }
         });
-        Host { child, state: self.state, said, lines, reader: Some(reader), addresses: None }
+        Host { child, state: self.state, said, lines, reader: Some(reader), api: None, admin: None }
     }
 
     /// Starts it and waits until it serves.
@@ -104,7 +122,8 @@ pub(crate) struct Host {
     said: Arc<Mutex<String>>,
     lines: Receiver<String>,
     reader: Option<JoinHandle<()>>,
-    addresses: Option<(SocketAddr, SocketAddr)>,
+    api: Option<SocketAddr>,
+    admin: Option<SocketAddr>,
 }
 
 impl Host {
@@ -112,10 +131,10 @@ impl Host {
     pub(crate) fn wait_until_serving(&mut self) -> bool {
         let Some(line) = self.wait_for(" serving api=") else { return false };
         let address = |name: &str| {
-            let (_, after) = line.split_once(name).unwrap();
-            after.split_ascii_whitespace().next().unwrap().parse().unwrap()
+            let (_, after) = line.split_once(name)?;
+            Some(after.split_ascii_whitespace().next().unwrap().parse().unwrap())
         };
-        self.addresses = Some((address("api="), address("admin=")));
+        (self.api, self.admin) = (address("api="), address("admin="));
         true
     }
 
@@ -139,11 +158,11 @@ impl Host {
     }
 
     pub(crate) fn api(&self) -> SocketAddr {
-        self.addresses.unwrap().0
+        self.api.unwrap()
     }
 
     pub(crate) fn admin(&self) -> SocketAddr {
-        self.addresses.unwrap().1
+        self.admin.unwrap()
     }
 
     /// The certificate authority that it is known by.
