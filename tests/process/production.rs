@@ -49,7 +49,7 @@ fn answer(challenge: &Challenge) -> AttestationRequest {
 fn a_configuration_with_a_development_switch_does_not_start() {
     for switch in ["development = true", "simulated_roots = [\"ark.der\"]", "dev_token = \"x\""] {
         let state = State::new();
-        let (code, said) = state.production(switch).start().ended();
+        let (code, said) = state.production(switch).start().refused();
         assert_eq!(code, Some(64), "{switch}: {said}");
         let name = switch.split(' ').next().unwrap();
         assert!(said.contains(name), "{switch}: {said}");
@@ -67,5 +67,5 @@ fn a_configuration_with_a_development_switch_does_not_start() {
     let state = State::new();
     let mut launch = state.production("");
     launch.command.env("CLAVIGER_DEV_TOKEN", "x");
-    assert_eq!(launch.start().ended().0, Some(2), "a token for development was ignored");
+    assert_eq!(launch.start().refused().0, Some(2), "a token for development was ignored");
 }

@@ -23,7 +23,7 @@ fn a_file_with_secrets_that_others_may_read_stops_the_start_and_is_named() {
     ] {
         let path = state.path().join(name);
         fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
-        let (code, said) = state.launch().start().ended();
+        let (code, said) = state.launch().start().refused();
         assert_eq!(code, Some(1), "{name} {mode:o}: {said}");
         let named = said.lines().find(|line| line.starts_with("claviger: ")).unwrap();
         assert!(named.contains(path.to_str().unwrap()), "{name} {mode:o}: {named}");
@@ -40,11 +40,11 @@ fn a_master_key_of_another_store_opens_nothing_and_changes_nothing() {
     let key = state.path().join("master.key");
     let own = fs::read(&key).unwrap();
     fs::copy(other.path().join("master.key"), &key).unwrap();
-    let (code, said) = state.launch().start().ended();
+    let (code, said) = state.launch().start().refused();
     assert_eq!(code, Some(1), "{said}");
     assert!(said.contains("the master key does not open this store"), "{said}");
     fs::remove_file(&key).unwrap();
-    let (code, said) = state.launch().start().ended();
+    let (code, said) = state.launch().start().refused();
     assert_eq!(code, Some(1), "{said}");
     assert!(said.contains("master.key is missing") && !key.exists(), "{said}");
     fs::write(&key, own).unwrap();
@@ -57,7 +57,7 @@ fn a_master_key_of_another_store_opens_nothing_and_changes_nothing() {
 fn a_store_in_use_is_refused_to_a_second_process_by_name() {
     let state = State::new();
     let first = state.start();
-    let (code, said) = state.launch().start().ended();
+    let (code, said) = state.launch().start().refused();
     assert_eq!(code, Some(1), "{said}");
     assert!(said.contains(state.path().join("store.redb").to_str().unwrap()), "{said}");
     assert!(said.contains("in use"), "{said}");

@@ -58,7 +58,10 @@ impl Work {
         let work = block_on(async {
             let guests = [(); 2].map(|()| {
                 let (client, twin, blow) = (host.client(), host.client(), Arc::clone(&blow));
-                tokio::spawn(async move { fetch(&client, &twin, &blow).await })
+                tokio::spawn(async move {
+                    let _guard = Guard(Arc::clone(&blow));
+                    fetch(&client, &twin, &blow).await
+                })
             });
             let administrator = host.administrator();
             let administration =
@@ -112,6 +115,17 @@ impl Blow {
     fn answered(&self) {
         if self.answers.as_ref().is_some_and(|left| left.fetch_sub(1, Ordering::Relaxed) == 1) {
             self.fall();
+        }
+    }
+}
+
+/// Where one of those who work finds something wrong, nobody waits for the blow any more.
+struct Guard(Arc<Blow>);
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.fall();
         }
     }
 }

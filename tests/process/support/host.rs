@@ -201,6 +201,12 @@ impl Host {
         (status.code(), output + &self.said())
     }
 
+    /// Waits for the end of one that must not serve; answers its exit code and what it said.
+    pub(crate) fn refused(mut self) -> (Option<i32>, String) {
+        assert!(!self.wait_until_serving(), "it serves:\n{}", self.said());
+        self.ended()
+    }
+
     /// Asks it to stop, and waits for that.
     pub(crate) fn stop(self) -> (Option<i32>, String) {
         self.signal(Signal::TERM);
