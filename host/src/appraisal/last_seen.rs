@@ -87,11 +87,21 @@ impl LastSeen {
         Err(refuse_text("a chip's last TCB is written by too many at once"))
     }
 
+    /// Never goes back: another request may have remembered a higher one since this one read.
+    /// (Where several hosts share a store, memory may lag behind it, and must not be asked first.)
     fn remember(&self, chip: Vec<u8>, highest: [u8; 5]) {
         if self.known.len() >= REMEMBERED {
             self.known.clear();
         }
-        self.known.insert(chip, highest);
+        let not_lower = |known: &[u8; 5]| known.iter().zip(&highest).all(|(k, h)| k <= h);
+        self.known
+            .entry(chip)
+            .and_modify(|known| {
+                if not_lower(known) {
+                    *known = highest;
+                }
+            })
+            .or_insert(highest);
     }
 }
 

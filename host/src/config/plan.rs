@@ -275,6 +275,7 @@ fn plugins(plugins: Vec<Plugin>) -> Result<Vec<PluginPlan>, ConfigError> {
             digest: plugin.digest.map(|digest| digest.0),
             values: plugin.settings,
             reads_key_material: plugin.reads_key_material,
+            wraps_for_recipient: plugin.wraps_for_recipient,
             limits,
         });
     }

@@ -145,6 +145,8 @@ sections! {
         #[serde(default)]
         pub reads_key_material: bool,
         #[serde(default)]
+        pub wraps_for_recipient: bool,
+        #[serde(default)]
         pub settings: BTreeMap<String, String>,
         #[serde(default)]
         pub limits: PluginLimits,

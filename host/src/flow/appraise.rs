@@ -2,8 +2,8 @@
 //! a token that comes back is judged anew, by the policy of that moment.
 
 use super::bind::Bound;
+use super::gate::VerifierIdentity;
 use super::request::Finding;
-use super::verify::VerifierIdentity;
 use crate::appraisal::{Appraisal, Appraiser, Status, Vector};
 use crate::audit::Digest;
 use crate::claim::Claim;

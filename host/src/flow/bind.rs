@@ -2,7 +2,8 @@
 //! host compares with the signed bytes in its own memory; a plugin only points at them.
 
 use super::challenge::Fresh;
-use super::verify::{Genuine, Verified};
+use super::gate::Verified;
+use super::verify::Genuine;
 use crate::error::{Code, Refusal};
 use crate::keys::RecipientKey;
 use crate::plugin::Carries;

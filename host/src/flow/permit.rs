@@ -21,6 +21,13 @@ pub enum ReleaseRule {
 }
 
 impl ReleaseRule {
+    /// The name that stands in requests and in the audit log.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Affirming => "affirming",
+        }
+    }
+
     /// Parses the name that stands in requests.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
@@ -29,7 +36,7 @@ impl ReleaseRule {
 }
 
 /// The release policy of one key, as it is stored.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ReleasePolicy {
     pub(super) rule: ReleaseRule,
@@ -72,15 +79,16 @@ impl ReleasePolicies<'_> {
         Err(Refusal::new(Code::Conflict, format!("{key} has a release policy already")))
     }
 
-    /// Takes the policy of a key away; the key cannot be released any more.
-    pub(super) fn remove(&self, tenant: &Tenant, key: &str) -> Result<(), Refusal> {
+    /// Takes the policy of a key away; the key cannot be released any more. Answers whether there
+    /// was one.
+    pub(super) fn remove(&self, tenant: &Tenant, key: &str) -> Result<bool, Refusal> {
         let place = place(tenant, key)?;
         for _ in 0..8 {
             let Some(stored) = self.0.get(&place).map_err(unavailable)? else {
-                return Ok(());
+                return Ok(false);
             };
             if self.0.swap(&place, Some(stored.expose()), None).map_err(unavailable)? {
-                return Ok(());
+                return Ok(true);
             }
         }
         Err(Refusal::new(Code::StoreUnavailable, format!("the policy of {key} keeps changing")))
@@ -108,6 +116,20 @@ pub(super) struct Permitted {
     pub(super) appraised: Appraised,
     pub(super) key: String,
     pub(super) version: Option<String>,
+    pub(super) policy: ReleasePolicy,
+}
+
+impl Permitted {
+    /// Asks again, behind whatever was fetched meanwhile: the key may have been deleted and another
+    /// of its name made under a stricter policy.
+    pub(super) fn still(&self, policies: &ReleasePolicies<'_>) -> Result<(), Refusal> {
+        let now = policies.read(&self.appraised.tenant, &self.key)?;
+        if now.as_ref() == Some(&self.policy) {
+            return Ok(());
+        }
+        let reason = format!("the release policy of {} changed meanwhile", self.key);
+        Err(Refusal::new(Code::Conflict, reason))
+    }
 }
 
 impl Appraised {
@@ -129,6 +151,6 @@ impl Appraised {
             }
         }
         let version = version.map(ToOwned::to_owned);
-        Ok(Permitted { appraised: self, key: key.to_owned(), version })
+        Ok(Permitted { appraised: self, key: key.to_owned(), version, policy })
     }
 }

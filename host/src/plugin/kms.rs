@@ -23,8 +23,9 @@ use super::bindings::claviger::plugin as shared;
 use super::call::{self as bounded, Call};
 use super::compiled::Compiled;
 use super::engine::Engine;
+use super::import::material::Material;
 use super::import::settings::Values;
-use super::limits::Limits;
+use super::limits::{Limits, Metered};
 use super::manifest::{Kind, Manifest};
 use super::wait::block_on;
 use crate::clock::Clock;
@@ -73,6 +74,9 @@ pub struct KmsServices {
     /// Whether it may look inside key material (`reveal`, decryption). It then holds keys in the
     /// clear; what is released through it should say so.
     pub reads_key_material: bool,
+    /// Whether its key management service wraps for the recipient itself, and its answers leave as
+    /// they are. What the host does not wrap it cannot vouch for.
+    pub wraps_for_recipient: bool,
     /// Bounds on each call. Calls of key management may last 30 seconds.
     pub limits: Limits,
 }
@@ -100,6 +104,7 @@ impl KmsServices {
                 "settings",
             ]),
             reads_key_material: false,
+            wraps_for_recipient: false,
             limits: Limits::default(),
         }
     }
@@ -112,6 +117,7 @@ impl fmt::Debug for KmsServices {
             .field("secrets", &self.secrets)
             .field("grants", &self.grants)
             .field("reads_key_material", &self.reads_key_material)
+            .field("wraps_for_recipient", &self.wraps_for_recipient)
             .field("limits", &self.limits)
             .finish_non_exhaustive()
     }
@@ -181,7 +187,8 @@ impl KmsPlugin {
         if compiled.manifest.kind != WORLD.kind {
             return Err(LoadError::Kind(compiled.manifest.kind));
         }
-        admission::imports(engine, &compiled.component, &WORLD, &services.grants)?;
+        let declared = &compiled.manifest.imports;
+        admission::imports(engine, &compiled.component, &WORLD, declared, &services.grants)?;
         admission::resources(engine, &compiled.component)?;
         let misfit = |error: wasmtime::Error| LoadError::Export {
             world: WORLD.name,
@@ -260,8 +267,45 @@ impl KmsPlugin {
         let released = call.end(released)?;
         let released = released
             .map_err(|error| answer::release_failure(error, &self.services.secrets))
-            .and_then(|released| accept(&mut call, released, key.version.as_deref()));
+            .and_then(|released| self.accept(&mut call, released, key.version.as_deref()));
         self.told(released)
+    }
+
+    /// Takes the key out of the call's table; the plugin's handle was the only way to it.
+    fn accept(
+        &self,
+        call: &mut Call<KmsCall>,
+        released: wit::Released,
+        asked: Option<&str>,
+    ) -> Result<Released, KmsFailure> {
+        let invalid = |what: &str| Err(KmsFailure::Invalid(what.into()));
+        match released {
+            wit::Released::Held(held) => {
+                let table = &mut call.store().data_mut().meter().table;
+                let foreign = |_| KmsFailure::Invalid("the handle is not one of a key".into());
+                let Material { secret: key, known } = table.delete(held.key).map_err(foreign)?;
+                answer::check_released(&held.media_type, &held.version, asked)?;
+                if key.is_empty() {
+                    return invalid("the released key is empty");
+                }
+                if known && !self.services.reads_key_material {
+                    return invalid("the key is one that the connector knows, without the grant");
+                }
+                Ok(Released::Held { media_type: held.media_type, key, version: held.version })
+            }
+            wit::Released::Wrapped(_) if !self.services.wraps_for_recipient => {
+                invalid("it wrapped the key itself, without the grant")
+            }
+            wit::Released::Wrapped(wrapped) => {
+                answer::check_released(&wrapped.media_type, &wrapped.version, asked)?;
+                let jwe = answer::compact_jwe(wrapped.bytes)?;
+                Ok(Released::Wrapped {
+                    media_type: wrapped.media_type,
+                    jwe,
+                    version: wrapped.version,
+                })
+            }
+        }
     }
 
     /// Whether the connector reaches its key management service; touches no key.
@@ -329,36 +373,4 @@ fn linker(engine: &Engine) -> wasmtime::Result<Linker<KmsCall>> {
     imports::sealed_store::add_to_linker::<_, HasSelf<_>>(linked, |call| call)?;
     imports::secrets::add_to_linker::<_, HasSelf<_>>(linked, |call| call)?;
     Ok(linker)
-}
-
-/// Takes the key out of the call's table; the plugin's handle was the only way to it.
-fn accept(
-    call: &mut Call<KmsCall>,
-    released: wit::Released,
-    asked: Option<&str>,
-) -> Result<Released, KmsFailure> {
-    let empty = || KmsFailure::Invalid("the released key is empty".into());
-    match released {
-        wit::Released::Held(held) => {
-            let table = &mut super::limits::Metered::meter(call.store().data_mut()).table;
-            let foreign = |_| KmsFailure::Invalid("the handle is not one of a key".into());
-            let key = table.delete(held.key).map_err(foreign)?;
-            answer::check_released(&held.media_type, &held.version, asked)?;
-            if key.is_empty() {
-                return Err(empty());
-            }
-            Ok(Released::Held { media_type: held.media_type, key, version: held.version })
-        }
-        wit::Released::Wrapped(wrapped) => {
-            answer::check_released(&wrapped.media_type, &wrapped.version, asked)?;
-            if wrapped.bytes.is_empty() {
-                return Err(empty());
-            }
-            Ok(Released::Wrapped {
-                media_type: wrapped.media_type,
-                bytes: wrapped.bytes,
-                version: wrapped.version,
-            })
-        }
-    }
 }

@@ -8,7 +8,7 @@ use wasmtime::component::ResourceTable;
 use super::bindings::claviger::plugin::types;
 use super::bindings::exports::claviger::plugin::verifier as wit;
 use crate::claim::{Claim, Value};
-use crate::quote::{Span, Statement};
+use crate::quote::{NATIVE, Span, Statement};
 
 /// What a verifier found out.
 #[derive(Clone, Debug)]
@@ -103,10 +103,6 @@ const MAX_TEXTS: usize = 256;
 /// Bytes of a claim's name.
 const MAX_NAME: usize = 128;
 
-/// First segments of the names of facts that the host reads itself. What a policy finds there is
-/// what the host read, never what a plugin said.
-const HOSTS: [&str; 1] = ["snp"];
-
 /// Takes the statements out of the call's table and checks the rest against them.
 pub(super) fn accept(table: &mut ResourceTable, verdict: wit::Verdict) -> Result<Verdict, Lie> {
     bounded("statements", verdict.statements.len(), MAX_STATEMENTS)?;
@@ -171,7 +167,7 @@ fn claims(statements: &[Statement], said: Vec<types::Claim>) -> Result<Vec<Claim
         }
         let space = name.split('.').next().unwrap_or_default();
         let read = |statement: &Statement| statement.facts().iter().any(|fact| fact.name == name);
-        if HOSTS.contains(&space) || statements.iter().any(read) {
+        if NATIVE.contains(&space) || statements.iter().any(read) {
             return Err(Lie::HostsClaim(name));
         }
         if !names.insert(name.clone()) {

@@ -14,7 +14,7 @@ use super::engine::Engine;
 use super::import::endorsements::EndorsementSource;
 use super::import::log::escape;
 use super::import::settings::Values;
-use super::limits::{Limits, Meter, Metered};
+use super::limits::{Held, Limits, Meter, Metered};
 use super::manifest::{Kind, Manifest};
 use super::verdict::{self, Verdict};
 use super::wait::block_on;
@@ -139,7 +139,8 @@ impl VerifierPlugin {
             return Err(LoadError::Kind(compiled.manifest.kind));
         }
         let world = &admission::VERIFIER;
-        admission::imports(engine, &compiled.component, world, &settings.grants)?;
+        let declared = &compiled.manifest.imports;
+        admission::imports(engine, &compiled.component, world, declared, &settings.grants)?;
         admission::resources(engine, &compiled.component)?;
         let misfit = |error: wasmtime::Error| LoadError::Export {
             world: world.name,
@@ -296,7 +297,7 @@ impl VerifierCall {
     }
 
     /// Gives the plugin a handle to what a check made, or the fault.
-    pub(super) fn hand_over<T: Send + 'static>(
+    pub(super) fn hand_over<T: Held>(
         &mut self,
         made: Result<T, Fault>,
     ) -> wasmtime::Result<Result<Resource<T>, bindings::claviger::plugin::custody::Fault>> {

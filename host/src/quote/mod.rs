@@ -36,6 +36,10 @@ mod x509;
 #[cfg(test)]
 mod tests;
 
+/// Kinds of TEE whose evidence the host reads itself. A verdict about one stands on a statement of
+/// that format (see [`Statement::tee`]), and claims under that name are the host's to make.
+pub const NATIVE: [&str; 1] = ["snp"];
+
 pub use algorithm::{DigestAlgorithm, KeyEncoding, SignatureAlgorithm};
 pub use authority::{Authority, AuthorityBuilder};
 pub use examination::Examination;

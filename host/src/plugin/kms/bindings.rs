@@ -20,7 +20,7 @@ wasmtime::component::bindgen!({
     require_store_data_send: true,
     with: {
         "claviger:plugin/log": crate::plugin::bindings::claviger::plugin::log,
-        "claviger:plugin/material.secret": crate::secret::Secret,
+        "claviger:plugin/material.secret": crate::plugin::import::material::Material,
         "claviger:plugin/settings": crate::plugin::bindings::claviger::plugin::settings,
         "claviger:plugin/types": crate::plugin::bindings::claviger::plugin::types,
     },
