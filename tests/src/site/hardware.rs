@@ -1,0 +1,27 @@
+//! The simulated supply chain that every site trusts.
+
+use std::sync::OnceLock;
+
+use claviger::quote::snp::Product;
+use claviger::simulated::{Endorser, Family, SimulatedGuest};
+
+use super::NOW;
+
+/// Genoa's family, minted once in a test process: three RSA-4096 keys take seconds.
+#[must_use]
+pub fn family() -> &'static Family {
+    static FAMILY: OnceLock<Family> = OnceLock::new();
+    FAMILY.get_or_init(|| Family::mint(Product::Genoa, NOW).unwrap())
+}
+
+/// Chip number 0; every call derives another key for it.
+#[must_use]
+pub fn chip() -> Endorser {
+    family().chip(&family().chip_template()).unwrap()
+}
+
+/// A guest of a provider, who signs with a VLEK.
+#[must_use]
+pub fn provider() -> SimulatedGuest {
+    SimulatedGuest::new(family().provider(&family().provider_template()).unwrap())
+}
