@@ -96,6 +96,15 @@ impl Verified {
         self.statements.iter().flat_map(Statement::path).collect()
     }
 
+    /// For each statement, the first one of the same piece of evidence.
+    pub(super) fn origins(&self) -> Vec<usize> {
+        let origin = |statement: &Statement| {
+            self.statements.iter().position(|first| first.shares_origin(statement))
+        };
+        let statements = self.statements.iter().enumerate();
+        statements.map(|(index, statement)| origin(statement).unwrap_or(index)).collect()
+    }
+
     /// The signed bytes that a binding points at.
     pub(super) fn bound_bytes(&self) -> impl Iterator<Item = (&Binding, Option<&[u8]>)> {
         self.bindings.iter().map(|binding| {

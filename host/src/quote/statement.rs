@@ -110,6 +110,14 @@ impl Statement {
         }
     }
 
+    /// Whether this statement and the other descend from one signature over one message, or are
+    /// that. What is bound in one of them then speaks for the other; two pieces of evidence by one
+    /// signer say nothing of each other.
+    #[must_use]
+    pub fn shares_origin(&self, other: &Self) -> bool {
+        self.trail().shares_origin(other.trail())
+    }
+
     /// Whether a simulated root stands behind it.
     #[must_use]
     pub fn simulated(&self) -> bool {

@@ -53,6 +53,21 @@ impl Trail {
         self.backwards().count()
     }
 
+    /// Whether both lead to one signature over one message: the same piece of evidence, and not only
+    /// the same signer.
+    pub(crate) fn shares_origin(&self, other: &Self) -> bool {
+        match (self.origin(), other.origin()) {
+            (Some(one), Some(another)) => std::ptr::eq(one, another),
+            _ => false,
+        }
+    }
+
+    /// The first link, seen from the anchor, that stands for signed bytes.
+    fn origin(&self) -> Option<&Link> {
+        let signed = |link: &&Link| matches!(link.deed, Deed::Check { .. } | Deed::Snp { .. });
+        self.backwards().filter(signed).last()
+    }
+
     /// In words, anchor first.
     pub(crate) fn steps(&self) -> Vec<Step> {
         let mut steps: Vec<Step> = self.backwards().map(|link| link.deed.step()).collect();

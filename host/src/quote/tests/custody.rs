@@ -334,6 +334,32 @@ fn a_report_checked_step_by_step_is_no_whole_report() {
     assert!(!statement.may_bind(span(0xc0, 32)));
 }
 
+// attacks 14 and 46
+#[test]
+fn what_rests_on_one_signature_shares_its_origin_and_what_rests_on_two_does_not() {
+    let digest = DigestAlgorithm::Sha256.digest(b"blob");
+    let signer = chain(&[leaf(), middle()]).unwrap();
+    let check = || {
+        let message = digest.as_ref().to_vec();
+        let signature = mint::chip_key().sign(&SystemRandom::new(), &message).unwrap();
+        let algorithm = SignatureAlgorithm::EcdsaP384Sha384;
+        examination().check(&signer, algorithm, message, signature.as_ref()).unwrap()
+    };
+    let vouch = |by: &Statement| {
+        let blob = b"blob".to_vec();
+        examination().vouch(by, span(0, 32), DigestAlgorithm::Sha256, blob).unwrap()
+    };
+    // The same signer, the same bytes, and yet two pieces of evidence.
+    let (one, another) = (check(), check());
+    let (child, sibling) = (vouch(&one), vouch(&one));
+    for related in [&one, &child, &sibling] {
+        assert!(related.shares_origin(&one) && child.shares_origin(related));
+        assert!(!related.shares_origin(&another) && !vouch(&another).shares_origin(related));
+    }
+    let (_, genuine) = report(|_| ());
+    assert!(genuine.shares_origin(&genuine) && !genuine.shares_origin(&one));
+}
+
 #[test]
 fn a_trust_path_has_an_end() {
     let mut statement = signed(&[0; 32]);
