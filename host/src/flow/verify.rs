@@ -171,6 +171,11 @@ fn gate(
     if NATIVE.contains(&tee) && !formats.contains(&tee) {
         return invalid("no statement is of the format that the verdict is about");
     }
+    // In a token only one of them would be left, and which one is not for a plugin to choose.
+    let twice = |index: usize, format| formats.iter().take(index).any(|before| before == format);
+    if formats.iter().enumerate().any(|(index, format)| twice(index, format)) {
+        return invalid("two statements are of one format, and it is not clear whose facts count");
+    }
     let of_format = |claim: &Claim| {
         let format = claim.name.split('.').next().unwrap_or_default();
         formats.contains(&format) || NATIVE.contains(&format)
