@@ -123,6 +123,11 @@ impl Host {
         let now = self.parts.clock.now();
         let appraiser = &self.parts.appraiser;
         let appraised = self.parts.tokens.appraise(&caller.tenant, token, now, appraiser)?;
+        // The host that made it may have been a development host over the same store.
+        if appraised.subject.simulated && !self.parts.authority.simulated() {
+            let reason = "the token rests on simulated hardware, which is not accepted here";
+            return Err(Refusal::new(Code::EvidenceUntrusted, reason));
+        }
         let presented = Presented { token: token.to_owned(), evidence: None };
         self.release(caller, appraised, key, version, presented).await
     }
