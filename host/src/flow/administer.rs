@@ -127,10 +127,10 @@ impl Host {
         let kms = self.kms();
         // Recorded first: what is gone cannot be brought back when the record fails.
         self.changed(Event::KeyDeleted, caller, principal, name, None).await?;
-        kms.delete(&caller.tenant, name)
-            .await
-            .map_err(|failure| refuse_kms(kms.name(), failure))?;
-        ReleasePolicies(&self.parts.store).remove(&caller.tenant, name)
+        // The policy before the key: where the connector fails, or the host stops in between, the
+        // key cannot be released any more, and it can be deleted again.
+        ReleasePolicies(&self.parts.store).remove(&caller.tenant, name)?;
+        kms.delete(&caller.tenant, name).await.map_err(|failure| refuse_kms(kms.name(), failure))
     }
 
     async fn changed(
