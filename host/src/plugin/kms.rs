@@ -73,6 +73,9 @@ pub struct KmsServices {
     /// Whether it may look inside key material (`reveal`, decryption). It then holds keys in the
     /// clear; what is released through it should say so.
     pub reads_key_material: bool,
+    /// Whether it may answer with a key that its KMS has wrapped to the recipient. The host hands
+    /// such a key out as it is and cannot look inside.
+    pub wraps: bool,
     /// Bounds on each call. Calls of key management may last 30 seconds.
     pub limits: Limits,
 }
@@ -100,6 +103,7 @@ impl KmsServices {
                 "settings",
             ]),
             reads_key_material: false,
+            wraps: false,
             limits: Limits::default(),
         }
     }
@@ -112,6 +116,7 @@ impl fmt::Debug for KmsServices {
             .field("secrets", &self.secrets)
             .field("grants", &self.grants)
             .field("reads_key_material", &self.reads_key_material)
+            .field("wraps", &self.wraps)
             .field("limits", &self.limits)
             .finish_non_exhaustive()
     }
@@ -348,6 +353,9 @@ fn accept(
                 return Err(empty());
             }
             Ok(Released::Held { media_type: held.media_type, key, version: held.version })
+        }
+        wit::Released::Wrapped(_) if !call.store().data().services().wraps => {
+            Err(KmsFailure::Invalid("it wraps keys itself, which it is not granted".into()))
         }
         wit::Released::Wrapped(wrapped) => {
             answer::check_released(&wrapped.media_type, &wrapped.version, asked)?;
