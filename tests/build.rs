@@ -14,7 +14,7 @@ use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 const CRATES: [&str; 2] = ["hostile-kms", "hostile-verifier"];
 
 /// Modules in text form, all of them verifiers.
-const MODULES: [&str; 4] = ["start-loops", "start-traps", "table-grows", "unreachable"];
+const MODULES: [&str; 5] = ["recurses", "start-loops", "start-traps", "table-grows", "unreachable"];
 
 fn main() -> ExitCode {
     match run() {

@@ -35,7 +35,7 @@ use claviger::tenant::Tenant;
 use tempfile::TempDir;
 
 pub use guest::{Guest, with_evidence};
-pub use hardware::{chip, family, provider};
+pub use hardware::{chip, family, family_of, provider};
 pub use journal::Journal;
 pub use raw::{Answer, Raw};
 pub use served::{ADMINISTRATOR, Served};

@@ -4,6 +4,7 @@
 mod lies;
 mod waste;
 
+use claviger_plugin_sdk::verifier::custody::{self, Signer};
 use claviger_plugin_sdk::verifier::quotes::{self, SnpReport};
 use claviger_plugin_sdk::verifier::{
     Binding, Carries, Description, NO_CLAIM, Rejection, Request, Trustworthiness, Verdict,
@@ -59,6 +60,11 @@ impl Case<'_> {
 
     fn genuine(&self, index: usize) -> Result<SnpReport, Rejection> {
         Ok(quotes::snp(self.report(index)?, self.certificates)?)
+    }
+
+    /// The chip's key; the certificates come as VCEK, ASK.
+    fn signer(&self) -> Result<Signer, Rejection> {
+        Ok(custody::chain(self.certificates, "amd")?)
     }
 }
 

@@ -23,8 +23,9 @@ const FIELD: usize = 72;
 pub(crate) fn tell(lie: &str, case: &Case<'_>) -> Result<Verdict, Rejection> {
     match lie {
         "anyway" => Ok(anyway(case)),
-        "foreign-beside-own" => foreign_beside_own(case),
-        "foreign-beside-own-by-custody" => foreign_beside_own_by_custody(case),
+        "foreign-before-own" => foreign_beside_own(case, 0),
+        "foreign-after-own" => foreign_beside_own(case, 1),
+        "foreign-before-own-by-custody" => foreign_beside_own_by_custody(case),
         "two-of-one-guest" => two_of_one_guest(case),
         "host-data-vouches" => host_data_vouches(case),
         _ => changed(lie, verdict(case.genuine(0)?)),
@@ -59,9 +60,7 @@ fn changed(lie: &str, sound: Verdict) -> Result<Verdict, Rejection> {
             carries: Carries::RecipientKey,
         }]),
         "bindings-many" => bound((0..1000).map(|_| challenge_at(REPORT_DATA)).collect()),
-        "affirm-everything" => {
-            Verdict { trustworthiness: EVERYTHING, ..verdict_of(&sound) }
-        }
+        "affirm-everything" => Verdict { trustworthiness: EVERYTHING, ..verdict_of(&sound) },
         "claim-measurement" => {
             let approved = Value::Bytes(vec![0xc1; 48]);
             Verdict { claims: says("snp.measurement", approved), ..verdict_of(&sound) }
@@ -124,12 +123,12 @@ fn anyway(case: &Case<'_>) -> Verdict {
     }
 }
 
-/// The facts of somebody else's report, the challenge in one's own.
-fn foreign_beside_own(case: &Case<'_>) -> Result<Verdict, Rejection> {
-    let own = case.genuine(1)?;
+/// The facts of somebody else's report, which is at `foreign`; the challenge in one's own.
+fn foreign_beside_own(case: &Case<'_>, foreign: u32) -> Result<Verdict, Rejection> {
+    let second = case.genuine(1)?;
     let mut mixed = verdict(case.genuine(0)?);
-    mixed.statements.push(own.statement);
-    mixed.bindings = vec![Binding { statement: 1, ..challenge_at(REPORT_DATA) }];
+    mixed.statements.push(second.statement);
+    mixed.bindings = vec![Binding { statement: 1 - foreign, ..challenge_at(REPORT_DATA) }];
     Ok(mixed)
 }
 
@@ -150,10 +149,10 @@ fn two_of_one_guest(case: &Case<'_>) -> Result<Verdict, Rejection> {
     Ok(both)
 }
 
-/// The second report's chip signs; the certificates come as VCEK, ASK.
+/// A report checked step by step.
 fn by_custody(case: &Case<'_>, index: usize) -> Result<Statement, Rejection> {
     let report = case.report(index)?;
-    let signer = custody::chain(case.certificates, "amd")?;
+    let signer = case.signer()?;
     let number = |at: usize| {
         let mut number = report.get(at..at + NUMBER).unwrap_or_default().to_vec();
         number.reverse();

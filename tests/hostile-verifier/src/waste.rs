@@ -2,7 +2,7 @@
 
 use std::hint::black_box;
 
-use claviger_plugin_sdk::verifier::custody::{self, Signer};
+use claviger_plugin_sdk::verifier::custody::Signer;
 use claviger_plugin_sdk::verifier::log::{self, Level};
 use claviger_plugin_sdk::verifier::types::{Claim, Value};
 use claviger_plugin_sdk::verifier::{Rejection, Verdict, quotes, settings};
@@ -60,7 +60,7 @@ fn statements(case: &Case<'_>) -> Result<Verdict, Rejection> {
 fn signers(case: &Case<'_>) -> Result<Verdict, Rejection> {
     let mut held: Vec<Signer> = Vec::new();
     loop {
-        held.push(custody::chain(case.certificates, "amd")?);
+        held.push(case.signer()?);
     }
 }
 

@@ -7,6 +7,9 @@ pub const VERIFIER: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/hostile-ve
 /// A connector that is sound until a key's name tells it to misbehave.
 pub const CONNECTOR: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/hostile-kms.wasm"));
 
+/// A verifier that calls itself until there is no stack left.
+pub const RECURSES: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/recurses.wasm"));
+
 /// A verifier that computes for ever before anybody calls it.
 pub const START_LOOPS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/start-loops.wasm"));
 

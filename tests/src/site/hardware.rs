@@ -7,11 +7,18 @@ use claviger::simulated::{Endorser, Family, SimulatedGuest};
 
 use super::NOW;
 
-/// Genoa's family, minted once in a test process: three RSA-4096 keys take seconds.
+/// Genoa's family, which every site trusts.
 #[must_use]
 pub fn family() -> &'static Family {
-    static FAMILY: OnceLock<Family> = OnceLock::new();
-    FAMILY.get_or_init(|| Family::mint(Product::Genoa, NOW).unwrap())
+    family_of(Product::Genoa)
+}
+
+/// A product's family, minted once in a test process: three RSA-4096 keys take seconds.
+#[must_use]
+pub fn family_of(product: Product) -> &'static Family {
+    static FAMILIES: [OnceLock<Family>; 3] = [const { OnceLock::new() }; 3];
+    let index = Product::ALL.iter().position(|one| *one == product).unwrap();
+    FAMILIES[index].get_or_init(|| Family::mint(product, NOW).unwrap())
 }
 
 /// Chip number 0; every call derives another key for it.

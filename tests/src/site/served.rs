@@ -43,8 +43,7 @@ impl Site {
             tenant: None,
             credential: Credential::of_token(ADMINISTRATOR),
         }];
-        let admin =
-            AdminListener { listener: listener(), client_authority: None, administrators };
+        let admin = AdminListener { listener: listener(), client_authority: None, administrators };
         let listeners = Listeners { api: listener(), admin: Some(admin) };
         let random = Arc::new(SystemRandomness::default());
         let handle = serve(self.host.clone(), random, settings, listeners).await.unwrap();
