@@ -66,7 +66,7 @@ impl LastSeen {
                     self.remember(chip, highest);
                     return Ok(None);
                 }
-                if reported.iter().zip(&highest).any(|(now, before)| now < before) {
+                if older(&reported, &highest) {
                     vector.lower(Trust::Hardware, CONTRAINDICATED);
                     return Ok(Some(Finding {
                         rule: "snp-no-rollback",
@@ -87,22 +87,26 @@ impl LastSeen {
         Err(refuse_text("a chip's last TCB is written by too many at once"))
     }
 
-    /// Never goes back: another request may have remembered a higher one since this one read.
-    /// (Where several hosts share a store, memory may lag behind it, and must not be asked first.)
+    /// Two requests of one chip may come here in another order than that of their writes: what is
+    /// remembered only grows.
     fn remember(&self, chip: Vec<u8>, highest: [u8; 5]) {
         if self.known.len() >= REMEMBERED {
             self.known.clear();
         }
-        let not_lower = |known: &[u8; 5]| known.iter().zip(&highest).all(|(k, h)| k <= h);
         self.known
             .entry(chip)
             .and_modify(|known| {
-                if not_lower(known) {
+                if !older(&highest, known) {
                     *known = highest;
                 }
             })
             .or_insert(highest);
     }
+}
+
+/// Whether any part is older.
+fn older(now: &[u8; 5], before: &[u8; 5]) -> bool {
+    now.iter().zip(before).any(|(now, before)| now < before)
 }
 
 fn parts(tcb: Tcb) -> [u8; 5] {
@@ -115,4 +119,28 @@ fn refuse(error: StoreError) -> Refusal {
 
 fn refuse_text(reason: &str) -> Refusal {
     Refusal::new(Code::StoreUnavailable, reason)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::random::SystemRandomness;
+    use crate::store::{Embedded, MasterKey};
+
+    // attack 22
+    #[test]
+    fn what_is_remembered_of_a_chip_only_grows() {
+        let random = Arc::new(SystemRandomness::default());
+        let master = MasterKey::ephemeral(&*random).unwrap();
+        let store = Arc::new(Embedded::in_memory().unwrap());
+        let store = SealedStore::open(store, &master, random).unwrap();
+        let seen = LastSeen::new(Arc::new(store));
+        // As two requests remember that wrote in the other order.
+        for highest in [[0, 2, 0, 9, 9], [0, 1, 0, 9, 9], [0, 2, 0, 8, 10]] {
+            seen.remember(vec![7], highest);
+            assert_eq!(*seen.known.get(&vec![7]).unwrap(), [0, 2, 0, 9, 9]);
+        }
+        seen.remember(vec![7], [0, 2, 1, 9, 9]);
+        assert_eq!(*seen.known.get(&vec![7]).unwrap(), [0, 2, 1, 9, 9]);
+    }
 }

@@ -1,0 +1,23 @@
+//! What Claviger promises, each promise in a file of its own: tests that try to break it. The
+//! numbers in the comments are those of the architecture's invariants and of the attacks that the
+//! host must survive.
+
+mod binding;
+mod bodies;
+mod challenges;
+mod connectors;
+mod determinism;
+mod endorsements;
+mod keys;
+mod moment;
+mod plugins;
+mod production;
+mod recipients;
+mod recording;
+mod reports;
+mod secrecy;
+mod tcb;
+mod tenants;
+mod tokens;
+mod unknown;
+mod vouching;
