@@ -70,6 +70,7 @@ pub struct Plan {
 }
 
 /// One plugin of the operator's.
+#[derive(Default)]
 pub struct PluginPlan {
     /// Its name; that of a bundled one replaces it.
     pub name: String,

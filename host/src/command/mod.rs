@@ -7,7 +7,7 @@ mod demo;
 mod development;
 mod documents;
 mod files;
-mod floor;
+pub mod floor;
 mod guest;
 mod key;
 mod plugin;

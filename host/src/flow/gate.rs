@@ -8,7 +8,7 @@ use crate::claim::Claim;
 use crate::clock::Timestamp;
 use crate::error::{Code, Refusal};
 use crate::plugin::{Binding, Carries, Verdict};
-use crate::quote::{NATIVE, Statement, Step};
+use crate::quote::{DigestAlgorithm, NATIVE, Statement, Step};
 
 /// What a verifier said, after the gate. Only [`gate`] makes one.
 #[derive(Debug)]
@@ -175,9 +175,9 @@ fn of_one_attester(statements: &[Statement]) -> bool {
 
 fn in_its_place(statements: &[Statement], binding: &Binding) -> bool {
     let Some(statement) = statements.get(binding.statement) else { return false };
-    statement
-        .challenge_field()
-        .is_none_or(|field| binding.at == field && binding.carries == Carries::ChallengeDigest)
+    statement.challenge_field().is_none_or(|field| {
+        binding.at == field && binding.carries == Carries::ChallengeDigest(DigestAlgorithm::Sha512)
+    })
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! Fifth step: the key's own release policy, read now. No policy, no release.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use super::appraise::Appraised;
@@ -113,7 +115,7 @@ fn unavailable(error: StoreError) -> Refusal {
 /// A release that appraisal and release policy allow, of one key, at this moment.
 #[derive(Debug)]
 pub(super) struct Permitted {
-    pub(super) appraised: Appraised,
+    pub(super) appraised: Arc<Appraised>,
     pub(super) key: String,
     pub(super) version: Option<String>,
     pub(super) policy: ReleasePolicy,
@@ -151,6 +153,6 @@ impl Appraised {
             }
         }
         let version = version.map(ToOwned::to_owned);
-        Ok(Permitted { appraised: self, key: key.to_owned(), version, policy })
+        Ok(Permitted { appraised: Arc::new(self), key: key.to_owned(), version, policy })
     }
 }

@@ -1,9 +1,12 @@
 //! Last steps: the key is fetched and wrapped, the release is recorded, and only what is recorded
 //! is handed out.
 
+use std::sync::Arc;
+
 use data_encoding::BASE64URL_NOPAD;
 use serde_json::{Map, Value as Json};
 
+use super::appraise::Appraised;
 use super::host::Parts;
 use super::permit::{Permitted, ReleasePolicies};
 use super::record;
@@ -28,7 +31,7 @@ impl Permitted {
         caller: &Caller,
         kms: &KmsPlugin,
         policies: &ReleasePolicies<'_>,
-        parts: &Parts,
+        parts: &Arc<Parts>,
         evidence: Option<Evidence>,
     ) -> Result<Recorded, Refusal> {
         let wrapped = self.fetch(kms, parts, evidence).await?;
@@ -60,26 +63,19 @@ impl Permitted {
     async fn fetch(
         &self,
         kms: &KmsPlugin,
-        parts: &Parts,
+        parts: &Arc<Parts>,
         evidence: Option<Evidence>,
     ) -> Result<Wrapped, Refusal> {
         let recipient = &self.appraised.recipient;
         let reference = KeyReference { name: self.key.clone(), version: self.version.clone() };
-        let (evidence_type, evidence) = match evidence {
-            Some(evidence) => (evidence.media_type.unwrap_or_default(), evidence.data),
-            None => (String::new(), Vec::new()),
-        };
-        let context = ReleaseContext {
-            recipient_jwk: recipient.jwk().to_string(),
-            attestation: parts
-                .tokens
-                .for_connector(&self.appraised, &parts.identifier()?, kms.name())?
-                .token,
-            evidence_type,
+        let context = ForConnector {
+            appraised: Arc::clone(&self.appraised),
+            parts: Arc::clone(parts),
+            connector: kms.name().to_owned(),
             evidence,
         };
         let released = kms
-            .release(&self.appraised.tenant, &reference, context)
+            .release(&self.appraised.tenant, &reference, Arc::new(context))
             .await
             .map_err(|failure| refuse_kms(kms.name(), failure))?;
         match released {
@@ -103,6 +99,32 @@ impl Permitted {
                 Ok(Wrapped { jwe, media_type, version, by_connector: true })
             }
         }
+    }
+}
+
+/// What a connector may ask about the release.
+struct ForConnector {
+    appraised: Arc<Appraised>,
+    parts: Arc<Parts>,
+    connector: String,
+    evidence: Option<Evidence>,
+}
+
+impl ReleaseContext for ForConnector {
+    fn recipient(&self) -> String {
+        self.appraised.recipient.jwk().to_string()
+    }
+
+    fn attestation(&self) -> Result<String, String> {
+        let minted = self.parts.identifier().and_then(|jti| {
+            self.parts.tokens.for_connector(&self.appraised, &jti, &self.connector)
+        });
+        minted.map(|minted| minted.token).map_err(|refusal| refusal.code.title().to_owned())
+    }
+
+    fn evidence(&self) -> Option<(String, Vec<u8>)> {
+        let evidence = self.evidence.as_ref()?;
+        Some((evidence.media_type.clone().unwrap_or_default(), evidence.data.clone()))
     }
 }
 

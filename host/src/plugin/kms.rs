@@ -11,7 +11,7 @@ mod tests;
 use std::fmt;
 use std::sync::Arc;
 
-use wasmtime::component::{HasSelf, Linker};
+use wasmtime::component::{HasSelf, Linker, Resource};
 
 use self::answer::Secrets;
 use self::bindings::exports::claviger::plugin::key_release as wit;
@@ -24,6 +24,7 @@ use super::call::{self as bounded, Call};
 use super::compiled::Compiled;
 use super::engine::Engine;
 use super::import::material::Material;
+use super::import::release_context::{Context, ReleaseContext};
 use super::import::settings::Values;
 use super::limits::{Limits, Metered};
 use super::manifest::{Kind, Manifest};
@@ -46,6 +47,7 @@ pub const WORLD: World = World {
         "http",
         "log",
         "material",
+        "release-context",
         "sealed-keys",
         "sealed-store",
         "secrets",
@@ -99,6 +101,7 @@ impl KmsServices {
                 "clock",
                 "log",
                 "material",
+                "release-context",
                 "sealed-keys",
                 "sealed-store",
                 "settings",
@@ -145,19 +148,6 @@ impl KeyReference {
         let version = self.version.as_deref();
         version.map_or(Ok(()), |version| answer::check_version(version).map_err(malformed))
     }
-}
-
-/// What a release is for; most connectors need none of it.
-#[derive(Clone, Debug, Default)]
-pub struct ReleaseContext {
-    /// The attested recipient's public key, as a JWK in JSON.
-    pub recipient_jwk: String,
-    /// The host's attestation result (EAR), a JWT.
-    pub attestation: String,
-    /// The media type of the evidence.
-    pub evidence_type: String,
-    /// The evidence as the client sent it.
-    pub evidence: Vec<u8>,
 }
 
 /// A connector, ready to be called. Clone is cheap.
@@ -247,21 +237,17 @@ impl KmsPlugin {
         &self,
         tenant: &Tenant,
         key: &KeyReference,
-        context: ReleaseContext,
+        context: Arc<dyn ReleaseContext>,
     ) -> Result<Released, KmsFailure> {
         key.check()?;
         let wanted = wit::KeyReference { name: key.name.clone(), version: key.version.clone() };
-        let context = wit::Context {
-            recipient: context.recipient_jwk,
-            attestation: context.attestation,
-            evidence_type: context.evidence_type,
-            evidence: context.evidence,
-        };
         let mut call = self.call(tenant, self.services.limits.clone()).await?;
         let released = async {
+            let context = call.store().data_mut().meter().push(Context(context))?;
+            let lent = Resource::new_borrow(context.rep());
             let instance = self.release.instantiate_async(call.store()).await?;
             let connector = instance.claviger_plugin_key_release();
-            connector.call_release(call.store(), &wanted, &context).await
+            connector.call_release(call.store(), &wanted, lent).await
         };
         let released = released.await;
         let released = call.end(released)?;
@@ -369,6 +355,7 @@ fn linker(engine: &Engine) -> wasmtime::Result<Linker<KmsCall>> {
     imports::clock::add_to_linker::<_, HasSelf<_>>(linked, |call| call)?;
     imports::http::add_to_linker::<_, HasSelf<_>>(linked, |call| call)?;
     imports::material::add_to_linker::<_, HasSelf<_>>(linked, |call| call)?;
+    imports::release_context::add_to_linker::<_, HasSelf<_>>(linked, |call| call)?;
     imports::sealed_keys::add_to_linker::<_, HasSelf<_>>(linked, |call| call)?;
     imports::sealed_store::add_to_linker::<_, HasSelf<_>>(linked, |call| call)?;
     imports::secrets::add_to_linker::<_, HasSelf<_>>(linked, |call| call)?;

@@ -8,7 +8,7 @@ use wasmtime::component::ResourceTable;
 use super::bindings::claviger::plugin::types;
 use super::bindings::exports::claviger::plugin::verifier as wit;
 use crate::claim::{Claim, Value};
-use crate::quote::{NATIVE, Span, Statement};
+use crate::quote::{DigestAlgorithm, NATIVE, Span, Statement};
 
 /// What a verifier found out.
 #[derive(Clone, Debug)]
@@ -37,8 +37,8 @@ pub struct Binding {
 /// What a bound span carries.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum Carries {
-    /// The digest over challenge, recipient key and purpose.
-    ChallengeDigest,
+    /// The digest over challenge, recipient key and purpose, by this algorithm.
+    ChallengeDigest(DigestAlgorithm),
     /// The challenge's nonce alone.
     Nonce,
     /// The recipient key's thumbprint.
@@ -151,7 +151,7 @@ fn binding(statements: &[Statement], index: usize, bound: wit::Binding) -> Resul
         statement: position,
         at,
         carries: match bound.carries {
-            wit::Carries::ChallengeDigest => Carries::ChallengeDigest,
+            wit::Carries::ChallengeDigest(digest) => Carries::ChallengeDigest(digest.into()),
             wit::Carries::Nonce => Carries::Nonce,
             wit::Carries::RecipientKey => Carries::RecipientKey,
         },

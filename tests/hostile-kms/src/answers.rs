@@ -21,7 +21,11 @@ pub(crate) fn answer(key: &KeyReference, context: &Context) -> Result<Released, 
         "version-other" => Held { version: "7".into(), ..sound(name)? },
         "handle-forged" => Held { key: forged_handle(), ..sound(name)? },
         "wrapped-garbage" => return Ok(wrapped(b"garbage".to_vec())),
-        "wrapped-evidence" => return Ok(wrapped(context.evidence.clone())),
+        "wrapped-evidence" => {
+            return Ok(wrapped(
+                context.evidence().map(|evidence| evidence.bytes).unwrap_or_default(),
+            ));
+        }
         "wrapped-nothing" => return Ok(wrapped(Vec::new())),
         "reveal" => return Ok(wrapped(reveal(name)?)),
         "reveal-decoded" => return Ok(wrapped(reveal_decoded(name)?)),

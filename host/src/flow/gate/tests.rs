@@ -44,7 +44,11 @@ fn read(examination: &Examination, guest: &SimulatedGuest, data: [u8; 64]) -> Sn
 fn verdict(statements: &[&Statement], statement: usize, at: Span) -> Verdict {
     Verdict {
         statements: statements.iter().map(|one| (*one).clone()).collect(),
-        bindings: vec![Binding { statement, at, carries: Carries::ChallengeDigest }],
+        bindings: vec![Binding {
+            statement,
+            at,
+            carries: Carries::ChallengeDigest(DigestAlgorithm::Sha512),
+        }],
         claims: Vec::new(),
         trustworthiness: Trustworthiness { hardware: Some(2), ..Trustworthiness::default() },
     }
@@ -120,7 +124,9 @@ fn a_part_of_report_data_or_a_nonce_in_it_binds_nothing() {
     for (start, length) in [(0x50, 32), (0x70, 32), (0x50, 63), (0x51, 63)] {
         refused(verdict(&[&report], 0, Span { start, length }));
     }
-    for carries in [Carries::Nonce, Carries::RecipientKey] {
+    for carries in
+        [Carries::Nonce, Carries::RecipientKey, Carries::ChallengeDigest(DigestAlgorithm::Sha256)]
+    {
         let mut nonce = verdict(&[&report], 0, FIELD);
         nonce.bindings[0].carries = carries;
         refused(nonce);
