@@ -34,16 +34,22 @@ pub(super) struct Arguments {
     #[arg(long)]
     dev: bool,
     /// With --dev: keep state in this folder; in memory where absent
-    #[arg(long, requires = "dev")]
+    #[arg(long, requires = "dev", conflicts_with = "config")]
     state: Option<PathBuf>,
     /// With --dev: the administrator's token, instead of a generated one
-    #[arg(long, requires = "dev", env = "CLAVIGER_DEV_TOKEN", hide_env_values = true)]
+    #[arg(
+        long,
+        requires = "dev",
+        conflicts_with = "config",
+        env = "CLAVIGER_DEV_TOKEN",
+        hide_env_values = true
+    )]
     dev_token: Option<String>,
     /// With --dev: where workloads are served
-    #[arg(long, requires = "dev", default_value = "127.0.0.1:8443")]
+    #[arg(long, requires = "dev", conflicts_with = "config", default_value = "127.0.0.1:8443")]
     listen: SocketAddr,
     /// With --dev: where administration is served
-    #[arg(long, requires = "dev", default_value = "127.0.0.1:8444")]
+    #[arg(long, requires = "dev", conflicts_with = "config", default_value = "127.0.0.1:8444")]
     listen_admin: SocketAddr,
     /// How log lines look
     #[arg(long, value_enum, default_value_t)]
@@ -172,9 +178,11 @@ pub(super) async fn open(service: Service) -> anyhow::Result<(Arc<Host>, ServerH
     };
     let host = Arc::new(built);
     let handle = serve(host.clone(), random, settings, listeners).await?;
-    let admin = handle.admin_address().context("no administration")?;
-    tracing::info!(api = %handle.api_address(), %admin, development, "serving");
+    let admin = handle.admin_address();
+    let shown = admin.map(tracing::field::display);
+    tracing::info!(api = %handle.api_address(), admin = shown, development, "serving");
     if let Some(state) = announce {
+        let admin = admin.context("no administration")?;
         let addresses = Addresses { api: handle.api_address(), admin, process: std::process::id() };
         addresses.write(&state)?;
     }

@@ -29,22 +29,17 @@ impl Host {
             Refusal::new(Code::RequestMalformed, reason)
         })?;
         let entry = self.entry(Event::KeyCreated, caller, principal, &key.name);
-        let tenant = caller.tenant.clone();
+        let (tenant, created) = (caller.tenant.clone(), self.parts.clock.now());
         self.change(entry, move |host| async move {
-            let (kms, created) = (host.kms(), host.parts.clock.now());
-            let policies = ReleasePolicies(&host.parts.store);
-            // The policy first: a key without one cannot be released, a policy without a key
-            // releases nothing.
-            policies.create(&tenant, &key.name, &ReleasePolicy { rule, created })?;
+            let (kms, policy) = (host.kms(), ReleasePolicy { rule, created });
             let NewKey { name, kind, material, .. } = key;
             let new = NewKmsKey { name: name.clone(), kind, exportable: true, material };
-            match kms.create(&tenant, new).await {
-                Ok(summary) => Ok(summary.into()),
-                Err(failure) => {
-                    policies.remove(&tenant, &name)?;
-                    Err(refuse_kms(kms.name(), failure))
-                }
-            }
+            // The key first: one without a policy cannot be released, and can be deleted. A policy
+            // without a key would release whatever appears under its name later.
+            let created = kms.create(&tenant, new).await;
+            let summary = created.map_err(|failure| refuse_kms(kms.name(), failure))?;
+            ReleasePolicies(&host.parts.store).set(&tenant, &name, &policy)?;
+            Ok(summary.into())
         })
         .await
     }

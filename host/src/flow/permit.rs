@@ -8,6 +8,7 @@ use super::appraise::Appraised;
 use crate::appraisal::Status;
 use crate::clock::Timestamp;
 use crate::error::{Code, Refusal};
+use crate::secret::Secret;
 use crate::store::{SealedStore, StoreError, names};
 use crate::tenant::Tenant;
 
@@ -65,32 +66,31 @@ impl ReleasePolicies<'_> {
         })
     }
 
-    /// Gives a new key its policy.
-    pub(super) fn create(
+    /// Gives a new key its policy, in place of whatever an earlier one of that name left behind.
+    pub(super) fn set(
         &self,
         tenant: &Tenant,
         key: &str,
         policy: &ReleasePolicy,
     ) -> Result<(), Refusal> {
-        let place = place(tenant, key)?;
         let text = serde_json::to_vec(policy)
             .map_err(|error| Refusal::new(Code::Internal, error.to_string()))?;
-        if self.0.swap(&place, None, Some(&text)).map_err(unavailable)? {
-            return Ok(());
-        }
-        Err(Refusal::new(Code::Conflict, format!("{key} has a release policy already")))
+        self.put(tenant, key, Some(&text)).map(drop)
     }
 
     /// Takes the policy of a key away; the key cannot be released any more. Answers whether there
     /// was one.
     pub(super) fn remove(&self, tenant: &Tenant, key: &str) -> Result<bool, Refusal> {
+        self.put(tenant, key, None)
+    }
+
+    fn put(&self, tenant: &Tenant, key: &str, text: Option<&[u8]>) -> Result<bool, Refusal> {
         let place = place(tenant, key)?;
         for _ in 0..8 {
-            let Some(stored) = self.0.get(&place).map_err(unavailable)? else {
-                return Ok(false);
-            };
-            if self.0.swap(&place, Some(stored.expose()), None).map_err(unavailable)? {
-                return Ok(true);
+            let stored = self.0.get(&place).map_err(unavailable)?;
+            let expected = stored.as_ref().map(Secret::expose);
+            if expected == text || self.0.swap(&place, expected, text).map_err(unavailable)? {
+                return Ok(stored.is_some());
             }
         }
         Err(Refusal::new(Code::StoreUnavailable, format!("the policy of {key} keeps changing")))
