@@ -35,6 +35,18 @@ impl LastSeen {
         Self { store, known: DashMap::new() }
     }
 
+    /// Whether memory has the answer.
+    pub(super) fn is_familiar(&self, facts: &Facts<'_>) -> bool {
+        match (facts.bytes("snp.chip_id"), facts.tcb("reported")) {
+            (Some(chip), Some(tcb)) => self.is_known(&chip, parts(tcb)),
+            _ => true,
+        }
+    }
+
+    fn is_known(&self, chip: &[u8], reported: [u8; 5]) -> bool {
+        self.known.get(chip).is_some_and(|known| *known == reported)
+    }
+
     /// Compares the reported TCB with what the chip showed before, and remembers a higher one.
     /// A report without a chip id (VLEK, masked) has nothing to compare with.
     pub(super) fn apply(
@@ -49,7 +61,7 @@ impl LastSeen {
             return Ok(None);
         };
         let reported = parts(tcb);
-        if self.known.get(&chip).is_some_and(|known| *known == reported) {
+        if self.is_known(&chip, reported) {
             return Ok(None);
         }
         let key = format!("chip/snp/{}", HEXLOWER.encode(&chip));

@@ -66,10 +66,12 @@ pub enum Event {
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, Hash, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Outcome {
-    /// It was allowed and done; of an administrative change: allowed, and done unless a later record
-    /// of the same request says that it failed.
+    /// It was allowed and done.
     #[default]
     Allowed,
+    /// An administrative change that was allowed and begins now. A later record of the same request
+    /// says how it ended; where there is none, the host ended in between.
+    Begun,
     /// It was refused, or failed.
     Refused,
 }
@@ -239,6 +241,13 @@ impl Record {
     #[must_use]
     pub fn outcome(&self) -> Outcome {
         self.outcome
+    }
+
+    /// The event begins.
+    #[must_use]
+    pub fn begun(mut self) -> Self {
+        self.outcome = Outcome::Begun;
+        self
     }
 
     /// The event was refused, with this code and reason.

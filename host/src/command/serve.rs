@@ -177,6 +177,7 @@ pub(super) async fn open(service: Service) -> anyhow::Result<(Arc<Host>, ServerH
         tokio::task::spawn_blocking(move || assemble::assemble(plan, clock, random)).await??
     };
     let host = Arc::new(built);
+    host.record_start().await?;
     let handle = serve(host.clone(), random, settings, listeners).await?;
     let admin = handle.admin_address();
     let shown = admin.map(tracing::field::display);

@@ -1,7 +1,7 @@
 //! Keys under administration: made, listed, rotated, disabled, deleted; never read.
 //!
-//! A change is recorded before it is made (no record, no change), and once more if it then fails.
-//! It runs to its end whatever becomes of the request: a client that goes away would otherwise leave
+//! A change is recorded before it is made (no record, no change), and once more with its outcome. It
+//! runs to its end whatever becomes of the request: a client that goes away would otherwise leave
 //! half of it behind.
 
 use super::host::Host;
@@ -30,7 +30,7 @@ impl Host {
         })?;
         let entry = self.entry(Event::KeyCreated, caller, principal, &key.name);
         let (tenant, created) = (caller.tenant.clone(), self.parts.clock.now());
-        self.change(entry, move |host| async move {
+        self.change(entry, version, move |host| async move {
             let (kms, policy) = (host.kms(), ReleasePolicy { rule, created });
             let NewKey { name, kind, material, .. } = key;
             let new = NewKmsKey { name: name.clone(), kind, exportable: true, material };
@@ -54,7 +54,7 @@ impl Host {
         let name = check_name(name)?.to_owned();
         let entry = self.entry(Event::KeyRotated, caller, principal, &name);
         let tenant = caller.tenant.clone();
-        self.change(entry, move |host| async move {
+        self.change(entry, version, move |host| async move {
             let kms = host.kms();
             let rotated = kms.rotate(&tenant, &name).await;
             rotated.map(KeySummary::from).map_err(|failure| refuse_kms(kms.name(), failure))
@@ -114,11 +114,15 @@ impl Host {
             entry = entry.version(version);
         }
         let tenant = caller.tenant.clone();
-        self.change(entry, move |host| async move {
-            let kms = host.kms();
-            let changed = kms.set_enabled(&tenant, &reference, enabled).await;
-            changed.map(drop).map_err(|failure| refuse_kms(kms.name(), failure))
-        })
+        self.change(
+            entry,
+            |_| None,
+            move |host| async move {
+                let kms = host.kms();
+                let changed = kms.set_enabled(&tenant, &reference, enabled).await;
+                changed.map(drop).map_err(|failure| refuse_kms(kms.name(), failure))
+            },
+        )
         .await
     }
 
@@ -132,36 +136,46 @@ impl Host {
         let name = check_name(name)?.to_owned();
         let entry = self.entry(Event::KeyDeleted, caller, principal, &name);
         let tenant = caller.tenant.clone();
-        self.change(entry, move |host| async move {
-            // The policy first: from then on nothing is released, and what is cut short here can be
-            // deleted again.
-            let had_policy = ReleasePolicies(&host.parts.store).remove(&tenant, &name)?;
-            let kms = host.kms();
-            match kms.delete(&tenant, &name).await {
-                Err(KmsFailure::NotFound) if had_policy => Ok(()),
-                deleted => deleted.map_err(|failure| refuse_kms(kms.name(), failure)),
-            }
-        })
+        self.change(
+            entry,
+            |_| None,
+            move |host| async move {
+                // The policy first: from then on nothing is released, and what is cut short here can be
+                // deleted again.
+                let had_policy = ReleasePolicies(&host.parts.store).remove(&tenant, &name)?;
+                let kms = host.kms();
+                match kms.delete(&tenant, &name).await {
+                    Err(KmsFailure::NotFound) if had_policy => Ok(()),
+                    deleted => deleted.map_err(|failure| refuse_kms(kms.name(), failure)),
+                }
+            },
+        )
         .await
     }
 
-    /// Records, changes, and records a failure, in a task of its own.
+    /// Records, changes, and records the outcome, in a task of its own.
     async fn change<T, F>(
         &self,
         entry: Record,
+        version: impl Fn(&T) -> Option<String> + Send + 'static,
         work: impl FnOnce(Self) -> F + Send + 'static,
     ) -> Result<T, Refusal>
     where
-        T: Send + 'static,
+        T: Send + Sync + 'static,
         F: Future<Output = Result<T, Refusal>> + Send,
     {
         let host = self.clone();
         let task = tokio::spawn(async move {
-            append(&host.parts.audit, &entry).await?;
+            append(&host.parts.audit, &entry.clone().begun()).await?;
             let changed = work(host.clone()).await;
-            if let Err(refusal) = &changed {
-                append(&host.parts.audit, &entry.refusal(refusal)).await?;
-            }
+            let entry = match &changed {
+                Ok(changed) => match version(changed) {
+                    Some(version) => entry.version(version),
+                    None => entry,
+                },
+                Err(refusal) => entry.refusal(refusal),
+            };
+            append(&host.parts.audit, &entry).await?;
             changed
         });
         task.await.map_err(|error| Refusal::new(Code::Internal, error.to_string()))?
@@ -170,6 +184,10 @@ impl Host {
     fn entry(&self, event: Event, caller: &Caller, principal: &str, key: &str) -> Record {
         record::plain(event, caller, self.parts.clock.now()).principal(principal).key(key)
     }
+}
+
+fn version(key: &KeySummary) -> Option<String> {
+    Some(key.version.clone())
 }
 
 fn reference(name: &str, version: Option<&str>) -> Result<KeyReference, Refusal> {

@@ -51,6 +51,11 @@ pub struct Subject {
 }
 
 impl Bound {
+    /// Whether judging it reads and writes memory only.
+    pub(super) fn is_familiar(&self, appraiser: &Appraiser) -> bool {
+        appraiser.is_familiar(self.verified.facts())
+    }
+
     /// Judges the evidence.
     pub fn appraise(self, appraiser: &Appraiser) -> Result<Appraised, Refusal> {
         let Self { fresh, verified, recipient } = self;

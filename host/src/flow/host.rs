@@ -6,6 +6,7 @@ use data_encoding::BASE64URL_NOPAD;
 use serde_json::Value as Json;
 
 use super::appraise::Appraised;
+use super::bind::Bound;
 use super::challenge::Challenges;
 use super::permit::ReleasePolicies;
 use super::record;
@@ -16,12 +17,12 @@ use super::request::{
 };
 use super::token::Tokens;
 use crate::appraisal::{Appraiser, Status};
-use crate::audit::{AuditLog, Digest, Event};
+use crate::audit::{AuditLog, Digest, Event, Record};
 use crate::clock::Clock;
 use crate::error::{Code, Refusal};
 use crate::keys::RecipientKey;
 use crate::plugin::catalogue::{Entry, Source, State};
-use crate::plugin::{Catalogue, KmsPlugin, VerifierPlugin};
+use crate::plugin::{Catalogue, Kind, KmsPlugin, VerifierPlugin};
 use crate::quote::Authority;
 use crate::random::Random;
 use crate::store::SealedStore;
@@ -75,6 +76,30 @@ impl Host {
     #[must_use]
     pub fn new(parts: Parts) -> Self {
         Self { parts: Arc::new(parts) }
+    }
+
+    /// Records that this host begins to serve, as what, and with which plugins.
+    pub async fn record_start(&self) -> Result<(), Refusal> {
+        let now = self.parts.clock.now();
+        let mut detail = format!("claviger {}", env!("CARGO_PKG_VERSION"));
+        if self.parts.development {
+            detail.push_str("; DEVELOPMENT: simulated hardware is accepted");
+        }
+        if self.parts.authority.waives_revocation() {
+            detail.push_str("; revocation WAIVED");
+        }
+        let started = Record::new(now, Event::HostStarted).detail(detail);
+        append(&self.parts.audit, &started).await?;
+        for plugin in self.parts.catalogue.plugins().entries() {
+            let loaded = Record::new(now, Event::PluginLoaded);
+            let (name, digest) = (plugin.name.as_str(), plugin.digest.as_str());
+            let loaded = match plugin.kind {
+                Kind::Kms => loaded.connector(name, digest),
+                Kind::Verifier => loaded.verifier(name, digest),
+            };
+            append(&self.parts.audit, &loaded).await?;
+        }
+        Ok(())
     }
 
     /// A new challenge.
@@ -223,7 +248,7 @@ impl Host {
             step(caller, "genuine");
             let bound = genuine.bind(recipient)?;
             step(caller, "bound");
-            bound.appraise(&self.parts.appraiser)
+            self.appraise(bound).await
         };
         let appraised = match judged.await {
             Ok(appraised) => appraised,
@@ -244,6 +269,17 @@ impl Host {
             tracing::info!(request = caller.request_id, why = appraised.why(), "not affirming");
         }
         Ok(appraised)
+    }
+
+    /// A chip that shows new firmware is written down, which waits for the disk: not here.
+    async fn appraise(&self, bound: Bound) -> Result<Appraised, Refusal> {
+        if bound.is_familiar(&self.parts.appraiser) {
+            return bound.appraise(&self.parts.appraiser);
+        }
+        let parts = Arc::clone(&self.parts);
+        tokio::task::spawn_blocking(move || bound.appraise(&parts.appraiser))
+            .await
+            .map_err(|error| Refusal::new(Code::Internal, error.to_string()))?
     }
 
     /// Permission → record → key. A refusal of genuine evidence is recorded too.

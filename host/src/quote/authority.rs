@@ -75,6 +75,12 @@ impl Authority {
         self.families.iter().any(|family| family.simulated)
     }
 
+    /// Whether AMD's revocation lists are waived.
+    #[must_use]
+    pub fn waives_revocation(&self) -> bool {
+        self.amd_revocation == Revocation::Waived
+    }
+
     pub(super) fn set(&self, name: &str) -> Result<&AnchorSet, Fault> {
         self.sets.get(name).ok_or_else(|| {
             Fault::Untrusted(format!("there is no anchor set {}", name.escape_debug()))

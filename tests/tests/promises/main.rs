@@ -2,6 +2,7 @@
 //! numbers in the comments are those of the architecture's invariants and of the attacks that the
 //! host must survive.
 
+mod administration;
 mod binding;
 mod bodies;
 mod challenges;
