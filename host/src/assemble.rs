@@ -217,7 +217,12 @@ impl Loader<'_> {
         let values = given.map(|given| given.values.clone()).unwrap_or_default();
         let limits = given.map(|given| given.limits.clone()).unwrap_or_default();
         let place = || format!("plugin {name}");
-        match Manifest::read(component).with_context(place)?.kind {
+        let manifest = Manifest::read(component).with_context(place)?;
+        // A misspelled setting would leave the plugin with its default, unnoticed.
+        if let Some(unknown) = values.keys().find(|name| !manifest.settings.contains_key(*name)) {
+            bail!("plugin {name}: it knows no setting {unknown:?}");
+        }
+        match manifest.kind {
             Kind::Verifier => {
                 let settings = Settings { values, limits, ..Settings::default() };
                 let verifier = VerifierPlugin::load(&self.engine, name, component, settings)
