@@ -36,13 +36,16 @@ impl LastSeen {
     }
 
     /// Compares the reported TCB with what the chip showed before, and remembers a higher one.
-    /// A report without a chip id (VLEK, masked) has nothing to compare with.
+    /// The chip is the one that the VCEK's certificate names: whoever masks CHIP_ID, as the host
+    /// platform may, does not get rid of the past. A masked report under a VLEK has nothing to
+    /// compare with.
     pub(super) fn apply(
         &self,
         facts: &Facts<'_>,
         vector: &mut Vector,
     ) -> Result<Option<Finding>, Refusal> {
-        let Some(chip) = facts.bytes("snp.chip_id") else {
+        let named = facts.bytes("snp.certified_chip_id");
+        let Some(chip) = named.or_else(|| facts.bytes("snp.chip_id")) else {
             return Ok(None);
         };
         let Some(tcb) = facts.tcb("reported") else {
