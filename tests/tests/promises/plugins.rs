@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use claviger::assemble::inspect;
+use claviger::assemble::{PluginPlan, inspect};
 use claviger::error::Code;
 use claviger::plugin::Limits;
 use claviger_tests::hostile::{
@@ -191,6 +191,57 @@ async fn a_plugin_that_fails_before_it_is_called_stops_the_start() {
         plan.plugins.push(ground.plugin("verifier-snp", component));
         let refused = ground.try_build(plan).await.err().unwrap();
         assert!(refused.contains("plugin verifier-snp") && refused.contains(words), "{refused}");
+    }
+}
+
+/// What the verifier claims when it is told to do this.
+async fn claimed(site: &Site, name: &str) -> serde_json::Value {
+    let guest = guest();
+    let challenge = site.challenge(&guest);
+    let evidence = deed(name, &[&guest.report(&challenge)]);
+    let answer = guest.answer_with(&challenge, evidence);
+    let attested = site.host.attest(&guest.caller(), answer.into()).await.unwrap();
+    let claims = attested.token.split('.').nth(1).unwrap();
+    let claims = data_encoding::BASE64URL_NOPAD.decode(claims.as_bytes()).unwrap();
+    let claims: serde_json::Value = serde_json::from_slice(&claims).unwrap();
+    claims["submods"]["snp"]["ear_verifier_claims"].clone()
+}
+
+// attack 51, invariant 7
+#[tokio::test]
+async fn an_instance_lives_for_one_call_and_remembers_no_other() {
+    let site = site(VERIFIER, Limits::default()).await;
+    for _ in 0..3 {
+        assert_eq!(claimed(&site, "remembers").await, serde_json::json!({ "acme.calls": 1 }));
+    }
+}
+
+// attack 51, invariant 7
+#[tokio::test]
+async fn a_plugin_reads_its_own_settings_and_nobody_elses() {
+    let site = Site::with(|ground, plan| {
+        let mut verifier = ground.plugin("verifier-snp", VERIFIER);
+        verifier.values.insert("mine".into(), "own".into());
+        let mut connector = ground.plugin("kms-hostile", CONNECTOR);
+        connector.values.insert("token".into(), "s.3cr3t".into());
+        plan.plugins.extend([verifier, connector]);
+    })
+    .await;
+    let settings = serde_json::json!({ "acme.settings": ["own"] });
+    assert_eq!(claimed(&site, "settings").await, settings);
+}
+
+// attack 63, invariant 6
+#[tokio::test]
+async fn a_setting_that_the_plugin_does_not_know_stops_the_start() {
+    for name in ["verifier-snp", "kms-local"] {
+        let ground = Ground::new();
+        let mut plan = ground.plan();
+        let values = [("vmlp".to_owned(), "0".to_owned())].into();
+        let limits = Limits::default();
+        plan.plugins.push(PluginPlan { name: name.to_owned(), path: None, values, limits });
+        let refused = ground.try_build(plan).await.err().unwrap();
+        assert_eq!(refused, format!("plugin {name}: it knows no setting \"vmlp\""));
     }
 }
 

@@ -92,8 +92,10 @@ async fn every_one_of_many_releases_at_once_has_a_record_of_its_own() {
     }
 }
 
+type Spoil = fn(&Path);
+
 /// Ways in which a log becomes unwritable under a running host.
-fn spoilers() -> [(&'static str, fn(&Path)); 3] {
+fn spoilers() -> [(&'static str, Spoil); 3] {
     [
         ("somebody else appends", |directory| {
             let log = directory.join("audit.jsonl");
