@@ -16,6 +16,7 @@ use super::request::{
 use super::token::Tokens;
 use crate::appraisal::{Appraiser, Status};
 use crate::audit::{AuditLog, Event};
+use crate::claim::{Claim, Value};
 use crate::clock::Clock;
 use crate::error::{Code, Refusal};
 use crate::keys::RecipientKey;
@@ -123,11 +124,7 @@ impl Host {
         let now = self.parts.clock.now();
         let appraiser = &self.parts.appraiser;
         let appraised = self.parts.tokens.appraise(&caller.tenant, token, now, appraiser)?;
-        // The host that made it may have been a development host over the same store.
-        if appraised.subject.simulated && !self.parts.authority.simulated() {
-            let reason = "the token rests on simulated hardware, which is not accepted here";
-            return Err(Refusal::new(Code::EvidenceUntrusted, reason));
-        }
+        self.still_trusts(&appraised)?;
         let presented = Presented { token: token.to_owned(), evidence: None };
         self.release(caller, appraised, key, version, presented).await
     }
@@ -197,6 +194,24 @@ impl Host {
             tracing::info!(request = caller.request_id, why = appraised.why(), "not affirming");
         }
         Ok(appraised)
+    }
+
+    /// What this host would not have trusted it does not trust in a token either: the host that made
+    /// it over the same store may have been one for development, or have waived revocation.
+    fn still_trusts(&self, appraised: &Appraised) -> Result<(), Refusal> {
+        let (authority, subject) = (&self.parts.authority, &appraised.subject);
+        if subject.simulated && !authority.simulated() {
+            let reason = "the token rests on simulated hardware, which is not accepted here";
+            return Err(Refusal::new(Code::EvidenceUntrusted, reason));
+        }
+        let waived = |fact: &Claim| {
+            fact.name == "snp.revocation" && fact.value != Value::Text("checked".to_owned())
+        };
+        if authority.requires_revocation() && subject.facts.iter().any(waived) {
+            let reason = "the token is from when revocation was waived, which is required here";
+            return Err(Refusal::new(Code::EndorsementsUnavailable, reason));
+        }
+        Ok(())
     }
 
     /// Permission → record → key. A refusal of genuine evidence is recorded too.

@@ -75,6 +75,12 @@ impl Authority {
         self.families.iter().any(|family| family.simulated)
     }
 
+    /// Whether nothing under AMD's roots is accepted without revocation data.
+    #[must_use]
+    pub fn requires_revocation(&self) -> bool {
+        self.amd_revocation == Revocation::Required
+    }
+
     pub(super) fn set(&self, name: &str) -> Result<&AnchorSet, Fault> {
         self.sets.get(name).ok_or_else(|| {
             Fault::Untrusted(format!("there is no anchor set {}", name.escape_debug()))
