@@ -16,6 +16,7 @@ mod challenges;
 mod connectors;
 mod determinism;
 mod endorsements;
+mod grants;
 mod keys;
 mod moment;
 mod plugins;
