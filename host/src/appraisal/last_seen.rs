@@ -37,7 +37,7 @@ impl LastSeen {
 
     /// Whether memory has the answer.
     pub(super) fn is_familiar(&self, facts: &Facts<'_>) -> bool {
-        match (facts.bytes("snp.chip_id"), facts.tcb("reported")) {
+        match (chip(facts), facts.tcb("reported")) {
             (Some(chip), Some(tcb)) => self.is_known(&chip, parts(tcb)),
             _ => true,
         }
@@ -48,13 +48,13 @@ impl LastSeen {
     }
 
     /// Compares the reported TCB with what the chip showed before, and remembers a higher one.
-    /// A report without a chip id (VLEK, masked) has nothing to compare with.
+    /// A masked report under a VLEK has nothing to compare with.
     pub(super) fn apply(
         &self,
         facts: &Facts<'_>,
         vector: &mut Vector,
     ) -> Result<Option<Finding>, Refusal> {
-        let Some(chip) = facts.bytes("snp.chip_id") else {
+        let Some(chip) = chip(facts) else {
             return Ok(None);
         };
         let Some(tcb) = facts.tcb("reported") else {
@@ -114,6 +114,12 @@ impl LastSeen {
             })
             .or_insert(highest);
     }
+}
+
+/// The chip that the VCEK's certificate names: whoever masks CHIP_ID, as the host platform may, does
+/// not get rid of the past.
+fn chip(facts: &Facts<'_>) -> Option<Vec<u8>> {
+    facts.bytes("snp.certified_chip_id").or_else(|| facts.bytes("snp.chip_id"))
 }
 
 /// Whether any part is older.

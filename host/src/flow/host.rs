@@ -18,6 +18,7 @@ use super::request::{
 use super::token::Tokens;
 use crate::appraisal::{Appraiser, Status};
 use crate::audit::{AuditLog, Digest, Event, Record};
+use crate::claim::{Claim, Value};
 use crate::clock::Clock;
 use crate::error::{Code, Refusal};
 use crate::keys::RecipientKey;
@@ -85,7 +86,7 @@ impl Host {
         if self.parts.development {
             detail.push_str("; DEVELOPMENT: simulated hardware is accepted");
         }
-        if self.parts.authority.waives_revocation() {
+        if !self.parts.authority.requires_revocation() {
             detail.push_str("; revocation WAIVED");
         }
         let started = Record::new(now, Event::HostStarted).detail(detail);
@@ -164,16 +165,26 @@ impl Host {
         self.release(caller, appraised, key, version, None).await
     }
 
-    /// What a token says was true when it was made. A verifier that was taken out since, or simulated
-    /// hardware that is not accepted any more, takes its tokens along.
+    /// What a token says was true when it was made. A verifier that was taken out since, simulated
+    /// hardware that is not accepted any more, and revocation that was waived then take their tokens
+    /// along: the host that made them over the same store may have been configured otherwise.
     fn still_stands(&self, appraised: &Appraised) -> Result<(), Refusal> {
         let subject = &appraised.subject;
         let invalid = |reason: String| Err(Refusal::new(Code::TokenInvalid, reason));
         if subject.purpose != Purpose::Attestation.label() {
             return invalid(format!("the evidence behind it was made for {}", subject.purpose));
         }
-        if subject.simulated && !self.parts.development {
-            return invalid("it rests on simulated hardware".to_owned());
+        let authority = &self.parts.authority;
+        if subject.simulated && !authority.simulated() {
+            let reason = "the token rests on simulated hardware, which is not accepted here";
+            return Err(Refusal::new(Code::EvidenceUntrusted, reason));
+        }
+        let waived = |fact: &Claim| {
+            fact.name == "snp.revocation" && fact.value != Value::Text("checked".to_owned())
+        };
+        if authority.requires_revocation() && subject.facts.iter().any(waived) {
+            let reason = "the token is from when revocation was waived, which is required here";
+            return Err(Refusal::new(Code::EndorsementsUnavailable, reason));
         }
         let plugins = self.parts.catalogue.plugins();
         let serving = plugins.verifier(&subject.verifier.name);

@@ -75,10 +75,10 @@ impl Authority {
         self.families.iter().any(|family| family.simulated)
     }
 
-    /// Whether AMD's revocation lists are waived.
+    /// Whether nothing under AMD's roots is accepted without revocation data.
     #[must_use]
-    pub fn waives_revocation(&self) -> bool {
-        self.amd_revocation == Revocation::Waived
+    pub fn requires_revocation(&self) -> bool {
+        self.amd_revocation == Revocation::Required
     }
 
     pub(super) fn set(&self, name: &str) -> Result<&AnchorSet, Fault> {

@@ -3,7 +3,7 @@
 use claviger_plugin_sdk::kms::log::{self, Level};
 use claviger_plugin_sdk::kms::material::{self, Encoding};
 use claviger_plugin_sdk::kms::{
-    Context, Error, Held, KeyReference, Released, Wrapped, sealed_keys, sealed_store,
+    Context, Error, Held, KeyReference, Released, Wrapped, sealed_keys, sealed_store, settings,
 };
 
 use crate::{VERSION, of_the_host, sound};
@@ -26,9 +26,11 @@ pub(crate) fn answer(key: &KeyReference, context: &Context) -> Result<Released, 
                 context.evidence().map(|evidence| evidence.bytes).unwrap_or_default(),
             ));
         }
+        "wrapped-given" => return Ok(wrapped(settings::get("token").unwrap_or_default().into())),
         "wrapped-nothing" => return Ok(wrapped(Vec::new())),
         "reveal" => return Ok(wrapped(reveal(name)?)),
         "reveal-decoded" => return Ok(wrapped(reveal_decoded(name)?)),
+        "reveal-and-hold" => Held { key: material::hold(&reveal_decoded(name)?), ..sound(name)? },
         "decrypt" => return Ok(wrapped(decrypt(name)?)),
         "climb-to-neighbour" => sound("../../../other/plugin/kms-hostile/key/victim")?,
         "climb-to-host" => sound("/host/data-key")?,

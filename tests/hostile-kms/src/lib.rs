@@ -13,7 +13,7 @@ claviger_plugin_sdk::manifest! {
     name: "kms-hostile",
     kind: "kms",
     imports: ["log", "material", "release-context", "sealed-keys", "sealed-store", "settings"],
-    settings: {},
+    settings: { "token": "Its own." },
 }
 claviger_plugin_sdk::register_managed_kms!(Hostile);
 

@@ -15,7 +15,7 @@ claviger_plugin_sdk::manifest! {
     name: "verifier-snp",
     kind: "verifier",
     imports: ["custody", "log", "quotes", "settings"],
-    settings: {},
+    settings: { "mine": "Its own.", "vmpl": "That of the plugin whose place it takes." },
 }
 claviger_plugin_sdk::register_verifier!(Hostile);
 

@@ -1,10 +1,12 @@
 //! Verdicts that are not true. Each begins with what a sound verifier would say and changes one
 //! thing.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use claviger_plugin_sdk::verifier::custody::{self, Algorithm, Digest, Statement};
 use claviger_plugin_sdk::verifier::types::{Claim, Quote, Span, Value};
 use claviger_plugin_sdk::verifier::{
-    Binding, Carries, NO_CLAIM, Rejection, Trustworthiness, Verdict, quotes,
+    Binding, Carries, NO_CLAIM, Rejection, Trustworthiness, Verdict, quotes, settings,
 };
 
 use crate::{AFFIRMED, Case, REPORT_DATA, challenge_at, verdict};
@@ -18,6 +20,12 @@ const MEASUREMENT: Span = Span { start: 0x90, length: 48 };
 const SIGNED: usize = 0x2a0;
 const NUMBER: usize = 48;
 const FIELD: usize = 72;
+
+/// What an instance that lived on would remember.
+static CALLS: AtomicU64 = AtomicU64::new(0);
+
+/// Names under which somebody may have something.
+const SETTINGS: [&str; 5] = ["mine", "vmpl", "token", "", "../kms-local/token"];
 
 /// Says it.
 pub(crate) fn tell(lie: &str, case: &Case<'_>) -> Result<Verdict, Rejection> {
@@ -96,6 +104,14 @@ fn changed(lie: &str, sound: Verdict) -> Result<Verdict, Rejection> {
         "tier-0" => Verdict { trustworthiness: hardware(0), ..verdict_of(&sound) },
         "tier-1" => Verdict { trustworthiness: hardware(1), ..verdict_of(&sound) },
         "forged-handle" => return Ok(forged_handle()),
+        "remembers" => {
+            let calls = Value::Unsigned(CALLS.fetch_add(1, Ordering::Relaxed) + 1);
+            Verdict { claims: says("acme.calls", calls), ..verdict_of(&sound) }
+        }
+        "settings" => {
+            let known = SETTINGS.iter().filter_map(|name| settings::get(name)).collect();
+            Verdict { claims: says("acme.settings", Value::Texts(known)), ..verdict_of(&sound) }
+        }
         _ => return Err(Rejection::Unsupported("no such deed".into())),
     };
     Ok(Verdict { statements: sound.statements, ..changed })

@@ -2,6 +2,14 @@
 //! numbers in the comments are those of the architecture's invariants and of the attacks that the
 //! host must survive.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test stops at the first surprise"
+)]
+
 mod administration;
 mod binding;
 mod bodies;
@@ -9,6 +17,8 @@ mod challenges;
 mod connectors;
 mod determinism;
 mod endorsements;
+mod examples;
+mod grants;
 mod keys;
 mod moment;
 mod plugins;

@@ -2,6 +2,7 @@
 //! then, not remembered from the attestation.
 
 use claviger::error::Code;
+use claviger::quote::Revocation;
 use claviger::quote::snp::Tcb;
 use claviger::simulated::{ChipTemplate, SimulatedGuest};
 use claviger::tenant::Tenant;
@@ -63,6 +64,22 @@ async fn a_key_disabled_or_deleted_after_the_attestation_is_not_released() {
     assert!(site.redeem(&guest, "k", &token).await.is_ok());
     site.host.delete_key(&administrator, "tests", "k").await.unwrap();
     assert_eq!(code(site.redeem(&guest, "k", &token).await), Code::KeyNotFound);
+}
+
+// attacks 13 and 24, invariant 8
+#[tokio::test]
+async fn a_token_from_when_revocation_was_waived_is_refused_when_it_is_required() {
+    let site = Site::with(|_, plan| {
+        plan.endorsements = vec![family().ask().to_vec()];
+        plan.revocation = Revocation::Waived;
+    })
+    .await;
+    let (guest, _) = (Guest::new(), site.key("k").await);
+    let token = site.attest(&guest).await.unwrap().token;
+    assert!(site.redeem(&guest, "k", &token).await.is_ok());
+    let site = site.again(|_, _| {}).await;
+    assert_eq!(code(site.redeem(&guest, "k", &token).await), Code::EndorsementsUnavailable);
+    assert!(site.release(&guest, "k").await.is_ok());
 }
 
 // attacks 13 and 22, invariant 8

@@ -195,6 +195,43 @@ async fn a_plugin_that_fails_before_it_is_called_stops_the_start() {
     }
 }
 
+/// What the verifier claims when it is told to do this.
+async fn claimed(site: &Site, name: &str) -> serde_json::Value {
+    let guest = guest();
+    let challenge = site.challenge(&guest);
+    let evidence = deed(name, &[&guest.report(&challenge)]);
+    let answer = guest.answer_with(&challenge, evidence);
+    let attested = site.host.attest(&guest.caller(), answer.into()).await.unwrap();
+    let claims = attested.token.split('.').nth(1).unwrap();
+    let claims = data_encoding::BASE64URL_NOPAD.decode(claims.as_bytes()).unwrap();
+    let claims: serde_json::Value = serde_json::from_slice(&claims).unwrap();
+    claims["submods"]["snp"]["ear_verifier_claims"].clone()
+}
+
+// attack 51, invariant 7
+#[tokio::test]
+async fn an_instance_lives_for_one_call_and_remembers_no_other() {
+    let site = site(VERIFIER, Limits::default()).await;
+    for _ in 0..3 {
+        assert_eq!(claimed(&site, "remembers").await, serde_json::json!({ "acme.calls": 1 }));
+    }
+}
+
+// attack 51, invariant 7
+#[tokio::test]
+async fn a_plugin_reads_its_own_settings_and_nobody_elses() {
+    let site = Site::with(|ground, plan| {
+        let mut verifier = ground.plugin("verifier-snp", VERIFIER);
+        verifier.values.insert("mine".into(), "own".into());
+        let mut connector = ground.plugin("kms-hostile", CONNECTOR);
+        connector.values.insert("token".into(), "s.3cr3t".into());
+        plan.plugins.extend([verifier, connector]);
+    })
+    .await;
+    let settings = serde_json::json!({ "acme.settings": ["own"] });
+    assert_eq!(claimed(&site, "settings").await, settings);
+}
+
 /// A component of nothing but an import and a manifest.
 fn importing(import: &str, kind: &str) -> Vec<u8> {
     declaring(import, kind, "")

@@ -42,7 +42,7 @@ async fn a_token_of_simulated_hardware_is_worth_nothing_in_production() {
     assert!(site.redeem(&guest, "k", &token).await.is_ok());
     // The same store, so the same token keys; but no development any more.
     let site = site.again(production).await;
-    assert_eq!(code(site.redeem(&guest, "k", &token).await), Code::TokenInvalid);
+    assert_eq!(code(site.redeem(&guest, "k", &token).await), Code::EvidenceUntrusted);
     assert_eq!(site.releases(), 1);
 }
 

@@ -152,6 +152,26 @@ async fn a_report_of_another_chip_than_its_certificate_names_is_refused() {
     assert_eq!(about(&site, |r| r.chip_id[63] ^= 1).await, Err(Code::EvidenceUntrusted));
 }
 
+// attack 20
+#[tokio::test]
+async fn on_turin_a_chip_has_a_name_of_eight_bytes_and_zeros_behind() {
+    let turin = family_of(Product::Turin);
+    let site = Site::with(|_, plan| {
+        plan.simulated_roots = vec![turin.ark().to_vec()];
+        plan.endorsements = vec![turin.ask().to_vec(), turin.crl(&turin.crl_template())];
+    })
+    .await;
+    site.key("k").await;
+    let endorser = turin.chip(&turin.chip_template()).unwrap();
+    let mut guest = Guest::on(SimulatedGuest::new(endorser));
+    assert_eq!(outcome(&site, &guest).await, Ok(()));
+    for byte in [0, 7, 8, 63] {
+        guest.hardware.template.chip_id[byte] ^= 1;
+        assert_eq!(outcome(&site, &guest).await, Err(Code::EvidenceUntrusted), "byte {byte}");
+        guest.hardware.template.chip_id[byte] ^= 1;
+    }
+}
+
 // attacks 11 and 20, invariant 6
 #[tokio::test]
 async fn where_chips_are_pinned_no_other_and_no_masked_one_gets_a_key() {

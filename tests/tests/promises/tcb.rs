@@ -111,6 +111,25 @@ async fn a_second_key_under_the_same_chips_name_does_not_undo_its_past() {
     }
 }
 
+// attacks 20 and 22
+#[tokio::test]
+async fn a_chip_that_masks_its_name_does_not_get_rid_of_its_past() {
+    let site = site(Tcb::default()).await;
+    let masked = |tcb| {
+        let mut guest = at(tcb);
+        guest.hardware.template.chip_id = [0; 64];
+        guest
+    };
+    let older = Tcb { snp: current().snp - 1, ..current() };
+    assert_eq!(outcome(&site, &masked(older)).await, Ok(()));
+    assert_eq!(outcome(&site, &masked(current())).await, Ok(()));
+    // Its certificate names it all the same.
+    assert_eq!(outcome(&site, &masked(older)).await, Err(Code::NotAffirming));
+    assert_eq!(outcome(&site, &at(older)).await, Err(Code::NotAffirming));
+    let token = site.attest(&masked(older)).await.unwrap();
+    assert_eq!(token.status, "contraindicated");
+}
+
 // attack 22
 #[tokio::test]
 async fn without_rollback_protection_the_floor_is_all_there_is() {

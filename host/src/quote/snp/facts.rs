@@ -41,6 +41,12 @@ impl Facts {
         if !report.chip_id_masked() {
             self.bytes("snp.chip_id", &report.chip_id);
         }
+        if let Some(hardware_id) = &endorsement.vek.hardware_id {
+            // As CHIP_ID would be written: the key that signed is this chip's, masked or not.
+            let mut certified = hardware_id.clone();
+            certified.resize(report.chip_id.len(), 0);
+            self.bytes("snp.certified_chip_id", &certified);
+        }
         self.flag("snp.mask_chip_key", report.mask_chip_key());
         if let Some(cpu) = report.cpuid {
             self.unsigned("snp.cpuid_family", cpu.family.into());

@@ -91,6 +91,8 @@ fn a_masked_chip_id_is_a_fact_for_policy() {
     let fact = |name: &str| facts.iter().find(|claim| claim.name == name).map(|claim| &claim.value);
     assert_eq!(fact("snp.chip_id_masked"), Some(&crate::claim::Value::Flag(true)));
     assert_eq!(fact("snp.chip_id"), None);
+    let chip = crate::claim::Value::Bytes(certified.chip_id.to_vec());
+    assert_eq!(fact("snp.certified_chip_id"), Some(&chip));
 }
 
 // attack 19
