@@ -54,8 +54,8 @@ impl Authority {
     /// [`Fault::Malformed`], [`Fault::BadSignature`], or [`Fault::Untrusted`] where nobody here
     /// could have issued it.
     pub fn add_crl(&self, list: &[u8]) -> Result<bool, Fault> {
-        let bundle = Bundle::read([list])?;
-        let [item] = bundle.lists.as_slice() else {
+        let bundle = Bundle::supplied(list)?;
+        let ([item], []) = (bundle.lists.as_slice(), bundle.certificates.as_slice()) else {
             return Err(Fault::malformed("not one revocation list"));
         };
         let list = Arc::new(Crl::parse(&item.der)?);
@@ -188,8 +188,11 @@ impl AuthorityBuilder {
         }
         let mut known_keys = Vec::new();
         let mut issuers: Vec<Arc<Certificate>> = Vec::new();
-        let supplied = Bundle::read(self.certificates.iter().map(Vec::as_slice))?;
-        for item in &supplied.certificates {
+        let mut supplied = Vec::with_capacity(self.certificates.len());
+        for blob in &self.certificates {
+            supplied.push(Bundle::supplied(blob)?);
+        }
+        for item in supplied.iter().flat_map(|bundle| &bundle.certificates) {
             let certificate = Arc::new(Certificate::parse(&item.der)?);
             if Vek::kind(&certificate).is_some() {
                 known_keys.push((Vek::read(&certificate)?, certificate));
@@ -223,7 +226,7 @@ impl AuthorityBuilder {
             lists: Lists::new(),
             endorsements: Cache::new(CACHED_KEYS),
         };
-        let lists = supplied.lists.iter().map(|item| &*item.der);
+        let lists = supplied.iter().flat_map(|bundle| &bundle.lists).map(|item| &*item.der);
         for list in self.lists.iter().map(Vec::as_slice).chain(lists) {
             authority.add_crl(list)?;
         }
@@ -280,7 +283,7 @@ fn entry<'a>(
 }
 
 fn one_certificate(bytes: &[u8]) -> Result<Certificate, Fault> {
-    let bundle = Bundle::read([bytes])?;
+    let bundle = Bundle::supplied(bytes)?;
     match (bundle.certificates.as_slice(), bundle.lists.as_slice()) {
         ([item], []) => Certificate::parse(&item.der),
         _ => Err(Fault::malformed("not one certificate")),

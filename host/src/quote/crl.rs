@@ -8,7 +8,7 @@ use super::fault::Fault;
 use super::key::Scheme;
 use super::name::Name;
 use super::signature::{self, ExtensionField, Signed};
-use super::x509::{Certificate, fingerprint, usage};
+use super::x509::{Certificate, usage};
 use crate::clock::Timestamp;
 
 /// Larger lists are refused before they are read.
@@ -16,7 +16,6 @@ pub(crate) const MAX_LENGTH: usize = 4 * 1024 * 1024;
 
 /// A revocation list, read but not yet trusted.
 pub(crate) struct Crl {
-    fingerprint: [u8; 32],
     tbs: Vec<u8>,
     scheme: Scheme,
     signature: Vec<u8>,
@@ -45,7 +44,6 @@ impl Crl {
             .ok_or_else(|| Fault::malformed("a revocation list without nextUpdate"))?;
         let number = read_extensions(fields.extensions)?;
         Ok(Self {
-            fingerprint: fingerprint(der)?,
             tbs: outer.tbs.to_vec(),
             scheme: signature::scheme(outer.algorithm)?,
             signature: outer.signature.to_vec(),
@@ -72,11 +70,6 @@ impl Crl {
     /// Whether the list names this certificate, which its issuer must have issued.
     pub(crate) fn lists(&self, certificate: &Certificate) -> bool {
         self.revoked.contains(&certificate.serial)
-    }
-
-    /// SHA-256 over the DER.
-    pub(crate) fn fingerprint(&self) -> [u8; 32] {
-        self.fingerprint
     }
 
     /// Which of two lists of one issuer came later: by number, then by date.
