@@ -47,8 +47,9 @@ impl Authority {
         AuthorityBuilder::default()
     }
 
-    /// Takes a newer revocation list (DER or PEM). It must be signed by an authority that is known
-    /// here. Answers whether it was newer than the one there was: an older one changes nothing.
+    /// Takes another revocation list (DER or PEM). It must be signed by an authority that is known
+    /// here. Answers whether it adds anything. The newest decides whether the data is fresh, and what any of
+    /// them names is revoked: an older list never takes anything back.
     ///
     /// # Errors
     /// [`Fault::Malformed`], [`Fault::BadSignature`], or [`Fault::Untrusted`] where nobody here

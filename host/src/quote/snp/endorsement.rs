@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::super::bundle::Bundle;
 use super::super::fault::Fault;
-use super::super::revocation::{Edition, Standing, judge};
+use super::super::revocation::{Edition, Judgement, Standing, judge};
 use super::super::signer::{Parts, Signer};
 use super::super::statement::Format;
 use super::super::trail::{Deed, Trail};
@@ -51,20 +51,21 @@ impl Endorsement {
             issuer(&vek, leaf, brought)?;
         issuer.check_dates(at)?;
         family.root.check_dates(at)?;
-        let mut lists: Vec<_> = edition.of(&family.root_key).into_iter().cloned().collect();
+        let mut lists = edition.of(&family.root_key).to_vec();
         lists.extend(brought.lists_of(&family.root_key).cloned());
-        let standing = judge(authority.amd_revocation(), &family.root, &issuer, &lists, at);
-        let standing = standing.map_err(|fault| match (fault, brought.list_fault()) {
-            // There was one, but it is of no use.
-            (Fault::Unavailable(_), Some(reason)) => reason.clone(),
-            (fault, _) => fault,
-        })?;
+        let judgement = judge(authority.amd_revocation(), &family.root, &issuer, &lists, at);
+        let Judgement { standing, until } =
+            judgement.map_err(|fault| match (fault, brought.list_fault()) {
+                // There was one, but it is of no use.
+                (Fault::Unavailable(_), Some(reason)) => reason.clone(),
+                (fault, _) => fault,
+            })?;
         let mut from = leaf.not_before.max(issuer.not_before).max(family.root.not_before);
-        let mut until = leaf.not_after.min(issuer.not_after).min(family.root.not_after);
         if let Standing::Checked(list) = &standing {
             from = from.max(list.this_update);
-            until = until.min(list.next_update);
         }
+        let ends = [leaf.not_after, issuer.not_after, family.root.not_after];
+        let until = ends.into_iter().fold(until, Ord::min);
         let anchor = Trail::start(Deed::Anchor {
             set: authority.amd_name(),
             certificate: Arc::clone(&family.root),

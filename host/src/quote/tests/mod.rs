@@ -4,6 +4,7 @@ mod attachments;
 mod custody;
 mod forged_chains;
 mod forged_reports;
+mod lists;
 mod mint;
 mod oracles;
 mod recorded;
