@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::fault::Fault;
 use super::key::PublicKey;
-use super::revocation::{Edition, Revocation, Standing, judge};
+use super::revocation::{Edition, Judgement, Revocation, Standing, judge};
 use super::x509::Certificate;
 use crate::clock::Timestamp;
 
@@ -63,6 +63,7 @@ impl AnchorSet {
         anchor.certificate.check_dates(at)?;
         leaf.check_end_entity()?;
         let mut standing = Vec::with_capacity(below.len());
+        let mut expires = anchor.certificate.not_after;
         // From the anchor down, so that what nobody vouches for costs one check.
         for (index, certificate) in below.iter().enumerate().rev() {
             let issuer = below.get(index + 1).unwrap_or(&anchor.certificate);
@@ -70,20 +71,14 @@ impl AnchorSet {
             certificate.check_dates(at)?;
             check_path_length(issuer, index)?;
             if index > 0 || !self.authorities_only {
-                let list = lists.of(&issuer.key.fingerprint()?).cloned();
-                let list = list.as_slice();
-                standing.push(judge(self.revocation, issuer, certificate, list, at)?);
+                let lists = lists.of(&issuer.key.fingerprint()?);
+                let Judgement { standing: found, until } =
+                    judge(self.revocation, issuer, certificate, lists, at)?;
+                standing.push(found);
+                expires = expires.min(until);
             }
+            expires = expires.min(certificate.not_after);
         }
-        let lists_end = standing.iter().filter_map(|standing| match standing {
-            Standing::Checked(list) => Some(list.next_update),
-            Standing::Waived => None,
-        });
-        let expires = below
-            .iter()
-            .map(|certificate| certificate.not_after)
-            .chain(lists_end)
-            .fold(anchor.certificate.not_after, Ord::min);
         Ok(Path {
             leaf: Arc::clone(leaf),
             between: between.to_vec(),

@@ -47,15 +47,16 @@ impl Authority {
         AuthorityBuilder::default()
     }
 
-    /// Takes a newer revocation list (DER or PEM). It must be signed by an authority that is known
-    /// here. Answers whether it was newer than the one there was: an older one changes nothing.
+    /// Takes another revocation list (DER or PEM). It must be signed by an authority that is known
+    /// here. Answers whether it adds anything. The newest decides whether the data is fresh, and what any of
+    /// them names is revoked: an older list never takes anything back.
     ///
     /// # Errors
     /// [`Fault::Malformed`], [`Fault::BadSignature`], or [`Fault::Untrusted`] where nobody here
     /// could have issued it.
     pub fn add_crl(&self, list: &[u8]) -> Result<bool, Fault> {
-        let bundle = Bundle::read([list])?;
-        let [item] = bundle.lists.as_slice() else {
+        let bundle = Bundle::supplied(list)?;
+        let ([item], []) = (bundle.lists.as_slice(), bundle.certificates.as_slice()) else {
             return Err(Fault::malformed("not one revocation list"));
         };
         let list = Arc::new(Crl::parse(&item.der)?);
@@ -194,8 +195,11 @@ impl AuthorityBuilder {
         }
         let mut known_keys = Vec::new();
         let mut issuers: Vec<Arc<Certificate>> = Vec::new();
-        let supplied = Bundle::read(self.certificates.iter().map(Vec::as_slice))?;
-        for item in &supplied.certificates {
+        let mut supplied = Vec::with_capacity(self.certificates.len());
+        for blob in &self.certificates {
+            supplied.push(Bundle::supplied(blob)?);
+        }
+        for item in supplied.iter().flat_map(|bundle| &bundle.certificates) {
             let certificate = Arc::new(Certificate::parse(&item.der)?);
             if Vek::kind(&certificate).is_some() {
                 known_keys.push((Vek::read(&certificate)?, certificate));
@@ -229,7 +233,7 @@ impl AuthorityBuilder {
             lists: Lists::new(),
             endorsements: Cache::new(CACHED_KEYS),
         };
-        let lists = supplied.lists.iter().map(|item| &*item.der);
+        let lists = supplied.iter().flat_map(|bundle| &bundle.lists).map(|item| &*item.der);
         for list in self.lists.iter().map(Vec::as_slice).chain(lists) {
             authority.add_crl(list)?;
         }
@@ -286,7 +290,7 @@ fn entry<'a>(
 }
 
 fn one_certificate(bytes: &[u8]) -> Result<Certificate, Fault> {
-    let bundle = Bundle::read([bytes])?;
+    let bundle = Bundle::supplied(bytes)?;
     match (bundle.certificates.as_slice(), bundle.lists.as_slice()) {
         ([item], []) => Certificate::parse(&item.der),
         _ => Err(Fault::malformed("not one certificate")),

@@ -25,6 +25,7 @@ mod fault;
 mod key;
 mod name;
 mod revocation;
+mod scope;
 mod signature;
 mod signer;
 pub mod snp;

@@ -4,6 +4,7 @@
 mod base64;
 mod evidence;
 mod json;
+mod spelled;
 
 use claviger_plugin_sdk::verifier::custody::Digest;
 use claviger_plugin_sdk::verifier::quotes::{self, SnpEndorsementKey, SnpReport};

@@ -1,8 +1,10 @@
 //! Tests of the whole path, on recorded evidence and on forged hardware.
 
+mod attachments;
 mod custody;
 mod forged_chains;
 mod forged_reports;
+mod lists;
 mod mint;
 mod oracles;
 mod recorded;
