@@ -74,7 +74,12 @@ pub(super) fn service(
     let listener = |address| Listener { address, certificate: Arc::clone(&certificate) };
     Ok(Service {
         plan,
-        settings: HttpSettings { rate: None, ..HttpSettings::default() },
+        // All its clients come from one address.
+        settings: HttpSettings {
+            rate: None,
+            requests_per_client: HttpSettings::default().requests_at_once,
+            ..HttpSettings::default()
+        },
         listeners: Listeners {
             api: listener(development.api),
             admin: Some(AdminListener {

@@ -22,6 +22,9 @@ use crate::random::Random;
 /// a client could otherwise choose what stands in the log (CVE-2022-23949).
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
+/// How the templates of the health routes end.
+const HEALTH: &str = "/v1/health";
+
 /// Whose connection a request came on.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Peer {
@@ -50,7 +53,7 @@ pub(super) async fn gate(State(door): State<Door>, mut request: Request, next: N
     let (id, response) = match RequestId::fresh(&*door.random) {
         Ok(id) => {
             request.extensions_mut().insert(id.clone());
-            let response = pass(&door, request, next).await;
+            let response = pass(&door, request, route.as_ref(), next).await;
             (id, response.unwrap_or_else(|refusal| Refused::from(refusal).into_response()))
         }
         Err(refusal) => (RequestId("none".into()), Refused::from(refusal).into_response()),
@@ -58,10 +61,19 @@ pub(super) async fn gate(State(door): State<Door>, mut request: Request, next: N
     leave(response, &id, &method, route.as_ref(), started)
 }
 
-async fn pass(door: &Door, request: Request, next: Next) -> Result<Response, Refusal> {
+async fn pass(
+    door: &Door,
+    request: Request,
+    route: Option<&MatchedPath>,
+    next: Next,
+) -> Result<Response, Refusal> {
     let peer = request.extensions().get::<Peer>().copied();
     let peer = peer.ok_or_else(|| Refusal::new(Code::Internal, "a request without a peer"))?;
-    let _permit = door.enter(peer.address.ip())?;
+    let client = peer.address.ip();
+    door.take_from_rate(client)?;
+    // Whoever watches the host must learn that it is busy, not be taken for one request too many.
+    let watching = route.is_some_and(|route| route.as_str().ends_with(HEALTH));
+    let _place = if watching { None } else { Some(door.enter(client)?) };
     require_plain(request.uri().path())?;
     let limit = door.settings.request_timeout;
     tokio::time::timeout(limit, next.run(request))

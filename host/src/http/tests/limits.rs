@@ -34,12 +34,48 @@ async fn requests_over_those_served_at_once_are_turned_away() {
     first.send(format!("POST /v1/keys/slow/release HTTP/1.1\r\n{head}{TOKEN}")).await;
     begun.await;
     let mut second = served.raw().await;
-    let refused = second.ask("GET /v1/health", "", "").await;
+    let refused = second.ask("GET /.well-known/jwks.json", "", "").await;
     assert_eq!((refused.status, refused.code()), (503, "overloaded"));
     assert_eq!(refused.header("retry-after"), Some("1"));
+    // Whoever watches is told that the host is well, which it is.
+    assert_eq!(second.ask("GET /v1/health", "", "").await.status, 200);
+    assert_eq!(second.ask("GET /t/a/v1/health", "", "").await.status, 200);
     served.host.go.notify_one();
     assert_eq!(first.receive().await.status, 200);
-    assert_eq!(second.ask("GET /v1/health", "", "").await.status, 200);
+    assert_eq!(second.ask("GET /.well-known/jwks.json", "", "").await.status, 200);
+}
+
+// attacks 7 and 38
+#[tokio::test]
+async fn slow_bodies_of_one_client_keep_no_other_client_out() {
+    let limits = HttpSettings { requests_at_once: 3, requests_per_client: 2, ..settings() };
+    let served = start(limits).await;
+    let (mut first, mut second) = (served.raw().await, served.raw().await);
+    first.begin_body("/v1/challenges").await;
+    second.begin_body("/v1/challenges").await;
+    let mut greedy = served.raw().await;
+    let refused = greedy.ask("GET /.well-known/jwks.json", "", "").await;
+    assert_eq!((refused.status, refused.code()), (429, "rate-limited"));
+    assert_eq!(refused.header("retry-after"), Some("1"));
+    let mut honest = served.raw_from([127, 0, 0, 2]).await;
+    assert_eq!(honest.ask("GET /.well-known/jwks.json", "", "").await.status, 200);
+    // Its places come back with its requests.
+    drop((first, second));
+    while greedy.ask("GET /.well-known/jwks.json", "", "").await.status != 200 {
+        tokio::task::yield_now().await;
+    }
+}
+
+// attack 38
+#[tokio::test]
+async fn a_body_has_less_time_than_its_request() {
+    let body_timeout = Duration::from_millis(100);
+    let served = start(HttpSettings { body_timeout, ..settings() }).await;
+    let mut raw = served.raw().await;
+    raw.begin_body("/v1/keys/k/release").await;
+    let refused = raw.receive().await;
+    assert_eq!((refused.status, refused.code()), (408, "request-timeout"));
+    assert!(served.host.called().is_empty());
 }
 
 #[tokio::test]
