@@ -78,7 +78,7 @@ async fn pass(
     let limit = door.settings.request_timeout;
     tokio::time::timeout(limit, next.run(request))
         .await
-        .map_err(|_| Refusal::new(Code::RequestTimeout, format!("no answer within {limit:?}")))
+        .map_err(|_| Refusal::new(Code::AnswerTimeout, format!("no answer within {limit:?}")))
 }
 
 fn leave(
