@@ -34,7 +34,7 @@ pub struct HttpSettings {
     pub connections_per_client: usize,
     /// Requests of one client address; none: not limited.
     pub rate: Option<Rate>,
-    /// Failed authentications of one client address, after which even a valid credential waits.
+    /// Failed authentications of one client address; further ones are answered `rate-limited`.
     pub failed_authentications: Rate,
     /// What only HTTP/2 knows.
     pub http2: Http2Settings,
