@@ -142,7 +142,10 @@ struct Load {
 
 async fn load(arguments: &Arguments, host: &RunningHost) -> anyhow::Result<Load> {
     let authority = read_bounded(&host.state.join("ca.pem"), 1 << 20)?;
-    let mut admin = ClientSettings::new(host.addresses.admin_url(), authority.clone());
+    let mut admin = ClientSettings::new(
+        host.addresses.admin_url().context("no administration")?,
+        authority.clone(),
+    );
     admin.token = Some(host.token.clone());
     let admin = Client::new(admin)?;
     if admin.key(KEY).await.is_err() {
@@ -280,11 +283,7 @@ impl RunningHost {
         let child = command.spawn()?;
         let mut host = Self {
             state: folder.0.clone(),
-            addresses: Addresses {
-                api: ([127, 0, 0, 1], 0).into(),
-                admin: ([127, 0, 0, 1], 0).into(),
-                process: 0,
-            },
+            addresses: Addresses { api: ([127, 0, 0, 1], 0).into(), admin: None, process: 0 },
             token: crate::secret::Secret::new(token.into_bytes()),
             started: Some((child, folder)),
         };

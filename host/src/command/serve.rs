@@ -61,7 +61,8 @@ pub(super) struct Arguments {
 #[derive(Debug, Deserialize, Serialize)]
 pub(super) struct Addresses {
     pub(super) api: SocketAddr,
-    pub(super) admin: SocketAddr,
+    /// None: there is no administration.
+    pub(super) admin: Option<SocketAddr>,
     pub(super) process: u32,
 }
 
@@ -83,8 +84,8 @@ impl Addresses {
         format!("https://{}", self.api)
     }
 
-    pub(super) fn admin_url(&self) -> String {
-        format!("https://{}", self.admin)
+    pub(super) fn admin_url(&self) -> Option<String> {
+        self.admin.map(|address| format!("https://{address}"))
     }
 }
 
@@ -184,8 +185,9 @@ pub(super) async fn open(service: Service) -> anyhow::Result<(Arc<Host>, ServerH
     };
     let host = Arc::new(built);
     let handle = serve(host.clone(), random, settings, listeners).await?;
-    let admin = handle.admin_address().context("no administration")?;
-    tracing::info!(api = %handle.api_address(), %admin, development, "serving");
+    let admin = handle.admin_address();
+    let shown = admin.map(tracing::field::display);
+    tracing::info!(api = %handle.api_address(), admin = shown, development, "serving");
     if let Some(state) = announce {
         let addresses = Addresses { api: handle.api_address(), admin, process: std::process::id() };
         addresses.write(&state)?;
@@ -235,6 +237,27 @@ mod tests {
     fn parse(arguments: &[&str]) -> Result<Arguments, clap::Error> {
         let line = ["serve"].iter().chain(arguments);
         Line::try_parse_from(line).map(|line| line.arguments)
+    }
+
+    #[tokio::test]
+    async fn a_host_without_administration_serves() {
+        let state = tempfile::tempdir().unwrap();
+        let any = ([127, 0, 0, 1], 0).into();
+        let development = Development {
+            state: Some(state.path().join("state")),
+            token: None,
+            api: any,
+            admin: any,
+        };
+        let random = SystemRandomness::default();
+        let mut service = development::service(&development, &SystemClock, &random).unwrap();
+        service.listeners.admin = None;
+        let (host, handle) = open(service).await.unwrap();
+        let addresses = Addresses::read(&state.path().join("state")).unwrap();
+        assert_eq!(addresses.api, handle.api_address());
+        assert_eq!(addresses.admin_url(), None);
+        assert!(handle.shutdown().await);
+        host.close().await.unwrap();
     }
 
     // attacks 55 and 62
