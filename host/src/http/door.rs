@@ -9,6 +9,7 @@ use super::api::Api;
 use super::auth::Authentication;
 use super::rate::RateLimiter;
 use super::settings::HttpSettings;
+use super::turned_away::TurnedAway;
 use crate::error::{Code, Refusal};
 use crate::random::Random;
 
@@ -21,6 +22,7 @@ pub(super) struct Shared {
     pub(super) random: Arc<dyn Random>,
     pub(super) settings: Arc<HttpSettings>,
     pub(super) authentication: Authentication,
+    pub(super) turned_away: TurnedAway,
     at_once: Admission,
     rate: Option<RateLimiter>,
 }
@@ -44,6 +46,7 @@ impl Door {
             api,
             random,
             authentication,
+            turned_away: TurnedAway::default(),
             at_once: Admission::new(settings.requests_at_once, settings.requests_per_client),
             rate: settings.rate.map(RateLimiter::new),
             settings,

@@ -62,7 +62,8 @@ pub(super) async fn gate(State(door): State<Door>, mut request: Request, next: N
         }
         Err(refusal) => Err(refusal),
     };
-    passing.leave(response.unwrap_or_else(|refusal| Refused::from(refusal).into_response()))
+    let response = response.unwrap_or_else(|refusal| Refused::from(refusal).into_response());
+    passing.leave(&door, response)
 }
 
 /// A request on its way through, as far as the log knows it: who sent it and the route's template,
@@ -91,12 +92,12 @@ impl Passing {
             .map_err(|_| Refusal::new(Code::AnswerTimeout, format!("no answer within {limit:?}")))
     }
 
-    fn leave(&self, mut response: Response) -> Response {
+    fn leave(&self, door: &Door, mut response: Response) -> Response {
         let refusal = take_refusal(&mut response);
         if let Some(refusal) = &refusal {
             render(&mut response, refusal, &self.id);
         }
-        self.log(refusal.as_ref());
+        self.log(door, refusal.as_ref());
         let headers = response.headers_mut();
         if let Ok(value) = HeaderValue::from_str(&self.id) {
             headers.insert(REQUEST_ID, value);
@@ -106,7 +107,7 @@ impl Passing {
         response
     }
 
-    fn log(&self, refusal: Option<&Refusal>) {
+    fn log(&self, door: &Door, refusal: Option<&Refusal>) {
         let Self { id, method, .. } = self;
         let request_id = &**id;
         let route = self.route();
@@ -118,7 +119,9 @@ impl Passing {
         let client = self.peer.map(|peer| tracing::field::display(peer.address.ip()));
         let code = refusal.code.as_str();
         let reason = Escaped(&refusal.reason);
-        if refusal.code.status() >= 500 {
+        if door.turned_away.count(refusal.code) {
+            tracing::debug!(request_id, client, method, route, code, %reason, "turned away");
+        } else if refusal.code.status() >= 500 {
             tracing::error!(request_id, client, method, route, microseconds, code, %reason, "failed");
         } else {
             tracing::info!(request_id, client, method, route, microseconds, code, %reason, "refused");

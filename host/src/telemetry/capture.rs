@@ -32,15 +32,21 @@ impl Captured {
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
-    /// Waits for a line with `what` in it.
-    pub(crate) async fn wait_for(&self, what: &str) -> String {
+    /// Waits until what was logged so far has `what` in it, and gives that.
+    pub(crate) async fn wait_for<T>(&self, what: impl Fn(&str) -> Option<T>) -> T {
         loop {
             let written = self.log.0.written.notified();
-            if let Some(line) = self.text().lines().find(|line| line.contains(what)) {
-                return line.to_owned();
+            if let Some(found) = what(&self.text()) {
+                return found;
             }
             written.await;
         }
+    }
+
+    /// Waits for a line with `what` in it.
+    pub(crate) async fn wait_for_line(&self, what: &str) -> String {
+        let find = |text: &str| text.lines().find(|line| line.contains(what)).map(str::to_owned);
+        self.wait_for(find).await
     }
 }
 

@@ -161,7 +161,7 @@ async fn guessing_a_token_ends_in_waiting_and_keeps_no_administrator_out() {
     let refused = raw.ask("GET /v1/keys", wrong, "").await;
     assert_eq!(refused.code(), "rate-limited");
     // The operator learns where the guesses come from.
-    let line = log.wait_for("unauthenticated").await;
+    let line = log.wait_for_line("unauthenticated").await;
     assert!(line.contains("client=127.0.0.1"), "{line}");
 }
 

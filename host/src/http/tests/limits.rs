@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::support::{Raw, settings, start};
 use crate::http::{HttpSettings, Rate};
+use crate::telemetry::capture::capture;
 
 const TOKEN: &str = r#"{"token":"t"}"#;
 
@@ -23,6 +24,27 @@ async fn a_client_over_its_rate_is_told_when_to_come_back() {
     assert_eq!((refused.status, refused.code()), (429, "rate-limited"));
     let wait: u64 = refused.header("retry-after").unwrap().parse().unwrap();
     assert!((1..=60).contains(&wait));
+}
+
+// attacks 7 and 38
+#[tokio::test]
+async fn a_flood_is_counted_in_the_log_and_not_repeated() {
+    const FLOOD: u64 = 60;
+    let rate = Rate { burst: 1, interval: Duration::from_secs(3600) };
+    let served = start(HttpSettings { rate: Some(rate), ..settings() }).await;
+    let log = capture(tracing::Level::INFO);
+    let mut raw = served.raw().await;
+    assert_eq!(raw.ask("GET /v1/health", "", "").await.status, 200);
+    for _ in 0..FLOOD {
+        assert_eq!(raw.ask("GET /v1/health", "", "").await.code(), "rate-limited");
+    }
+    let counted = |text: &str| -> u64 {
+        let counts = text.split("rate_limited=").skip(1);
+        counts.map(|rest| rest.split_whitespace().next().unwrap().parse::<u64>().unwrap()).sum()
+    };
+    let text = log.wait_for(|text| (counted(text) == FLOOD).then(|| text.to_owned())).await;
+    assert!(text.lines().count() < FLOOD as usize / 4, "{text}");
+    assert!(text.lines().all(|line| line.contains(" WARN ")), "{text}");
 }
 
 #[tokio::test]
