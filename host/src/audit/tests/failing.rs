@@ -92,8 +92,9 @@ async fn everybody_in_a_failed_group_gets_an_error() {
 
 /// Polls a call once: its line is queued then.
 async fn queue(mut call: Pin<&mut impl Future<Output = Result<Receipt, AuditError>>>) {
-    std::future::poll_fn(|context| Poll::Ready(assert!(call.as_mut().poll(context).is_pending())))
-        .await;
+    let first =
+        std::future::poll_fn(|context| Poll::Ready(call.as_mut().poll(context).is_pending()));
+    assert!(first.await);
 }
 
 // attack 56
