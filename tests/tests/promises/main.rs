@@ -23,6 +23,7 @@ mod keys;
 mod moment;
 mod plugins;
 mod production;
+mod readme;
 mod recipients;
 mod recording;
 mod reports;
