@@ -38,7 +38,7 @@ mod x509;
 mod tests;
 
 pub use algorithm::{DigestAlgorithm, KeyEncoding, SignatureAlgorithm};
-pub use authority::{Authority, AuthorityBuilder};
+pub use authority::{AMD, Authority, AuthorityBuilder};
 pub use examination::Examination;
 pub use fault::Fault;
 pub use revocation::Revocation;
