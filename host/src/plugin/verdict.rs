@@ -174,7 +174,7 @@ fn claims(statements: &[Statement], said: Vec<types::Claim>) -> Result<Vec<Claim
             return Err(Lie::Twice(name));
         }
         let value = resolve(statements, &name, value)?;
-        claims.push(Claim { name, value });
+        claims.push(Claim::new(name, value));
     }
     Ok(claims)
 }

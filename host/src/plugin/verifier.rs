@@ -1,5 +1,6 @@
 //! A verifier plugin: loaded and tried once, then one fresh instance for each piece of evidence.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -18,7 +19,10 @@ use super::limits::{Held, Limits, Meter, Metered};
 use super::manifest::{Kind, Manifest};
 use super::verdict::{self, Verdict};
 use super::wait::block_on;
-use crate::quote::{Examination, Fault};
+use crate::quote::{AMD, Examination, Fault};
+
+#[cfg(test)]
+mod tests;
 
 /// What the operator gives a verifier.
 #[derive(Clone, Debug)]
@@ -29,16 +33,20 @@ pub struct Settings {
     pub grants: Grants,
     /// Bounds on each call.
     pub limits: Limits,
+    /// The anchor sets on which its verdicts may rest.
+    pub anchors: Arc<BTreeSet<String>>,
     /// Where endorsements come from, if anywhere.
     pub endorsements: Option<Arc<dyn EndorsementSource>>,
 }
 
 impl Default for Settings {
+    /// AMD's roots are the only anchors: a set of the operator's own is granted by name.
     fn default() -> Self {
         Self {
             values: Values::new(),
             grants: Grants::verifier(),
             limits: Limits::default(),
+            anchors: Arc::new(BTreeSet::from([AMD.to_owned()])),
             endorsements: None,
         }
     }
@@ -202,6 +210,7 @@ impl VerifierPlugin {
             attachments: request.attachments,
             at: examination.at().0,
         };
+        let examination = examination.within(&self.settings.anchors);
         let mut call = self.call(Some(examination)).await?;
         let verdict = async {
             let instance = self.pre.instantiate_async(call.store()).await?;

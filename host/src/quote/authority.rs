@@ -19,7 +19,7 @@ use super::snp::vek::Vek;
 use super::x509::Certificate;
 
 /// The name of the set that holds AMD's roots.
-pub(crate) const AMD: &str = "amd";
+pub const AMD: &str = "amd";
 
 /// Checked endorsement keys that are remembered, at about 6 kB each.
 const CACHED_KEYS: u64 = 2048;
@@ -32,6 +32,9 @@ pub struct Authority {
     pub(super) families: Vec<Family>,
     /// Certificates of the families themselves, which evidence often brings along.
     published: HashSet<[u8; 32]>,
+    /// Keys of AMD's roots and authorities, of every product line and of simulated ones: what keys
+    /// below them sign are reports, whoever anchored them.
+    snp_keys: HashSet<[u8; 32]>,
     /// Endorsement keys that the operator supplied.
     pub(super) known_keys: Vec<(Vek, Arc<Certificate>)>,
     /// Who may have issued a revocation list: every authority known by its own right.
@@ -94,6 +97,16 @@ impl Authority {
 
     pub(super) fn amd_revocation(&self) -> Revocation {
         self.amd_revocation
+    }
+
+    /// Whether one of these certificates is a root or authority of SNP hardware.
+    pub(super) fn is_snp<'a>(
+        &self,
+        mut certificates: impl Iterator<Item = &'a Arc<Certificate>>,
+    ) -> Result<bool, Fault> {
+        certificates.try_fold(false, |found, certificate| {
+            Ok(found || self.snp_keys.contains(&certificate.key.fingerprint()?))
+        })
     }
 
     pub(super) fn is_published(&self, fingerprint: &[u8; 32]) -> bool {
@@ -187,11 +200,17 @@ impl AuthorityBuilder {
     /// an unknown issuer, an unusable key.
     pub fn build(self) -> Result<Authority, Fault> {
         let mut families = Family::published()?;
+        let mut snp_keys = HashSet::new();
+        for certificate in families.iter().flat_map(Family::certificates) {
+            snp_keys.insert(certificate.key.fingerprint()?);
+        }
         if let Some(products) = &self.products {
             families.retain(|family| products.contains(&family.product));
         }
         for root in &self.simulated_roots {
-            families.push(Family::of_root(one_certificate(root)?, true)?);
+            let family = Family::of_root(one_certificate(root)?, true)?;
+            snp_keys.insert(family.root_key);
+            families.push(family);
         }
         let mut known_keys = Vec::new();
         let mut issuers: Vec<Arc<Certificate>> = Vec::new();
@@ -207,12 +226,14 @@ impl AuthorityBuilder {
             }
             for family in &mut families {
                 // Not of this family where it names another root or another root signed it.
-                let _ = family.adopt(&certificate);
+                if family.adopt(&certificate) == Ok(true) {
+                    snp_keys.insert(certificate.key.fingerprint()?);
+                }
             }
             issuers.push(certificate);
         }
         let amd: Arc<str> = Arc::from(AMD);
-        let mut sets = self.sets(&amd, &families)?;
+        let mut sets = self.sets(&amd, &families, &snp_keys)?;
         for (set, key_id, spki) in &self.pins {
             let key = PublicKey::from_spki(spki)?;
             if entry(&mut sets, set, self.rule(set)).pins.insert(key_id.clone(), key).is_some() {
@@ -223,6 +244,7 @@ impl AuthorityBuilder {
         issuers.extend(anchors.map(|anchor| Arc::clone(&anchor.certificate)));
         let published = families.iter().flat_map(Family::certificates);
         let authority = Authority {
+            snp_keys,
             published: published.map(|certificate| certificate.fingerprint()).collect(),
             amd_revocation: self.rule(AMD),
             sets,
@@ -244,6 +266,7 @@ impl AuthorityBuilder {
         &self,
         amd: &Arc<str>,
         families: &[Family],
+        snp_keys: &HashSet<[u8; 32]>,
     ) -> Result<HashMap<Arc<str>, AnchorSet>, Fault> {
         let roots = families.iter().map(|family| Anchor {
             certificate: Arc::clone(&family.root),
@@ -262,6 +285,12 @@ impl AuthorityBuilder {
                 return Err(Fault::untrusted("AMD's roots are built in; none can be added"));
             }
             let certificate = Arc::new(one_certificate(certificate)?);
+            if snp_keys.contains(&certificate.key.fingerprint()?) {
+                return Err(Fault::Untrusted(format!(
+                    "{} is an authority of SNP hardware, and not one for the set {name}",
+                    certificate.subject
+                )));
+            }
             entry(&mut sets, name, self.rule(name))
                 .anchors
                 .push(Anchor { certificate, simulated: false });

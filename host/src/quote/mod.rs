@@ -42,7 +42,7 @@ mod tests;
 pub const NATIVE: [&str; 1] = ["snp"];
 
 pub use algorithm::{DigestAlgorithm, KeyEncoding, SignatureAlgorithm};
-pub use authority::{Authority, AuthorityBuilder};
+pub use authority::{AMD, Authority, AuthorityBuilder};
 pub use examination::Examination;
 pub use fault::Fault;
 pub use revocation::Revocation;

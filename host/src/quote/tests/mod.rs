@@ -1,5 +1,6 @@
 //! Tests of the whole path, on recorded evidence and on forged hardware.
 
+mod anchors;
 mod attachments;
 mod custody;
 mod forged_chains;
