@@ -1,5 +1,5 @@
-//! Builds the hostile plugins: crates that misbehave through the SDK, and small modules in text
-//! form that do what Rust does not let one write.
+//! Builds the example verifier and the hostile plugins: crates that misbehave through the SDK, and
+//! small modules in text form that do what Rust does not let one write.
 
 #[path = "../host/build/component.rs"]
 mod component;
@@ -10,8 +10,12 @@ use std::{env, fs};
 
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 
-/// Crates, by their folders.
-const CRATES: [&str; 2] = ["hostile-kms", "hostile-verifier"];
+/// Crates by their names, and their folders.
+const CRATES: [(&str, &str); 3] = [
+    ("hostile-kms", "hostile-kms"),
+    ("hostile-verifier", "hostile-verifier"),
+    ("example-verifier", "../examples/custom-verifier"),
+];
 
 /// Modules in text form, all of them verifiers.
 const MODULES: [&str; 5] = ["recurses", "start-loops", "start-traps", "table-grows", "unreachable"];
@@ -38,12 +42,12 @@ fn run() -> Result<(), String> {
     for path in ["Cargo.lock", "Cargo.toml", "host/build", "plugins/sdk", "wit"] {
         println!("cargo::rerun-if-changed={}", root.join(path).display());
     }
-    for path in ["build.rs", "src/hostile"].iter().chain(&CRATES) {
+    for path in ["build.rs", "src/hostile"].iter().chain(CRATES.iter().map(|(_, folder)| folder)) {
         println!("cargo::rerun-if-changed={}", tests.join(path).display());
     }
 
     component::ensure_target()?;
-    for name in CRATES {
+    for (name, _) in CRATES {
         let file = out.join(format!("{name}.wasm"));
         component::build(root, &format!("claviger-{name}"), out, &file)?;
     }

@@ -12,6 +12,7 @@ use serde::Serialize;
 use crate::appraisal::{Appraiser, LastSeen, SnpPolicy};
 use crate::audit::{self, AuditLog};
 use crate::clock::{Clock, SystemClock};
+use crate::files;
 use crate::flow::{Challenges, Host, Parts, Tokens};
 use crate::keys::TokenKeys;
 use crate::plugin::catalogue::{Plugins, Source};
@@ -69,11 +70,18 @@ pub struct Plan {
 }
 
 /// One plugin of the operator's.
+#[derive(Default)]
 pub struct PluginPlan {
     /// Its name; that of a bundled one replaces it.
     pub name: String,
     /// The component; none: the bundled one of this name.
     pub path: Option<PathBuf>,
+    /// SHA-256 of the component at `path`: no other is loaded. None: any is (development).
+    pub digest: Option<[u8; 32]>,
+    /// Whether a connector may look inside key material.
+    pub reads_key_material: bool,
+    /// Whether a connector's service may wrap for the recipient itself.
+    pub wraps_for_recipient: bool,
     /// Its settings.
     pub values: Values,
     /// Bounds on each of its calls.
@@ -101,7 +109,17 @@ pub fn assemble(
         .context("the sealed store")?;
     let store = Arc::new(store);
     let authority = authority(&plan)?;
-    let (catalogue, kms) = plugins(&plan, &store, &clock, &random)?;
+    let cache = match &plan.plugin_cache {
+        None => None,
+        Some(directory) => {
+            let key = kept(&store, "host/plugin-cache-key", || {
+                let mut key = vec![0; 32];
+                random.fill(&mut key).map(|()| Secret::new(key))
+            })?;
+            Some(CacheSettings { directory: directory.clone(), key })
+        }
+    };
+    let (catalogue, kms) = plugins(&plan, cache, &store, &clock, &random)?;
     let last_seen = plan.rollback_protection.then(|| LastSeen::new(Arc::clone(&store)));
     let appraiser = Appraiser::new(plan.snp, last_seen);
     let keys = kept(&store, "host/token-keys", || TokenKeys::generate()?.to_stored())?;
@@ -136,6 +154,21 @@ pub fn assemble(
     }))
 }
 
+/// Tries what a plan names, anchors, endorsements and plugins, over a store that is thrown away.
+pub fn check(plan: &Plan) -> anyhow::Result<()> {
+    let random: Arc<dyn Random> = Arc::new(SystemRandomness::default());
+    authority(plan)?;
+    plugins(plan, None, &thrown_away(&random)?, &(Arc::new(SystemClock) as _), &random)?;
+    Ok(())
+}
+
+/// A sealed store in memory, under a key that is gone with it.
+fn thrown_away(random: &Arc<dyn Random>) -> anyhow::Result<Arc<SealedStore>> {
+    let master_key = MasterKey::ephemeral(&**random)?;
+    let store = Arc::new(Embedded::in_memory()?);
+    Ok(Arc::new(SealedStore::open(store, &master_key, Arc::clone(random))?))
+}
+
 fn authority(plan: &Plan) -> anyhow::Result<Authority> {
     let mut builder = Authority::builder().revocation(plan.revocation);
     if plan.revocation == Revocation::Waived {
@@ -153,20 +186,11 @@ fn authority(plan: &Plan) -> anyhow::Result<Authority> {
 /// Loads every plugin; one that fails stops the start.
 fn plugins(
     plan: &Plan,
+    cache: Option<CacheSettings>,
     store: &Arc<SealedStore>,
     clock: &Arc<dyn Clock>,
     random: &Arc<dyn Random>,
 ) -> anyhow::Result<(Catalogue, Arc<KmsPlugin>)> {
-    let cache = match &plan.plugin_cache {
-        None => None,
-        Some(directory) => {
-            let key = kept(store, "host/plugin-cache-key", || {
-                let mut key = vec![0; 32];
-                random.fill(&mut key).map(|()| Secret::new(key))
-            })?;
-            Some(CacheSettings { directory: directory.clone(), key })
-        }
-    };
     let engine = Engine::new(EngineSettings {
         cache,
         on_progress: plan.on_progress.clone(),
@@ -184,6 +208,7 @@ fn plugins(
         match &given.path {
             Some(path) => {
                 let component = read_component(path)?;
+                check_digest(given, &component)?;
                 loader.load(&given.name, &component, Source::File, Some(given), &plan.kms)?;
             }
             None if bundled::component(&given.name).is_some() => {}
@@ -216,23 +241,30 @@ impl Loader<'_> {
     ) -> anyhow::Result<()> {
         let values = given.map(|given| given.values.clone()).unwrap_or_default();
         let limits = given.map(|given| given.limits.clone()).unwrap_or_default();
+        let reads_key_material = given.is_some_and(|given| given.reads_key_material);
+        let wraps_for_recipient = given.is_some_and(|given| given.wraps_for_recipient);
         let place = || format!("plugin {name}");
         let manifest = Manifest::read(component).with_context(place)?;
-        // A misspelled setting would leave the plugin with its default, unnoticed.
         if let Some(unknown) = values.keys().find(|name| !manifest.settings.contains_key(*name)) {
-            bail!("plugin {name}: it knows no setting {unknown:?}");
+            bail!("plugin {name}: its manifest names no setting {unknown:?}");
         }
         match manifest.kind {
             Kind::Verifier => {
                 let settings = Settings { values, limits, ..Settings::default() };
                 let verifier = VerifierPlugin::load(&self.engine, name, component, settings)
                     .with_context(place)?;
+                let tee = &verifier.description().tee;
+                if self.plugins.of_tee(tee).is_some() {
+                    bail!("plugin {name}: another verifier reads {tee} already");
+                }
                 self.plugins.put_verifier(Arc::new(verifier), source);
             }
             Kind::Kms => {
                 let services = KmsServices {
                     values,
                     limits,
+                    reads_key_material,
+                    wraps_for_recipient,
                     ..KmsServices::embedded(
                         Arc::clone(self.store),
                         Arc::clone(self.clock),
@@ -253,14 +285,18 @@ impl Loader<'_> {
 
 /// A component from a file, at most as large as the engine would compile.
 pub fn read_component(path: &Path) -> anyhow::Result<Vec<u8>> {
-    use std::io::Read;
-    let file = std::fs::File::open(path).with_context(|| path.display().to_string())?;
-    let mut component = Vec::new();
-    file.take(LARGEST_COMPONENT + 1).read_to_end(&mut component)?;
-    if component.len() as u64 > LARGEST_COMPONENT {
-        bail!("{}: larger than {LARGEST_COMPONENT} bytes", path.display());
+    files::read_bounded(path, LARGEST_COMPONENT).with_context(|| path.display().to_string())
+}
+
+/// Refuses a component that is not the one that the operator listed.
+fn check_digest(given: &PluginPlan, component: &[u8]) -> anyhow::Result<()> {
+    let Some(wanted) = given.digest else { return Ok(()) };
+    let found = digest::digest(&digest::SHA256, component);
+    if found.as_ref() != wanted {
+        let (found, wanted) = (HEXLOWER.encode(found.as_ref()), HEXLOWER.encode(&wanted));
+        bail!("plugin {}: its digest is sha256:{found}, listed is sha256:{wanted}", given.name);
     }
-    Ok(component)
+    Ok(())
 }
 
 /// A secret of the host's own, made once and kept in the sealed store.
@@ -307,12 +343,7 @@ pub fn inspect(component: &[u8]) -> anyhow::Result<Inspection> {
     let manifest = Manifest::read(component)?;
     let random: Arc<dyn Random> = Arc::new(SystemRandomness::default());
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let store = SealedStore::open(
-        Arc::new(Embedded::in_memory()?),
-        &MasterKey::ephemeral(&*random)?,
-        Arc::clone(&random),
-    )?;
-    let store = Arc::new(store);
+    let store = thrown_away(&random)?;
     let engine = Engine::new(EngineSettings { instances: 4, ..EngineSettings::default() })?;
     let mut loader = Loader {
         engine,

@@ -377,7 +377,7 @@ mod tests {
         #[derive(Debug, Deserialize)]
         #[serde(deny_unknown_fields)]
         struct Numbers {
-            #[allow(dead_code)]
+            #[expect(dead_code, reason = "only parsed")]
             n: u64,
         }
         let error = parse::<Numbers>(br#"{"n":"hunter2"}"#, SMALL).unwrap_err();

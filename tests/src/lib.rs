@@ -1,4 +1,7 @@
-//! What the tests stand on: hosts, guests and adversaries. The tests themselves are in `tests/`.
+//! What the tests stand on: hosts, guests, adversaries, and recorded evidence, found and read in one
+//! place. Everything that a test starts or makes here ends with the test.
 
 pub mod hostile;
+pub mod moment;
 pub mod site;
+pub mod vectors;

@@ -25,7 +25,6 @@ use claviger::clock::{FixedClock, Timestamp};
 use claviger::error::{Code, Refusal};
 use claviger::flow::{Attested, Caller, Host, NewKey, Purpose, ReleasedKey, Submission};
 use claviger::http::Challenge;
-use claviger::plugin::Limits;
 use claviger::quote::Revocation;
 use claviger::random::{Random, SystemRandomness};
 use claviger::secret::Secret;
@@ -114,8 +113,7 @@ impl Ground {
     pub fn plugin(&self, name: &str, component: &[u8]) -> PluginPlan {
         let path = self.path().join(format!("{name}.wasm"));
         std::fs::write(&path, component).unwrap();
-        let limits = Limits::default();
-        PluginPlan { name: name.to_owned(), path: Some(path), values: Default::default(), limits }
+        PluginPlan { name: name.to_owned(), path: Some(path), ..PluginPlan::default() }
     }
 
     /// Builds a host; why not, in words, where it cannot be built.

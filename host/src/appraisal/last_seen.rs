@@ -35,24 +35,33 @@ impl LastSeen {
         Self { store, known: DashMap::new() }
     }
 
+    /// Whether memory has the answer.
+    pub(super) fn is_familiar(&self, facts: &Facts<'_>) -> bool {
+        match (chip(facts), facts.tcb("reported")) {
+            (Some(chip), Some(tcb)) => self.is_known(&chip, parts(tcb)),
+            _ => true,
+        }
+    }
+
+    fn is_known(&self, chip: &[u8], reported: [u8; 5]) -> bool {
+        self.known.get(chip).is_some_and(|known| *known == reported)
+    }
+
     /// Compares the reported TCB with what the chip showed before, and remembers a higher one.
-    /// The chip is the one that the VCEK's certificate names: whoever masks CHIP_ID, as the host
-    /// platform may, does not get rid of the past. A masked report under a VLEK has nothing to
-    /// compare with.
+    /// A masked report under a VLEK has nothing to compare with.
     pub(super) fn apply(
         &self,
         facts: &Facts<'_>,
         vector: &mut Vector,
     ) -> Result<Option<Finding>, Refusal> {
-        let named = facts.bytes("snp.certified_chip_id");
-        let Some(chip) = named.or_else(|| facts.bytes("snp.chip_id")) else {
+        let Some(chip) = chip(facts) else {
             return Ok(None);
         };
         let Some(tcb) = facts.tcb("reported") else {
             return Ok(None);
         };
         let reported = parts(tcb);
-        if self.known.get(&chip).is_some_and(|known| *known == reported) {
+        if self.is_known(&chip, reported) {
             return Ok(None);
         }
         let key = format!("chip/snp/{}", HEXLOWER.encode(&chip));
@@ -105,6 +114,12 @@ impl LastSeen {
             })
             .or_insert(highest);
     }
+}
+
+/// The chip that the VCEK's certificate names: whoever masks CHIP_ID, as the host platform may, does
+/// not get rid of the past.
+fn chip(facts: &Facts<'_>) -> Option<Vec<u8>> {
+    facts.bytes("snp.certified_chip_id").or_else(|| facts.bytes("snp.chip_id"))
 }
 
 /// Whether any part is older.

@@ -1,7 +1,7 @@
 //! The built-in appraisal of SEV-SNP evidence: strict, readable, and set by the operator's
 //! configuration. Each rule looks at one fact that the host read itself.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::facts::Facts;
 use super::vector::{Trust, Vector};
@@ -24,7 +24,7 @@ mod tier {
 }
 
 /// What is done about Milan, whose attestation key can be extracted (arXiv 2605.12990).
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum MilanRule {
     /// As any other product.
@@ -104,6 +104,10 @@ impl SnpPolicy {
         self.firmware(&mut rules);
         self.identity(&mut rules);
         self.executables(&mut rules);
+        // A report says nothing of disks and of data from elsewhere.
+        for trust in [Trust::FileSystem, Trust::SourcedData, Trust::StorageOpaque] {
+            rules.vector.unsupported(trust);
+        }
         rules.findings
     }
 

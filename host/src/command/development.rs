@@ -1,13 +1,12 @@
 //! A host for a laptop: simulated hardware, a certificate of its own, everything in one folder.
 
 use std::net::SocketAddr;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::Context;
-
 use super::guest::{HARDWARE, hardware};
+use super::out::note;
 use super::serve::{Service, administrator, new_token};
 use crate::appraisal::SnpPolicy;
 use crate::assemble::{AuditPlan, Plan};
@@ -22,7 +21,7 @@ use crate::quote::snp::Product;
 use crate::random::Random;
 use crate::simulated::Family;
 use crate::simulated::report::ReportTemplate;
-use crate::store::{Embedded, MasterKey, Store};
+use crate::store::{Embedded, MasterKey, Store, private_file};
 
 /// What `serve --dev` was told.
 pub(super) struct Development {
@@ -39,7 +38,7 @@ pub(super) fn service(
     clock: &dyn Clock,
     random: &dyn Random,
 ) -> anyhow::Result<Service> {
-    eprintln!(
+    note!(
         "\n  DEVELOPMENT HOST, NOT FOR PRODUCTION: simulated hardware is accepted as if it were \
          genuine.\n"
     );
@@ -51,12 +50,12 @@ pub(super) fn service(
         Some(token) => token.clone(),
         None => {
             let token = new_token(random)?;
-            eprintln!("  administrator's token (shown once): {token}");
+            note!("  administrator's token (shown once): {token}");
             token
         }
     };
-    eprintln!("  certificate authority: {}", folder.join("ca.pem").display());
-    eprintln!("  state: {}{}\n", folder.display(), if kept { "" } else { " (keys in memory)" });
+    note!("  certificate authority: {}", folder.join("ca.pem").display());
+    note!("  state: {}{}\n", folder.display(), if kept { "" } else { " (keys in memory)" });
     let (store, master_key): (Arc<dyn Store>, _) = if kept {
         let store = Embedded::open(&folder.join("store.redb"))?;
         (Arc::new(store), MasterKey::file(folder.join("master.key")))
@@ -76,7 +75,12 @@ pub(super) fn service(
     let listener = |address| Listener { address, certificate: Arc::clone(&certificate) };
     Ok(Service {
         plan,
-        settings: HttpSettings { rate: None, ..HttpSettings::default() },
+        // All its clients come from one address.
+        settings: HttpSettings {
+            rate: None,
+            requests_per_client: HttpSettings::default().requests_at_once,
+            ..HttpSettings::default()
+        },
         listeners: Listeners {
             api: listener(development.api),
             admin: Some(AdminListener {
@@ -119,10 +123,10 @@ pub(super) fn plan(family: &Family, audit: PathBuf) -> anyhow::Result<Plan> {
         plugin_cache: None,
         on_progress: Some(Arc::new(|name, event| match event {
             ProgressEvent::Compiling { bytes } => {
-                eprintln!("  compiling plugin {name} ({} KiB) …", bytes / 1024);
+                note!("  compiling plugin {name} ({} KiB) …", bytes / 1024);
             }
             ProgressEvent::Compiled { took } => {
-                eprintln!("  compiled plugin {name} in {} ms", took.as_millis());
+                note!("  compiled plugin {name} in {} ms", took.as_millis());
             }
             ProgressEvent::Cached { .. } => {}
         })),
@@ -140,9 +144,7 @@ fn folder(state: Option<&Path>, random: &dyn Random) -> anyhow::Result<PathBuf> 
             std::env::temp_dir().join(name)
         }
     };
-    let mut builder = std::fs::DirBuilder::new();
-    builder.mode(0o700).recursive(true);
-    builder.create(&path).with_context(|| path.display().to_string())?;
+    private_file::create_directory(&path)?;
     Ok(path)
 }
 
@@ -157,7 +159,7 @@ fn family(folder: &Path, clock: &dyn Clock) -> anyhow::Result<Family> {
             return Ok(family);
         }
     }
-    eprintln!("  minting simulated hardware (RSA-4096 keys) …");
+    note!("  minting simulated hardware (RSA-4096 keys) …");
     let family = Family::mint(Product::Genoa, clock.now())?;
     let new = folder.join("simulated-hardware.new");
     let mut options = std::fs::OpenOptions::new();

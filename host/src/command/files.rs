@@ -1,22 +1,15 @@
 //! Reading what the command line names.
 
-use std::fs::File;
-use std::io::Read;
 use std::path::Path;
 
 use anyhow::{Context, ensure};
 
+use crate::files;
 use crate::secret::Secret;
 
-/// A whole file of at most `largest` bytes.
+/// A whole file of at most `largest` bytes; the error names it.
 pub(super) fn read_bounded(path: &Path, largest: u64) -> anyhow::Result<Vec<u8>> {
-    let name = path.display();
-    let file = File::open(path).with_context(|| name.to_string())?;
-    let mut bytes = Vec::new();
-    file.take(largest + 1).read_to_end(&mut bytes).with_context(|| name.to_string())?;
-    let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
-    ensure!(length <= largest, "{name}: larger than {largest} bytes");
-    Ok(bytes)
+    files::read_bounded(path, largest).with_context(|| path.display().to_string())
 }
 
 /// The first line of a file with a token, without the end of the line.

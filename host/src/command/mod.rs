@@ -2,13 +2,15 @@
 
 mod audit;
 mod bench;
+mod config;
 mod demo;
 mod development;
 mod documents;
 mod files;
-mod floor;
+pub mod floor;
 mod guest;
 mod key;
+mod out;
 mod plugin;
 mod serve;
 mod simulate;
@@ -17,6 +19,8 @@ mod verify;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+
+use crate::config::ConfigError;
 
 /// A host for secure key release: attestation evidence in, a wrapped key out.
 #[derive(Debug, Parser)]
@@ -42,6 +46,9 @@ enum Command {
     /// Check, read and prove the audit log
     #[command(subcommand)]
     Audit(audit::Command),
+    /// Check a configuration, and make what goes into one
+    #[command(subcommand)]
+    Config(config::Command),
     /// Be a simulated guest of a development host
     Simulate(simulate::Arguments),
     /// Measure a host under a bounded load, beside the floor of its cryptography
@@ -52,21 +59,24 @@ enum Command {
     Man,
 }
 
-/// The configuration is wrong: exit code 64.
-#[derive(Clone, Copy, Debug, thiserror::Error)]
-#[error("the configuration is not usable")]
-struct BadConfiguration;
-
 /// Exit codes: 0 done; 1 failed; 2 wrong usage (by clap); 3 refused, by `verify` and `audit`; 64
 /// the configuration is wrong.
 pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
-    match cli.command {
+    match perform(cli.command) {
+        Err(error) if error.is::<out::Closed>() => Ok(ExitCode::SUCCESS),
+        done => done,
+    }
+}
+
+fn perform(command: Command) -> anyhow::Result<ExitCode> {
+    match command {
         Command::Serve(arguments) => serve::run(arguments),
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Verify(arguments) => verify::run(arguments),
         Command::Plugin(command) => plugin::run(command),
         Command::Key(arguments) => key::run(arguments),
         Command::Audit(command) => audit::run(command),
+        Command::Config(command) => config::run(command),
         Command::Simulate(arguments) => simulate::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Completions(arguments) => documents::completions(&arguments),
@@ -77,7 +87,7 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
 /// The exit code of a failure.
 #[must_use]
 pub fn exit_code(error: &anyhow::Error) -> ExitCode {
-    if error.is::<BadConfiguration>() { ExitCode::from(64) } else { ExitCode::FAILURE }
+    if error.is::<ConfigError>() { ExitCode::from(64) } else { ExitCode::FAILURE }
 }
 
 /// Refused: what was asked was done, and the answer is no.

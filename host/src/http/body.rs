@@ -1,6 +1,7 @@
 //! JSON bodies, strictly: the right media type, no content coding, bounded before it is read,
 //! no member that is unknown or stands twice.
 
+use axum::body::Body;
 use axum::extract::{FromRequest, Request};
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName};
@@ -12,6 +13,7 @@ use super::door::Door;
 use super::problem::Refused;
 use super::settings::HttpSettings;
 use crate::error::{Code, Refusal};
+use crate::json::{self, Limits};
 
 /// A JSON body, parsed.
 pub(super) struct Json<T>(pub(super) T);
@@ -73,7 +75,18 @@ async fn read(request: Request, settings: &HttpSettings) -> Result<Zeroizing<Vec
     if declared.is_some_and(|length| length > limit) {
         return Err(too_large());
     }
-    let mut body = Limited::new(request.into_body(), limit);
+    let reading = collect(Limited::new(request.into_body(), limit), declared, too_large);
+    tokio::time::timeout(settings.body_timeout, reading).await.map_err(|_| {
+        let reason = format!("the body did not arrive within {:?}", settings.body_timeout);
+        Refusal::new(Code::RequestTimeout, reason)
+    })?
+}
+
+async fn collect(
+    mut body: Limited<Body>,
+    declared: Option<usize>,
+    too_large: impl Fn() -> Refusal,
+) -> Result<Zeroizing<Vec<u8>>, Refusal> {
     let mut bytes = Zeroizing::new(Vec::with_capacity(declared.unwrap_or(0)));
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|error| {
@@ -95,8 +108,9 @@ fn declared_length(headers: &HeaderMap, name: HeaderName) -> Option<usize> {
 }
 
 fn parse<T: DeserializeOwned>(bytes: &[u8], settings: &HttpSettings) -> Result<T, Refusal> {
-    let _ = settings;
-    serde_json::from_slice(bytes)
+    let limits =
+        Limits { depth: settings.json_depth, ..Limits::REQUEST.with_bytes(settings.body_bytes) };
+    json::parse(bytes, limits)
         .map_err(|error| Refusal::new(Code::RequestMalformed, error.to_string()))
 }
 

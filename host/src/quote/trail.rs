@@ -48,24 +48,14 @@ impl Trail {
         Self(Arc::new(Link { before: Some(self.clone()), deed }))
     }
 
+    /// Whether the last link of `other` is one of this trail's: the very same one, not its like.
+    pub(crate) fn holds(&self, other: &Self) -> bool {
+        self.backwards().any(|link| std::ptr::eq(link, &*other.0))
+    }
+
     /// How many links.
     pub(crate) fn length(&self) -> usize {
         self.backwards().count()
-    }
-
-    /// Whether both lead to one signature over one message: the same piece of evidence, and not only
-    /// the same signer.
-    pub(crate) fn shares_origin(&self, other: &Self) -> bool {
-        match (self.origin(), other.origin()) {
-            (Some(one), Some(another)) => std::ptr::eq(one, another),
-            _ => false,
-        }
-    }
-
-    /// The first link, seen from the anchor, that stands for signed bytes.
-    fn origin(&self) -> Option<&Link> {
-        let signed = |link: &&Link| matches!(link.deed, Deed::Check { .. } | Deed::Snp { .. });
-        self.backwards().filter(signed).last()
     }
 
     /// In words, anchor first.

@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 use redb::backends::{FileBackend, InMemoryBackend};
 use redb::{Builder, Database, DatabaseError, ReadableDatabase, ReadableTable, TableDefinition};
 
-use super::{Store, StoreError, private_file};
+use super::private_file::{self, NotPrivate};
+use super::{Store, StoreError};
+use crate::random::SystemRandomness;
 
 const TABLE: TableDefinition<&str, &[u8]> = TableDefinition::new("values");
 
@@ -22,6 +24,22 @@ impl Embedded {
     /// Opens the file at `path`, and makes it (mode 0600) where it is missing. A file that others
     /// may read or write, or that is not a regular file of this user, is refused.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
+        // Made whole or not at all: a process that is killed meanwhile would leave a file which is
+        // no store, and which nothing tells from a damaged one.
+        if matches!(path.try_exists(), Ok(false)) {
+            let draft = private_file::draft(path, &SystemRandomness::default())?;
+            drop(Self::at(&draft)?);
+            match private_file::put(&draft, path) {
+                // Another process was quicker; whether it still runs, opening says.
+                Err(NotPrivate::Io { source, .. })
+                    if source.kind() == std::io::ErrorKind::AlreadyExists => {}
+                put => put?,
+            }
+        }
+        Self::at(path)
+    }
+
+    fn at(path: &Path) -> Result<Self, StoreError> {
         let file = private_file::open_or_create(path)?;
         let backend = FileBackend::new(file).map_err(|error| opening(error, path))?;
         // Without the check, a file that somebody altered could stop the process later.

@@ -2,7 +2,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use data_encoding::HEXLOWER;
@@ -70,23 +70,43 @@ pub fn read(path: &Path, limit: u64) -> Result<Option<Secret>, NotPrivate> {
     Ok(Some(secret))
 }
 
+/// Makes the directory at `path` with mode 0700, and those above it, where they are missing.
+pub fn create_directory(path: &Path) -> Result<(), NotPrivate> {
+    let mut builder = fs::DirBuilder::new();
+    builder.mode(0o700).recursive(true);
+    builder.create(path).map_err(|source| io_error(path, source))
+}
+
 /// Makes `path` with mode 0600 and `bytes` in it, wholly or not at all, and durably. Never
 /// replaces a file: answers with an error of kind `AlreadyExists`.
 pub fn create(path: &Path, bytes: &Secret, random: &dyn Random) -> Result<(), NotPrivate> {
-    let failed = |source| io_error(path, source);
-    check_directory(path)?;
-    let mut suffix = [0; 8];
-    random.fill(&mut suffix).map_err(|error| failed(io::Error::other(error)))?;
-    let mut name = path.as_os_str().to_owned();
-    name.push(format!(".{}.new", HEXLOWER.encode(&suffix)));
-    let draft = PathBuf::from(name);
-    let written = fill(&draft, bytes)
-        .and_then(|()| Ok(renameat_with(CWD, &draft, CWD, path, RenameFlags::NOREPLACE)?))
-        .and_then(|()| File::open(directory(path))?.sync_all());
-    written.map_err(|source| {
+    let draft = draft(path, random)?;
+    let written = fill(&draft, bytes).map_err(|source| {
         // The draft is ours alone; where removing it fails too, the first failure says more.
         let _ = fs::remove_file(&draft);
-        failed(source)
+        io_error(path, source)
+    });
+    written.and_then(|()| put(&draft, path))
+}
+
+/// A name beside `path` that nobody else uses.
+pub fn draft(path: &Path, random: &dyn Random) -> Result<PathBuf, NotPrivate> {
+    check_directory(path)?;
+    let mut suffix = [0; 8];
+    random.fill(&mut suffix).map_err(|error| io_error(path, io::Error::other(error)))?;
+    let mut name = path.as_os_str().to_owned();
+    name.push(format!(".{}.new", HEXLOWER.encode(&suffix)));
+    Ok(PathBuf::from(name))
+}
+
+/// Moves a finished draft to its place, durably. Never replaces a file, and leaves no draft.
+pub fn put(draft: &Path, path: &Path) -> Result<(), NotPrivate> {
+    let moved = renameat_with(CWD, draft, CWD, path, RenameFlags::NOREPLACE)
+        .map_err(io::Error::from)
+        .and_then(|()| File::open(directory(path))?.sync_all());
+    moved.map_err(|source| {
+        let _ = fs::remove_file(draft);
+        io_error(path, source)
     })
 }
 

@@ -3,7 +3,7 @@
 use claviger_plugin_sdk::kms::log::{self, Level};
 use claviger_plugin_sdk::kms::material::{self, Encoding};
 use claviger_plugin_sdk::kms::{
-    Context, Error, Held, KeyReference, Released, Wrapped, sealed_keys, sealed_store,
+    Context, Error, Held, KeyReference, Released, Wrapped, sealed_keys, sealed_store, settings,
 };
 
 use crate::{VERSION, of_the_host, sound};
@@ -21,7 +21,12 @@ pub(crate) fn answer(key: &KeyReference, context: &Context) -> Result<Released, 
         "version-other" => Held { version: "7".into(), ..sound(name)? },
         "handle-forged" => Held { key: forged_handle(), ..sound(name)? },
         "wrapped-garbage" => return Ok(wrapped(b"garbage".to_vec())),
-        "wrapped-evidence" => return Ok(wrapped(context.evidence.clone())),
+        "wrapped-evidence" => {
+            return Ok(wrapped(
+                context.evidence().map(|evidence| evidence.bytes).unwrap_or_default(),
+            ));
+        }
+        "wrapped-given" => return Ok(wrapped(settings::get("token").unwrap_or_default().into())),
         "wrapped-nothing" => return Ok(wrapped(Vec::new())),
         "reveal" => return Ok(wrapped(reveal(name)?)),
         "reveal-decoded" => return Ok(wrapped(reveal_decoded(name)?)),

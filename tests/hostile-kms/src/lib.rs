@@ -12,7 +12,7 @@ use claviger_plugin_sdk::kms::{
 claviger_plugin_sdk::manifest! {
     name: "kms-hostile",
     kind: "kms",
-    imports: ["log", "material", "sealed-keys", "sealed-store", "settings"],
+    imports: ["log", "material", "release-context", "sealed-keys", "sealed-store", "settings"],
     settings: { "token": "Its own." },
 }
 claviger_plugin_sdk::register_managed_kms!(Hostile);
@@ -24,9 +24,9 @@ const RAW: &str = "application/octet-stream";
 struct Hostile;
 
 impl KeyRelease for Hostile {
-    fn release(key: KeyReference, context: Context) -> Result<Released, Error> {
+    fn release(key: KeyReference, context: &Context) -> Result<Released, Error> {
         waste::run(&key.name)?;
-        answers::answer(&key, &context)
+        answers::answer(&key, context)
     }
 
     fn health() -> Result<(), Error> {

@@ -4,7 +4,7 @@
 mod lies;
 mod waste;
 
-use claviger_plugin_sdk::verifier::custody::{self, Signer};
+use claviger_plugin_sdk::verifier::custody::{self, Digest, Signer};
 use claviger_plugin_sdk::verifier::quotes::{self, SnpReport};
 use claviger_plugin_sdk::verifier::{
     Binding, Carries, Description, NO_CLAIM, Rejection, Request, Trustworthiness, Verdict,
@@ -92,7 +92,7 @@ fn verdict(report: SnpReport) -> Verdict {
 
 /// The challenge digest at a span of the first statement.
 fn challenge_at(at: Span) -> Binding {
-    Binding { statement: 0, at, carries: Carries::ChallengeDigest }
+    Binding { statement: 0, at, carries: Carries::ChallengeDigest(Digest::Sha512) }
 }
 
 /// What a sound verifier affirms of a sound guest.

@@ -4,6 +4,9 @@
 /// A verifier that is sound until the evidence tells it to misbehave, see `deed`.
 pub const VERIFIER: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/hostile-verifier.wasm"));
 
+/// The example that people copy, see `examples/custom-verifier`. Not hostile at all.
+pub const EXAMPLE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/example-verifier.wasm"));
+
 /// A connector that is sound until a key's name tells it to misbehave.
 pub const CONNECTOR: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/hostile-kms.wasm"));
 

@@ -1,6 +1,6 @@
 ;; A verifier that computes for ever before anybody calls it.
 (module
-  (@custom "claviger:manifest" "{\"name\":\"verifier-snp\",\"kind\":\"verifier\",\"version\":\"0\",\"imports\":[]}")
+  (@custom "claviger:manifest" "{\"name\":\"verifier-snp\",\"kind\":\"verifier\",\"version\":\"0\",\"imports\":[\"custody\"]}")
   (memory (export "memory") 1)
   (data (i32.const 16) "snp")
   (data (i32.const 32) "application/vnd.amd.sev-snp-report")

@@ -1,6 +1,6 @@
 ;; A verifier whose table grows until the host says no; then it spins on what it has.
 (module
-  (@custom "claviger:manifest" "{\"name\":\"verifier-snp\",\"kind\":\"verifier\",\"version\":\"0\",\"imports\":[]}")
+  (@custom "claviger:manifest" "{\"name\":\"verifier-snp\",\"kind\":\"verifier\",\"version\":\"0\",\"imports\":[\"custody\"]}")
   (memory (export "memory") 1)
   (table $table 1 funcref)
   (data (i32.const 16) "snp")

@@ -6,7 +6,7 @@ use claviger::appraisal::Appraiser;
 use claviger::audit::{AuditLog, SigningKey};
 use claviger::error::Code;
 use claviger::flow::{Challenges, Host, Parts, Tokens};
-use claviger::keys::TokenKeys;
+use claviger::keys::{RecipientKey, TokenKeys, WrapHeader};
 use claviger::plugin::catalogue::Source;
 use claviger::plugin::{
     Catalogue, Engine, EngineSettings, KmsPlugin, KmsServices, Settings, VerifierPlugin, bundled,
@@ -91,14 +91,35 @@ async fn a_connector_wraps_keys_itself_only_with_the_grant() {
     without.key(name).await;
     let refusal = without.release(&Guest::new(), name).await.unwrap_err();
     assert_eq!(refusal.code, Code::PluginFailed);
-    assert!(refusal.reason.contains("it wraps keys itself"), "{refusal}");
-    let with = granting(|services| services.wraps = true);
-    let guest = Guest::new();
-    with.key(name).await;
-    let released = with.release(&guest, name).await.unwrap();
-    // Handed out as it is: only its recipient can tell that it is no wrapped key.
-    assert!(guest.key.unwrap(&released.jwe).is_err());
-    with.key("wrapped-nothing").await;
-    let refused = with.release(&guest, "wrapped-nothing").await;
-    assert_eq!(code(refused), Code::PluginFailed);
+    assert!(refusal.reason.contains("it wrapped the key itself"), "{refusal}");
+    let (guest, other) = (Guest::new(), Guest::new());
+    let jwe = RecipientKey::from_jwk(guest.key.jwk()).unwrap().wrap(b"key", &header()).unwrap();
+    let with = granting(|services| {
+        services.wraps_for_recipient = true;
+        services.values.insert("token".into(), jwe.clone());
+    });
+    for name in [name, "wrapped-nothing", "wrapped-evidence"] {
+        with.key(name).await;
+        assert_eq!(code(with.release(&guest, name).await), Code::PluginFailed, "{name}");
+    }
+    // Passed on as it is to whom it names, and to nobody else.
+    with.key("wrapped-given").await;
+    let released = with.release(&guest, "wrapped-given").await.unwrap();
+    assert_eq!((&released.jwe, guest.open(&released.jwe)), (&jwe, b"key".to_vec()));
+    let record = with.records().pop().unwrap();
+    assert_eq!(record["wrapped_by_connector"], true);
+    let refusal = with.release(&other, "wrapped-given").await.unwrap_err();
+    assert_eq!(refusal.code, Code::PluginFailed);
+    assert!(refusal.reason.contains("wrapped to another recipient"), "{refusal}");
+}
+
+fn header() -> WrapHeader {
+    WrapHeader {
+        cty: "application/octet-stream".into(),
+        tenant: "default".into(),
+        key: "wrapped-given".into(),
+        version: "1".into(),
+        challenge: [0; 32],
+        audit: None,
+    }
 }

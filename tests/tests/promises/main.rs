@@ -10,17 +10,20 @@
     reason = "a test stops at the first surprise"
 )]
 
+mod administration;
 mod binding;
 mod bodies;
 mod challenges;
 mod connectors;
 mod determinism;
 mod endorsements;
+mod examples;
 mod grants;
 mod keys;
 mod moment;
 mod plugins;
 mod production;
+mod readme;
 mod recipients;
 mod recording;
 mod reports;

@@ -3,7 +3,8 @@
 
 use std::time::Duration;
 
-use claviger::assemble::{PluginPlan, inspect};
+use claviger::assemble::PluginPlan;
+use claviger::assemble::inspect;
 use claviger::error::Code;
 use claviger::plugin::Limits;
 use claviger_tests::hostile::{
@@ -231,24 +232,16 @@ async fn a_plugin_reads_its_own_settings_and_nobody_elses() {
     assert_eq!(claimed(&site, "settings").await, settings);
 }
 
-// attack 63, invariant 6
-#[tokio::test]
-async fn a_setting_that_the_plugin_does_not_know_stops_the_start() {
-    for name in ["verifier-snp", "kms-local"] {
-        let ground = Ground::new();
-        let mut plan = ground.plan();
-        let values = [("vmlp".to_owned(), "0".to_owned())].into();
-        let limits = Limits::default();
-        plan.plugins.push(PluginPlan { name: name.to_owned(), path: None, values, limits });
-        let refused = ground.try_build(plan).await.err().unwrap();
-        assert_eq!(refused, format!("plugin {name}: it knows no setting \"vmlp\""));
-    }
-}
-
 /// A component of nothing but an import and a manifest.
 fn importing(import: &str, kind: &str) -> Vec<u8> {
-    let manifest = format!(r#"{{"name":"x","kind":"{kind}","version":"1","imports":[]}}"#)
-        .replace('"', "\\\"");
+    declaring(import, kind, "")
+}
+
+/// The same, with what its manifest says that it imports.
+fn declaring(import: &str, kind: &str, declared: &str) -> Vec<u8> {
+    let manifest =
+        format!(r#"{{"name":"x","kind":"{kind}","version":"1","imports":[{declared}]}}"#)
+            .replace('"', "\\\"");
     wat::parse_str(format!(
         r#"(component
             (@custom "claviger:manifest" "{manifest}")
@@ -280,11 +273,23 @@ async fn a_component_that_imports_what_is_not_in_its_world_is_refused_by_the_imp
 // attacks 42, 48 and 51, invariants 7 and 10
 #[tokio::test]
 async fn a_connector_that_imports_the_network_or_secrets_is_refused_without_a_grant() {
-    for import in ["claviger:plugin/http@0.1.0", "claviger:plugin/secrets@0.1.0"] {
-        let refused = inspect(&importing(import, "kms")).unwrap().refused.unwrap();
+    for (import, name) in [
+        ("claviger:plugin/http@0.1.0", r#""http""#),
+        ("claviger:plugin/secrets@0.1.0", r#""secrets""#),
+    ] {
+        let refused = inspect(&declaring(import, "kms", name)).unwrap().refused.unwrap();
         let expected = format!("it imports `{import}`, which it is not granted");
         assert!(refused.contains(&expected), "{refused}");
     }
+}
+
+// attack 48, invariant 7
+#[tokio::test]
+async fn a_component_that_imports_more_than_its_manifest_says_is_refused() {
+    let import = "claviger:plugin/sealed-keys@0.1.0";
+    let refused = inspect(&declaring(import, "kms", r#""log""#)).unwrap().refused.unwrap();
+    let expected = format!("it imports `{import}`, which its manifest does not name");
+    assert!(refused.contains(&expected), "{refused}");
 }
 
 // attack 48
@@ -322,11 +327,26 @@ async fn a_connector_in_a_verifiers_place_leaves_no_verifier() {
 
 // attack 46, invariant 6
 #[tokio::test]
-async fn where_two_verifiers_read_the_same_evidence_neither_is_asked() {
-    let site = Site::with(|ground, plan| {
-        plan.plugins.push(ground.plugin("verifier-snp-too", VERIFIER));
-    })
-    .await;
-    site.key("k").await;
-    assert_eq!(code(site.release(&Guest::new(), "k").await), Code::EvidenceUnsupported);
+async fn two_verifiers_of_the_same_evidence_stop_the_start() {
+    let ground = Ground::new();
+    let mut plan = ground.plan();
+    plan.plugins.push(ground.plugin("verifier-snp-too", VERIFIER));
+    let refused = ground.try_build(plan).await.err().unwrap();
+    assert!(refused.contains("another verifier reads snp already"), "{refused}");
+}
+
+// attack 48
+#[tokio::test]
+async fn a_plugin_of_another_digest_or_with_a_setting_that_it_does_not_know_stops_the_start() {
+    let ground = Ground::new();
+    let mut plan = ground.plan();
+    let given = ground.plugin("verifier-snp", VERIFIER);
+    plan.plugins.push(PluginPlan { digest: Some([7; 32]), ..given });
+    let refused = ground.try_build(plan).await.err().unwrap();
+    assert!(refused.contains("its digest is sha256:"), "{refused}");
+    let mut plan = ground.plan();
+    let values = [("vmlp".to_owned(), "0".to_owned())].into();
+    plan.plugins.push(PluginPlan { name: "verifier-snp".into(), values, ..PluginPlan::default() });
+    let refused = ground.try_build(plan).await.err().unwrap();
+    assert!(refused.contains("its manifest names no setting \"vmlp\""), "{refused}");
 }

@@ -199,6 +199,10 @@ async fn what_an_administrator_does_to_a_key_is_recorded_under_its_name() {
     let records = site.records();
     let events: Vec<_> = records.iter().filter(|record| record["key"] == "k").collect();
     let names: Vec<_> = events.iter().map(|record| record["event"].as_str().unwrap()).collect();
-    assert_eq!(names, ["key-created", "key-rotated", "key-disabled", "key-enabled", "key-deleted"]);
+    // Each twice: as it begins, and with its outcome.
+    let expected = ["key-created", "key-rotated", "key-disabled", "key-enabled", "key-deleted"];
+    assert_eq!(names, expected.map(|name| [name; 2]).concat());
+    let outcomes = events.chunks(2).map(|pair| (&pair[0]["outcome"], &pair[1]["outcome"]));
+    assert!(outcomes.into_iter().all(|pair| pair == (&"begun".into(), &"allowed".into())));
     assert!(events.iter().all(|record| record["principal"] == by));
 }

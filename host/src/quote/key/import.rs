@@ -139,7 +139,12 @@ impl PublicKey {
     }
 
     fn parsed(kind: Kind, key: ParsedPublicKey) -> Self {
-        Self(Arc::new(Parsed { kind, first: (kind.usual_scheme(), key), second: OnceLock::new() }))
+        Self(Arc::new(Parsed {
+            kind,
+            first: (kind.usual_scheme(), key),
+            fingerprint: OnceLock::new(),
+            second: OnceLock::new(),
+        }))
     }
 }
 

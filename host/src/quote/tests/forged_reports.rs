@@ -124,6 +124,15 @@ fn a_report_that_says_it_is_not_signed_by_this_key_is_refused() {
     assert!(matches!(vlek, Err(Fault::Untrusted(_))), "VCEK report, VLEK certificate");
 }
 
+#[test]
+fn a_providers_key_signs_where_the_chips_key_is_masked() {
+    let report = Report { key_info: 1 << 2 | 2, ..Report::of(Product::Milan) };
+    let outcome = check(EndorsementKey::Vlek, &report, &report).unwrap();
+    let facts = outcome.statement.facts();
+    let fact = facts.iter().find(|claim| claim.name == "snp.mask_chip_key").unwrap();
+    assert_eq!(fact.value, crate::claim::Value::Flag(true));
+}
+
 // attack 18
 #[test]
 fn the_privilege_level_is_a_fact_for_policy() {

@@ -2,40 +2,33 @@
 
 use std::sync::Arc;
 
+use super::super::bundle::Bundle;
 use super::super::snp::layout::SIGNED;
+use super::super::x509::Certificate;
 use super::super::{Examination, Fault, Span};
-use super::vectors::{Case, cases, folder, genuine};
+use super::vectors::{Case, cases, genuine};
 use crate::claim::Value;
 
 #[test]
-fn recorded_vectors_get_their_verdicts() {
-    let (mut passed, mut failed) = (0, 0);
+fn recorded_evidence_gets_its_verdict_natively() {
     for case in cases() {
-        let outcome = judge(&case);
-        match &outcome {
-            Ok(()) => passed += 1,
-            Err(reason) => {
-                failed += 1;
-                eprintln!("{}: {reason}", case.name);
-            }
-        }
+        let verdict = judge(&case);
+        assert_eq!(verdict, Ok(()), "{}", case.name);
     }
-    eprintln!("vectors: {passed} passed, {failed} failed, 0 skipped");
-    assert_eq!(failed, 0);
 }
 
 fn judge(case: &Case) -> Result<(), String> {
     let examination = Examination::new(Arc::new(case.authority()), case.at);
     let Some(report) = case.report.clone() else {
-        let product = case.products[0].name().to_lowercase();
-        let ask = folder().unwrap().join(format!("roots/amd/{product}/ask.pem"));
-        let ask = pem(&std::fs::read_to_string(ask).unwrap());
-        let chain = [case.certificates[0].clone(), ask];
-        return examination.chain(&chain, "amd").map(|_| ()).map_err(|fault| fault.to_string());
+        let leads = |root: &Vec<u8>| {
+            let root = pem(std::str::from_utf8(root).unwrap());
+            examination.chain(&[case.certificates[0].clone(), root], "amd").is_ok()
+        };
+        let leads = case.roots.iter().any(leads);
+        return if leads { Ok(()) } else { Err("the certificate leads to no root".to_owned()) };
     };
     let outcome = examination.snp(report, &case.certificates);
-    let genuine = matches!(case.verdict(), "valid" | "debug");
-    match (outcome, genuine) {
+    match (outcome, case.is_genuine()) {
         (Ok(report), true) => fields_agree(case, &report),
         (Err(_), false) => Ok(()),
         (Ok(_), false) => Err("accepted".to_owned()),
@@ -63,17 +56,17 @@ fn fields_agree(case: &Case, report: &super::super::SnpReport) -> Result<(), Str
         _ => None,
     };
     for name in ["version", "vmpl", "guest_svn"] {
-        if fields[name].as_u64() != number(&format!("snp.{name}")) {
+        if differs(fields[name].as_u64(), number(&format!("snp.{name}"))) {
             return Err(format!("{name} differs"));
         }
     }
     for name in ["policy", "platform_info"] {
         let text = number(&format!("snp.{name}")).map(|number| format!("{number:#x}"));
-        if fields[name].as_str() != text.as_deref() {
+        if differs(fields[name].as_str(), text.as_deref()) {
             return Err(format!("{name} differs"));
         }
     }
-    if fields["debug"].as_bool().map(Value::Flag) != fact("snp.policy_debug") {
+    if differs(fields["debug"].as_bool().map(Value::Flag), fact("snp.policy_debug")) {
         return Err("debug differs".to_owned());
     }
     for name in [
@@ -86,13 +79,13 @@ fn fields_agree(case: &Case, report: &super::super::SnpReport) -> Result<(), Str
         "family_id",
         "image_id",
     ] {
-        if fields[name].as_str() != hex(&format!("snp.{name}")).as_deref() {
+        if differs(fields[name].as_str(), hex(&format!("snp.{name}")).as_deref()) {
             return Err(format!("{name} differs"));
         }
     }
-    let masked = fields["chip_id"].as_str().unwrap().bytes().all(|digit| digit == b'0');
-    if Some(Value::Flag(masked)) != fact("snp.chip_id_masked")
-        || masked != fact("snp.chip_id").is_none()
+    let masked = fields["chip_id"].as_str().map(|id| id.bytes().all(|digit| digit == b'0'));
+    if differs(masked.map(Value::Flag), fact("snp.chip_id_masked"))
+        || differs(masked, Some(fact("snp.chip_id").is_none()))
     {
         return Err("chip_id differs".to_owned());
     }
@@ -105,17 +98,23 @@ fn fields_agree(case: &Case, report: &super::super::SnpReport) -> Result<(), Str
             ("microcode", "ucode"),
         ] {
             let expected = fields[format!("{which}_tcb")][theirs].as_u64();
-            if expected != number(&format!("snp.{which}_tcb_{ours}")) {
+            if differs(expected, number(&format!("snp.{which}_tcb_{ours}"))) {
                 return Err(format!("{which}_tcb.{ours} differs"));
             }
         }
     }
-    let cpu = ["family", "model", "stepping"].map(|part| number(&format!("snp.cpuid_{part}")));
-    let expected = [0, 1, 2].map(|part| fields["cpuid_fam_mod_step"][part].as_u64());
-    if cpu != expected {
-        return Err("cpuid differs".to_owned());
+    for (part, name) in ["family", "model", "stepping"].into_iter().enumerate() {
+        let expected = fields["cpuid_fam_mod_step"][part].as_u64();
+        if differs(expected, number(&format!("snp.cpuid_{name}"))) {
+            return Err(format!("cpuid {name} differs"));
+        }
     }
     Ok(())
+}
+
+/// Whether a field that the case has is another here.
+fn differs<T: PartialEq>(expected: Option<T>, found: Option<T>) -> bool {
+    expected.is_some() && expected != found
 }
 
 // attack 16
@@ -201,11 +200,13 @@ fn certificates_are_known_in_every_wrapping() {
 fn a_genuine_chain_outside_its_dates_is_refused_even_when_cached() {
     let Some(case) = genuine() else { return };
     let authority = Arc::new(case.authority());
+    let certificate = &case.certificates[..1];
     let check = |at: u64| {
         let examination = Examination::new(Arc::clone(&authority), crate::clock::Timestamp(at));
-        examination.snp(case.report.clone().unwrap(), &case.certificates).map(|_| ())
+        examination.snp(case.report.clone().unwrap(), certificate).map(|_| ())
     };
-    let start = case.at.0;
+    let bundle = Bundle::read(certificate.iter().map(Vec::as_slice)).unwrap();
+    let start = Certificate::parse(&bundle.certificates[0].der).unwrap().not_before.0;
     assert_eq!(check(start), Ok(()));
     assert!(matches!(check(start - 1), Err(Fault::Expired(_))));
     assert!(matches!(check(start + 20 * 31_557_600), Err(Fault::Expired(_))));
@@ -214,11 +215,16 @@ fn a_genuine_chain_outside_its_dates_is_refused_even_when_cached() {
 
 #[test]
 fn the_built_in_roots_are_those_that_amd_publishes() {
-    let Some(folder) = folder() else { return };
+    let Some(folder) = claviger_tests::vectors::folder() else { return };
+    let folder = folder.join("roots/amd");
+    if !folder.is_dir() {
+        eprintln!("SKIPPED: no roots of AMD's at {}", folder.display());
+        return;
+    }
     for family in super::super::snp::family::Family::published().unwrap() {
         let product = family.product.name().to_lowercase();
         let published = ["ark", "ask", "asvk"].map(|name| {
-            let path = folder.join(format!("roots/amd/{product}/{name}.pem"));
+            let path = folder.join(format!("{product}/{name}.pem"));
             pem(&std::fs::read_to_string(path).unwrap())
         });
         let ours: Vec<&[u8]> = family.certificates().map(|certificate| certificate.der()).collect();

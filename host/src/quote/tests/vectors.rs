@@ -1,88 +1,74 @@
-//! Recorded evidence: where it lies and how its cases are read.
+//! Recorded SNP evidence, as these tests look at it.
 
-use std::fs;
-use std::path::{Path, PathBuf};
-
+use claviger_tests::vectors;
 use serde_json::Value;
 
 use super::super::snp::Product;
 use super::super::{Authority, Revocation};
 use crate::clock::Timestamp;
 
-/// One folder of recorded SNP evidence.
+/// One case of recorded SNP evidence: a raw report with its certificates, or certificates alone.
 pub(super) struct Case {
     pub(super) name: String,
     pub(super) expected: Value,
+    pub(super) verdict: String,
     pub(super) report: Option<Vec<u8>>,
     pub(super) certificates: Vec<Vec<u8>>,
     pub(super) at: Timestamp,
-    pub(super) products: Vec<Product>,
+    products: Vec<Product>,
+    pub(super) roots: Vec<Vec<u8>>,
 }
 
 impl Case {
-    pub(super) fn verdict(&self) -> &str {
-        self.expected["expected"]["verdict"].as_str().unwrap()
+    fn of(name: String, case: &vectors::Case) -> Self {
+        let raw = |file: &&vectors::File| !file.bytes.trim_ascii_start().starts_with(b"{");
+        let named = |product: &Product| {
+            let name = product.name().to_lowercase();
+            case.roots.iter().any(|root| root.path.to_lowercase().contains(&name))
+        };
+        let trial = case.trials().swap_remove(0);
+        Self {
+            name,
+            report: case.evidence.iter().find(raw).map(|file| file.bytes.clone()),
+            certificates: case.certificates.iter().map(|file| file.bytes.clone()).collect(),
+            at: trial.at.map_or(Timestamp(1_767_225_600), |at| Timestamp(at.0)),
+            verdict: trial.verdict,
+            products: Product::ALL.into_iter().filter(named).collect(),
+            roots: case.roots.iter().filter_map(|root| root.bytes.clone()).collect(),
+            expected: case.expected.clone(),
+        }
+    }
+
+    pub(super) fn is_genuine(&self) -> bool {
+        matches!(self.verdict.as_str(), "valid" | "debug")
     }
 
     /// Trusts the product lines whose roots the case names; revocation waived, for want of lists.
     pub(super) fn authority(&self) -> Authority {
-        Authority::builder()
-            .products(&self.products)
-            .revocation(Revocation::Waived)
-            .build()
-            .unwrap()
+        let builder = Authority::builder().revocation(Revocation::Waived);
+        match self.products.as_slice() {
+            [] => builder.build().unwrap(),
+            products => builder.products(products).build().unwrap(),
+        }
     }
 }
 
-/// The folder, where it is there. In continuous integration it must be.
-pub(super) fn folder() -> Option<PathBuf> {
-    let given = std::env::var("CLAVIGER_VECTORS").ok();
-    let default = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/vectors");
-    let folder = PathBuf::from(given.as_deref().unwrap_or(default));
-    if folder.is_dir() {
-        return Some(folder);
-    }
-    assert!(std::env::var("CI").is_err(), "no recorded evidence at {}", folder.display());
-    eprintln!("SKIPPED: no recorded evidence at {} (set CLAVIGER_VECTORS)", folder.display());
-    None
-}
-
-/// Every SNP case.
+/// Every case of SNP evidence in a raw form, and of certificates alone.
 pub(super) fn cases() -> Vec<Case> {
-    let Some(folder) = folder() else {
+    let Some(folder) = vectors::folder() else {
         return Vec::new();
     };
-    let mut folders: Vec<PathBuf> =
-        fs::read_dir(folder.join("snp")).unwrap().map(|entry| entry.unwrap().path()).collect();
-    folders.sort();
-    folders.iter().map(|folder| read(folder)).collect()
+    let cases = vectors::cases(&folder).into_iter().map(|(name, case)| (name, case.unwrap()));
+    cases
+        .filter(|(_, case)| case.tee() == "snp")
+        .filter(|(_, case)| {
+            case.evidence.is_empty() || Case::of(String::new(), case).report.is_some()
+        })
+        .map(|(name, case)| Case::of(name, &case))
+        .collect()
 }
 
 /// A genuine case with a report.
 pub(super) fn genuine() -> Option<Case> {
-    cases().into_iter().find(|case| case.verdict() == "valid" && case.report.is_some())
-}
-
-fn read(folder: &Path) -> Case {
-    let expected: Value =
-        serde_json::from_slice(&fs::read(folder.join("expected.json")).unwrap()).unwrap();
-    let mut certificates = Vec::new();
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.extension().is_some_and(|kind| kind == "der" || kind == "pem") {
-            certificates.push(fs::read(path).unwrap());
-        }
-    }
-    let start = expected["window"]["not_before"].as_str().unwrap().replace(' ', "T");
-    let start = if start.ends_with('Z') { start } else { format!("{start}Z") };
-    let roots = expected["roots"].to_string().to_lowercase();
-    let named = |product: &Product| roots.contains(&product.name().to_lowercase());
-    Case {
-        name: folder.file_name().unwrap().to_string_lossy().into_owned(),
-        report: fs::read(folder.join("report.bin")).ok(),
-        certificates,
-        at: Timestamp::parse(&start).unwrap(),
-        products: Product::ALL.into_iter().filter(named).collect(),
-        expected,
-    }
+    cases().into_iter().find(|case| case.verdict == "valid" && case.report.is_some())
 }

@@ -1,0 +1,234 @@
+//! The configuration file of a production host: plain structs, read whole before anything is done.
+//! A key that is unknown is refused with its place (a misspelt one would otherwise leave a check at
+//! its default), and there is no key for anything that only a development host may do.
+
+mod plan;
+mod sections;
+mod values;
+
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use crate::files;
+
+pub use plan::{Planned, plan};
+pub use sections::{
+    Admin, Administrator, Api, Audit, Challenge, Endorsements, Host, Kms, Limits, MasterKey,
+    Plugin, PluginLimits, Snp, TcbFloor, Token,
+};
+pub use values::{Digest256, Hex};
+
+/// Every option, commented; the tests read it.
+pub const FULL: &str = include_str!("full.toml");
+
+/// The largest file that is read, in bytes.
+const LARGEST: u64 = 1 << 20;
+
+/// A whole configuration.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// The host itself.
+    pub host: Host,
+    /// Where workloads are served.
+    pub api: Api,
+    /// Where administration is served; none: there is no administration.
+    pub admin: Option<Admin>,
+    /// Where the master key comes from.
+    pub master_key: MasterKey,
+    /// The audit log.
+    #[serde(default)]
+    pub audit: Audit,
+    /// Challenges.
+    #[serde(default)]
+    pub challenge: Challenge,
+    /// Attestation tokens.
+    #[serde(default)]
+    pub token: Token,
+    /// Bounds on what clients may cost.
+    #[serde(default)]
+    pub limits: Limits,
+    /// What SEV-SNP evidence must be.
+    #[serde(default)]
+    pub snp: Snp,
+    /// Certificates and revocation lists.
+    #[serde(default)]
+    pub endorsements: Endorsements,
+    /// Which connector holds the keys.
+    #[serde(default)]
+    pub kms: Kms,
+    /// Plugins beside, or instead of, the bundled ones.
+    #[serde(default)]
+    pub plugins: Vec<Plugin>,
+}
+
+/// Why a configuration is not used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("{}: {source}", path.display())]
+    File {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// It is not TOML, or a key is unknown, missing, or of the wrong kind.
+    #[error("{}:{line}:{column}: {message}", path.display())]
+    Text {
+        /// Which file.
+        path: PathBuf,
+        /// From 1.
+        line: usize,
+        /// From 1.
+        column: usize,
+        /// What is wrong.
+        message: String,
+    },
+    /// It is TOML of the right shape, and a value in it cannot be used.
+    #[error("{key}: {reason}")]
+    Value {
+        /// The key, from the top: `admin.administrators`.
+        key: String,
+        /// What is wrong.
+        reason: String,
+    },
+}
+
+impl ConfigError {
+    fn value(key: impl Into<String>, reason: impl ToString) -> Self {
+        Self::Value { key: key.into(), reason: reason.to_string() }
+    }
+}
+
+impl Config {
+    /// Reads a file. Paths in it are taken from the file's own folder.
+    pub fn read(path: &Path) -> Result<Self, ConfigError> {
+        let read = files::read_bounded(path, LARGEST).and_then(|bytes| {
+            String::from_utf8(bytes).map_err(|_| std::io::ErrorKind::InvalidData.into())
+        });
+        let text = read.map_err(|source| ConfigError::File { path: path.to_owned(), source })?;
+        Self::parse(&text, path)
+    }
+
+    /// Reads the text of the file at `path`.
+    pub fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
+        let mut config: Self = toml::from_str(text).map_err(|error| {
+            let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+            let last_line = before.rsplit('\n').next().unwrap_or_default();
+            ConfigError::Text {
+                path: path.to_owned(),
+                line: before.matches('\n').count() + 1,
+                column: last_line.chars().count() + 1,
+                message: error.message().replace('\n', " "),
+            }
+        })?;
+        let folder = path.parent().unwrap_or_else(|| Path::new(""));
+        config.each_path(|path| *path = folder.join(&*path));
+        Ok(config)
+    }
+
+    /// The embedded store's file.
+    #[must_use]
+    pub fn store(&self) -> PathBuf {
+        self.host.state.join("store.redb")
+    }
+
+    fn each_path(&mut self, mut change: impl FnMut(&mut PathBuf)) {
+        change(&mut self.host.state);
+        change(&mut self.api.certificate);
+        change(&mut self.api.key);
+        if let Some(admin) = &mut self.admin {
+            let files = [&mut admin.certificate, &mut admin.key, &mut admin.client_authority];
+            files.into_iter().flatten().for_each(&mut change);
+        }
+        self.audit.directory.iter_mut().for_each(&mut change);
+        self.endorsements.files.iter_mut().for_each(&mut change);
+        match &mut self.master_key {
+            MasterKey::Environment { .. } => {}
+            MasterKey::File { path } | MasterKey::Passphrase { path } => change(path),
+        }
+        self.plugins.iter_mut().filter_map(|plugin| plugin.path.as_mut()).for_each(change);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LEAST: &str = r#"
+        [host]
+        id = "claviger.example"
+        issuer = "https://claviger.example"
+        state = "state"
+        [api]
+        certificate = "server.pem"
+        key = "server.key"
+        [master_key]
+        file = { path = "master.key" }
+    "#;
+
+    fn parse(text: &str) -> Result<Config, ConfigError> {
+        Config::parse(text, Path::new("/etc/claviger/claviger.toml"))
+    }
+
+    #[test]
+    fn a_few_lines_are_enough_and_paths_are_taken_from_the_files_folder() {
+        let config = parse(LEAST).unwrap();
+        assert_eq!(config.host.state, Path::new("/etc/claviger/state"));
+        assert_eq!(config.api.listen.port(), 8443);
+        assert!(config.admin.is_none());
+    }
+
+    // attack 63
+    #[test]
+    fn an_unknown_key_is_refused_at_every_level_with_its_place() {
+        let cases = [
+            ("[host]", "[host]\nidd = 1", "idd"),
+            ("[host]", "[snp]\nmilian = \"refuse\"\n[host]", "milian"),
+            ("[host]", "[snp.minimum_tcb.genoa]\nboot = 1\n[host]", "boot"),
+            ("[host]", "[[plugins]]\nname = \"x\"\nsha256 = \"y\"\n[host]", "sha256"),
+            ("[host]", "[nothing]\n[host]", "nothing"),
+        ];
+        for (old, new, name) in cases {
+            let error = parse(&LEAST.replacen(old, new, 1)).unwrap_err();
+            let ConfigError::Text { line, message, .. } = &error else { panic!("{error}") };
+            assert!(message.contains(&format!("unknown field `{name}`")), "{error}");
+            assert!(*line > 1, "{error}");
+        }
+    }
+
+    // attacks 34 and 61
+    #[test]
+    fn a_production_configuration_cannot_accept_simulated_hardware() {
+        for switch in [
+            "development = true",
+            "dev = true",
+            "simulated = true",
+            "simulated_roots = [\"ark.pem\"]",
+        ] {
+            for table in ["[host]", "[endorsements]", "[snp]", "[api]"] {
+                let text = match LEAST.contains(table) {
+                    true => LEAST.replacen(table, &format!("{table}\n{switch}"), 1),
+                    false => format!("{LEAST}\n{table}\n{switch}"),
+                };
+                assert!(matches!(parse(&text), Err(ConfigError::Text { .. })), "{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_full_example_has_every_option_and_its_comments_tell_the_defaults() {
+        let full = parse(FULL).unwrap();
+        assert!(full.admin.is_some() && !full.plugins.is_empty());
+        // An option that is not in the example would not be found by anybody.
+        for name in sections::NAMES {
+            let named = |line: &str| {
+                let line = line.trim_start_matches("# ");
+                line.split(['=', ' ', ']', '.']).any(|word| word.trim_start_matches('[') == *name)
+            };
+            assert!(FULL.lines().any(named), "{name} is not in full.toml");
+        }
+    }
+}

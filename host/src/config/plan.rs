@@ -1,0 +1,290 @@
+//! From a configuration to what a host is built from. Files are read here; nothing is written.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::sections::{Admin, Limits, MasterKey, Plugin, Snp};
+use super::{Config, ConfigError};
+use crate::appraisal::{MinimumTcb, SnpPolicy};
+use crate::assemble::{AuditPlan, Plan, PluginPlan};
+use crate::audit;
+use crate::files;
+use crate::http::{
+    AdminListener, Administrator, Credential, HttpSettings, Listener, Listeners, Rate,
+    ServerCertificate,
+};
+use crate::plugin;
+use crate::quote::Revocation;
+use crate::secret::Secret;
+use crate::store::{self, Store, private_file};
+
+/// The longest passphrase file, in bytes.
+const LONGEST_PASSPHRASE: u64 = 4096;
+
+/// The largest file of certificates or revocation lists, in bytes.
+const LARGEST_ENDORSEMENT: u64 = 16 << 20;
+
+/// What a configuration asks for.
+pub struct Planned {
+    /// The host.
+    pub plan: Plan,
+    /// The bounds of its doors.
+    pub settings: HttpSettings,
+    /// Its doors.
+    pub listeners: Listeners,
+}
+
+/// Reads the files that a configuration names, and puts together what it asks for, over `store`.
+pub fn plan(config: Config, store: Arc<dyn Store>) -> Result<Planned, ConfigError> {
+    let state = &config.host.state;
+    let kms = config.kms.connector;
+    let lifetimes = [
+        ("challenge.lifetime_seconds", config.challenge.lifetime_seconds),
+        ("token.lifetime_seconds", config.token.lifetime_seconds),
+    ];
+    for (key, seconds) in lifetimes {
+        if !(1..=86_400).contains(&seconds) {
+            return Err(ConfigError::value(key, "from 1 second to a day (86400)"));
+        }
+    }
+    if config.challenge.remembered == 0 {
+        return Err(ConfigError::value("challenge.remembered", "at least 1"));
+    }
+    if config.host.id.is_empty() || config.host.id.len() > 255 {
+        return Err(ConfigError::value("host.id", "from 1 to 255 bytes"));
+    }
+    if !config.host.issuer.starts_with("https://") {
+        return Err(ConfigError::value("host.issuer", "an https URL"));
+    }
+    let rollback_protection = config.snp.rollback_protection;
+    let defaults = audit::Settings::default();
+    let audit = AuditPlan {
+        directory: config.audit.directory.unwrap_or_else(|| state.join("audit")),
+        settings: audit::Settings {
+            checkpoint_interval: config
+                .audit
+                .checkpoint_seconds
+                .map_or(defaults.checkpoint_interval, Duration::from_secs),
+            checkpoint_records: config
+                .audit
+                .checkpoint_records
+                .unwrap_or(defaults.checkpoint_records),
+            ..defaults
+        },
+    };
+    let endorsements = config.endorsements.files.iter().map(|path| {
+        files::read_bounded(path, LARGEST_ENDORSEMENT)
+            .map_err(|error| unreadable("endorsements.files", path, &error))
+    });
+    let plan = Plan {
+        id: config.host.id,
+        issuer: config.host.issuer,
+        development: false,
+        challenge_seconds: config.challenge.lifetime_seconds,
+        spent_capacity: config.challenge.remembered,
+        token_seconds: config.token.lifetime_seconds,
+        snp: snp(config.snp)?,
+        rollback_protection,
+        revocation: match config.endorsements.waive_revocation {
+            true => Revocation::Waived,
+            false => Revocation::Required,
+        },
+        endorsements: endorsements.collect::<Result<_, _>>()?,
+        simulated_roots: Vec::new(),
+        plugins: plugins(config.plugins)?,
+        kms,
+        store,
+        master_key: master_key(config.master_key)?,
+        audit,
+        plugin_cache: Some(state.join("plugin-cache")),
+        on_progress: None,
+    };
+    let certificate = certificate("api", &config.api.certificate, &config.api.key)?;
+    let admin = config.admin.map(|admin| self::admin(admin, &certificate)).transpose()?;
+    let api = Listener { address: config.api.listen, certificate };
+    let listeners = Listeners { api, admin };
+    Ok(Planned { plan, settings: settings(&config.limits)?, listeners })
+}
+
+fn unreadable(key: &str, path: &Path, error: &std::io::Error) -> ConfigError {
+    ConfigError::value(key, format!("{}: {error}", path.display()))
+}
+
+fn certificate(
+    section: &str,
+    certificate: &Path,
+    key: &Path,
+) -> Result<Arc<ServerCertificate>, ConfigError> {
+    ServerCertificate::open(certificate, key).map_err(|error| ConfigError::value(section, error))
+}
+
+fn admin(admin: Admin, of_api: &Arc<ServerCertificate>) -> Result<AdminListener, ConfigError> {
+    let certificate = match (&admin.certificate, &admin.key) {
+        (Some(certificate), Some(key)) => self::certificate("admin", certificate, key)?,
+        (None, None) => Arc::clone(of_api),
+        _ => return Err(ConfigError::value("admin", "`certificate` and `key` go together")),
+    };
+    let client_authority = match &admin.client_authority {
+        None => None,
+        Some(path) => {
+            let pem = files::read_bounded(path, LARGEST_ENDORSEMENT);
+            Some(pem.map_err(|error| unreadable("admin.client_authority", path, &error))?)
+        }
+    };
+    let mut names = BTreeSet::new();
+    let mut administrators = Vec::new();
+    for administrator in admin.administrators {
+        let key = || format!("admin.administrators: {}", administrator.name);
+        if !names.insert(administrator.name.clone()) {
+            return Err(ConfigError::value(key(), "this name is taken"));
+        }
+        let credential = match (administrator.token_sha256, administrator.certificate_sha256) {
+            (Some(hash), None) => Credential::Token(hash.0),
+            (None, Some(_)) if client_authority.is_none() => {
+                let reason = "a client certificate needs `admin.client_authority`";
+                return Err(ConfigError::value(key(), reason));
+            }
+            (None, Some(hash)) => Credential::Certificate(hash.0),
+            _ => {
+                let reason = "one of `token_sha256` and `certificate_sha256`";
+                return Err(ConfigError::value(key(), reason));
+            }
+        };
+        let (name, tenant) = (administrator.name.clone(), administrator.tenant.clone());
+        administrators.push(Administrator { name, tenant, credential });
+    }
+    let listener = Listener { address: admin.listen, certificate };
+    Ok(AdminListener { listener, client_authority, administrators })
+}
+
+fn settings(limits: &Limits) -> Result<HttpSettings, ConfigError> {
+    let counts = [
+        ("body_bytes", limits.body_bytes),
+        ("json_depth", limits.json_depth),
+        ("requests_at_once", limits.requests_at_once),
+        ("requests_per_client", limits.requests_per_client),
+        ("connections", limits.connections),
+        ("connections_per_client", limits.connections_per_client),
+    ];
+    for (name, count) in counts {
+        if count == 0 || count > 1 << 26 {
+            return Err(ConfigError::value(format!("limits.{name}"), "from 1 to 67108864"));
+        }
+    }
+    for (name, seconds) in
+        [("request_seconds", limits.request_seconds), ("drain_seconds", limits.drain_seconds)]
+    {
+        if !(1..=3600).contains(&seconds) {
+            return Err(ConfigError::value(format!("limits.{name}"), "from 1 to 3600"));
+        }
+    }
+    if !(1..limits.request_seconds).contains(&limits.body_seconds) {
+        let reason = "at least 1, and less than limits.request_seconds";
+        return Err(ConfigError::value("limits.body_seconds", reason));
+    }
+    let rate = (limits.requests_per_second > 0).then(|| Rate {
+        burst: limits.burst.max(1),
+        interval: Duration::from_secs(1) / limits.requests_per_second,
+    });
+    Ok(HttpSettings {
+        body_bytes: limits.body_bytes,
+        json_depth: limits.json_depth,
+        request_timeout: Duration::from_secs(limits.request_seconds),
+        drain_deadline: Duration::from_secs(limits.drain_seconds),
+        body_timeout: Duration::from_secs(limits.body_seconds),
+        requests_at_once: limits.requests_at_once,
+        requests_per_client: limits.requests_per_client,
+        connections: limits.connections,
+        connections_per_client: limits.connections_per_client,
+        rate,
+        ..HttpSettings::default()
+    })
+}
+
+fn snp(snp: Snp) -> Result<SnpPolicy, ConfigError> {
+    let chip_id = |text: String| {
+        let id = data_encoding::HEXLOWER_PERMISSIVE.decode(text.as_bytes()).ok();
+        id.filter(|id| matches!(id.len(), 8 | 64))
+            .ok_or_else(|| ConfigError::value("snp.chip_ids", "8 or 64 bytes in hexadecimal"))
+    };
+    Ok(SnpPolicy {
+        measurements: snp.measurements.iter().map(|hex| hex.0.to_vec()).collect(),
+        vmpl: snp.vmpl,
+        allow_smt: snp.allow_smt,
+        allow_debug: snp.allow_debug,
+        allow_migration_agent: snp.allow_migration_agent,
+        allow_cxl: snp.allow_cxl,
+        milan: snp.milan,
+        require_alias_check: snp.require_alias_check,
+        require_ciphertext_hiding: snp.require_ciphertext_hiding,
+        minimum_tcb: MinimumTcb {
+            milan: snp.minimum_tcb.milan.into(),
+            genoa: snp.minimum_tcb.genoa.into(),
+            turin: snp.minimum_tcb.turin.into(),
+        },
+        chip_ids: snp
+            .chip_ids
+            .map(|ids| ids.into_iter().map(chip_id).collect::<Result<_, _>>())
+            .transpose()?,
+        allow_vlek: snp.allow_vlek,
+    })
+}
+
+fn master_key(source: MasterKey) -> Result<store::MasterKey, ConfigError> {
+    let failed = |error: store::MasterKeyError| ConfigError::value("master_key", error);
+    match source {
+        MasterKey::Environment { variable } => {
+            store::MasterKey::environment(&variable).map_err(failed)
+        }
+        MasterKey::File { path } => Ok(store::MasterKey::file(path)),
+        MasterKey::Passphrase { path } => {
+            let read = private_file::read(&path, LONGEST_PASSPHRASE);
+            let text = read
+                .map_err(|error| ConfigError::value("master_key.passphrase", error))?
+                .ok_or_else(|| {
+                    let reason = format!("{} is missing", path.display());
+                    ConfigError::value("master_key.passphrase", reason)
+                })?;
+            let line = text.expose().split(|byte| matches!(byte, b'\n' | b'\r')).next();
+            let passphrase = Secret::new(line.unwrap_or_default().to_vec());
+            store::MasterKey::passphrase(passphrase).map_err(failed)
+        }
+    }
+}
+
+fn plugins(plugins: Vec<Plugin>) -> Result<Vec<PluginPlan>, ConfigError> {
+    let mut names = BTreeSet::new();
+    let mut plans = Vec::new();
+    for plugin in plugins {
+        let key = || format!("plugins: {}", plugin.name);
+        if !names.insert(plugin.name.clone()) {
+            return Err(ConfigError::value(key(), "this name is taken"));
+        }
+        if plugin.path.is_some() != plugin.digest.is_some() {
+            return Err(ConfigError::value(key(), "`path` and `digest` go together"));
+        }
+        let defaults = plugin::Limits::default();
+        let limits = plugin::Limits {
+            memory: plugin.limits.memory_bytes.unwrap_or(defaults.memory),
+            handles: plugin.limits.handles.unwrap_or(defaults.handles),
+            host_calls: plugin.limits.host_calls.unwrap_or(defaults.host_calls),
+            deadline: plugin
+                .limits
+                .deadline_milliseconds
+                .map_or(defaults.deadline, Duration::from_millis),
+            ..defaults
+        };
+        plans.push(PluginPlan {
+            name: plugin.name.clone(),
+            path: plugin.path,
+            digest: plugin.digest.map(|digest| digest.0),
+            values: plugin.settings,
+            reads_key_material: plugin.reads_key_material,
+            wraps_for_recipient: plugin.wraps_for_recipient,
+            limits,
+        });
+    }
+    Ok(plans)
+}

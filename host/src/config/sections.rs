@@ -1,0 +1,247 @@
+//! The sections of a configuration. What each option means stands in `full.toml`.
+#![allow(missing_docs, reason = "full.toml is their documentation, and a test holds it complete")]
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use serde::Deserialize;
+
+use super::values::{Digest256, Hex};
+use crate::appraisal::{MilanRule, SnpPolicy};
+use crate::http::HttpSettings;
+use crate::quote::snp::Tcb;
+use crate::tenant::Tenant;
+
+/// Declares a section, and collects the names of all options for the test of `full.toml`.
+macro_rules! sections {
+    ($($(#[$meta:meta])* pub struct $name:ident { $($(#[$field:meta])* pub $option:ident: $kind:ty,)* })*) => {
+        $(
+            #[derive(Clone, Debug, Deserialize)]
+            #[serde(deny_unknown_fields)]
+            $(#[$meta])*
+            pub struct $name { $($(#[$field])* pub $option: $kind,)* }
+        )*
+
+        #[cfg(test)]
+        pub(super) const NAMES: &[&str] = &[$($(stringify!($option),)*)*];
+    };
+}
+
+sections! {
+    pub struct Host {
+        pub id: String,
+        pub issuer: String,
+        pub state: PathBuf,
+        pub threads: Option<usize>,
+    }
+
+    pub struct Api {
+        #[serde(default = "any_8443")]
+        pub listen: SocketAddr,
+        pub certificate: PathBuf,
+        pub key: PathBuf,
+    }
+
+    pub struct Admin {
+        #[serde(default = "local_8444")]
+        pub listen: SocketAddr,
+        pub certificate: Option<PathBuf>,
+        pub key: Option<PathBuf>,
+        pub client_authority: Option<PathBuf>,
+        #[serde(default)]
+        pub administrators: Vec<Administrator>,
+    }
+
+    pub struct Administrator {
+        pub name: String,
+        pub tenant: Option<Tenant>,
+        pub token_sha256: Option<Hex<32>>,
+        pub certificate_sha256: Option<Hex<32>>,
+    }
+
+    #[derive(Default)]
+    pub struct Audit {
+        pub directory: Option<PathBuf>,
+        pub checkpoint_seconds: Option<u64>,
+        pub checkpoint_records: Option<u64>,
+    }
+
+    #[serde(default)]
+    pub struct Challenge {
+        pub lifetime_seconds: u64,
+        pub remembered: usize,
+    }
+
+    #[serde(default)]
+    pub struct Token {
+        pub lifetime_seconds: u64,
+    }
+
+    #[serde(default)]
+    pub struct Limits {
+        pub body_bytes: usize,
+        pub json_depth: usize,
+        pub request_seconds: u64,
+        pub body_seconds: u64,
+        pub drain_seconds: u64,
+        pub requests_at_once: usize,
+        pub requests_per_client: usize,
+        pub connections: usize,
+        pub connections_per_client: usize,
+        pub requests_per_second: u32,
+        pub burst: u32,
+    }
+
+    #[serde(default)]
+    pub struct Snp {
+        pub measurements: Vec<Hex<48>>,
+        pub vmpl: Vec<u64>,
+        pub milan: MilanRule,
+        pub allow_debug: bool,
+        pub allow_migration_agent: bool,
+        pub allow_smt: bool,
+        pub allow_cxl: bool,
+        pub allow_vlek: bool,
+        pub require_alias_check: bool,
+        pub require_ciphertext_hiding: bool,
+        pub minimum_tcb: Floors,
+        pub chip_ids: Option<Vec<String>>,
+        pub rollback_protection: bool,
+    }
+
+    #[derive(Default)]
+    #[serde(default)]
+    pub struct Floors {
+        pub milan: TcbFloor,
+        pub genoa: TcbFloor,
+        pub turin: TcbFloor,
+    }
+
+    #[derive(Copy, Default)]
+    #[serde(default)]
+    pub struct TcbFloor {
+        pub fmc: Option<u8>,
+        pub bootloader: u8,
+        pub tee: u8,
+        pub snp: u8,
+        pub microcode: u8,
+    }
+
+    #[derive(Default)]
+    #[serde(default)]
+    pub struct Endorsements {
+        pub files: Vec<PathBuf>,
+        pub waive_revocation: bool,
+    }
+
+    #[serde(default)]
+    pub struct Kms {
+        pub connector: String,
+    }
+
+    pub struct Plugin {
+        pub name: String,
+        pub path: Option<PathBuf>,
+        pub digest: Option<Digest256>,
+        #[serde(default)]
+        pub reads_key_material: bool,
+        #[serde(default)]
+        pub wraps_for_recipient: bool,
+        #[serde(default)]
+        pub settings: BTreeMap<String, String>,
+        #[serde(default)]
+        pub limits: PluginLimits,
+    }
+
+    #[derive(Default)]
+    #[serde(default)]
+    pub struct PluginLimits {
+        pub memory_bytes: Option<usize>,
+        pub deadline_milliseconds: Option<u64>,
+        pub host_calls: Option<u32>,
+        pub handles: Option<usize>,
+    }
+}
+
+/// Where the master key comes from: exactly one of these.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "snake_case")]
+pub enum MasterKey {
+    Environment { variable: String },
+    File { path: PathBuf },
+    Passphrase { path: PathBuf },
+}
+
+fn any_8443() -> SocketAddr {
+    ([0, 0, 0, 0], 8443).into()
+}
+
+fn local_8444() -> SocketAddr {
+    ([127, 0, 0, 1], 8444).into()
+}
+
+impl Default for Challenge {
+    fn default() -> Self {
+        Self { lifetime_seconds: 300, remembered: 1_000_000 }
+    }
+}
+
+impl Default for Token {
+    fn default() -> Self {
+        Self { lifetime_seconds: 300 }
+    }
+}
+
+impl Default for Kms {
+    fn default() -> Self {
+        Self { connector: "kms-local".to_owned() }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        let settings = HttpSettings::default();
+        Self {
+            body_bytes: settings.body_bytes,
+            json_depth: settings.json_depth,
+            request_seconds: settings.request_timeout.as_secs(),
+            body_seconds: settings.body_timeout.as_secs(),
+            drain_seconds: settings.drain_deadline.as_secs(),
+            requests_at_once: settings.requests_at_once,
+            requests_per_client: settings.requests_per_client,
+            connections: settings.connections,
+            connections_per_client: settings.connections_per_client,
+            requests_per_second: 100,
+            burst: 200,
+        }
+    }
+}
+
+impl Default for Snp {
+    fn default() -> Self {
+        let policy = SnpPolicy::default();
+        Self {
+            measurements: Vec::new(),
+            vmpl: policy.vmpl,
+            milan: policy.milan,
+            allow_debug: policy.allow_debug,
+            allow_migration_agent: policy.allow_migration_agent,
+            allow_smt: policy.allow_smt,
+            allow_cxl: policy.allow_cxl,
+            allow_vlek: policy.allow_vlek,
+            require_alias_check: policy.require_alias_check,
+            require_ciphertext_hiding: policy.require_ciphertext_hiding,
+            minimum_tcb: Floors::default(),
+            chip_ids: None,
+            rollback_protection: true,
+        }
+    }
+}
+
+impl From<TcbFloor> for Tcb {
+    fn from(floor: TcbFloor) -> Self {
+        let TcbFloor { fmc, bootloader, tee, snp, microcode } = floor;
+        Self { fmc, bootloader, tee, snp, microcode }
+    }
+}

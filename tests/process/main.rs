@@ -1,0 +1,25 @@
+//! Promises that only the real binary can keep: processes that are killed, told to stop, flooded and
+//! looked into.
+//!
+//! Every process is ended by the test that started it; servers listen on loopback, on ports that the
+//! system chooses.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests and their support stop at the first surprise"
+)]
+
+mod commands;
+mod flood;
+mod kills;
+mod plugins;
+mod production;
+mod secrets;
+mod simulated;
+mod starting;
+mod state;
+mod stopping;
+mod support;
