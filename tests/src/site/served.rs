@@ -86,11 +86,6 @@ impl Served {
         Raw::connect(self.admin_port(), &self.authority).await
     }
 
-    /// Ends in order; answers whether nothing was cut off.
-    pub async fn shutdown(self) -> bool {
-        self.handle.shutdown().await
-    }
-
     fn admin_port(&self) -> u16 {
         self.handle.admin_address().unwrap().port()
     }

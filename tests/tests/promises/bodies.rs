@@ -149,7 +149,7 @@ async fn an_address_in_evidence_is_an_address_that_nobody_visits() {
         json!([data_encoding::BASE64URL_NOPAD.encode(url.as_bytes())]);
     assert_eq!(
         raw.post("/v1/keys/k/release", &body.to_string()).await.code(),
-        "evidence-malformed"
+        "endorsements-unavailable"
     );
     let mut body = sound(&site, &guest);
     body["recipient"]["x5u"] = json!(url);
