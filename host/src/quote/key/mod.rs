@@ -119,6 +119,16 @@ impl Kind {
         }
     }
 
+    /// Bytes of a coordinate, where the key is a point of a curve.
+    fn coordinate(self) -> Option<usize> {
+        match self {
+            Self::P256 => Some(32),
+            Self::P384 => Some(48),
+            Self::P521 => Some(66),
+            Self::Ed25519 | Self::MlDsa65 | Self::MlDsa87 | Self::Rsa => None,
+        }
+    }
+
     /// The scheme a key of this kind is parsed for when it comes in.
     fn usual_scheme(self) -> Scheme {
         match self {

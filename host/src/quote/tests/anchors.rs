@@ -59,6 +59,23 @@ fn what_a_chips_key_signs_is_a_report_whoever_certified_the_authority_above_it()
     assert!(!may_sign_anything(true));
 }
 
+// invariant 6
+#[test]
+fn a_key_that_is_for_certain_purposes_only_is_refused() {
+    let with = |critical: bool| {
+        let mut leaf = mint::authority("Leaf", mint::ASVK, "Root", mint::STRANGER);
+        let server_authentication = mint::tlv(0x06, &[0x2b, 6, 1, 5, 5, 7, 3, 1]);
+        let purposes = mint::sequence(&[&server_authentication]);
+        leaf.extensions = vec![(vec![0x55, 0x1d, 0x25], critical, purposes)];
+        let builder = Authority::builder().anchor(SET, stranger().der());
+        let authority = builder.revocation(Revocation::Waived).build().unwrap();
+        let examination = Examination::new(Arc::new(authority), NOW);
+        examination.chain(&[leaf.der()], SET).map(|_| ())
+    };
+    assert!(matches!(with(true), Err(Fault::Unsupported(_))));
+    assert_eq!(with(false), Ok(()), "a remark, where it is not critical");
+}
+
 // invariant 7
 #[test]
 fn an_examination_within_some_sets_knows_no_others() {
