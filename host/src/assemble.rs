@@ -70,6 +70,7 @@ pub struct Plan {
 }
 
 /// One plugin of the operator's.
+#[derive(Default)]
 pub struct PluginPlan {
     /// Its name; that of a bundled one replaces it.
     pub name: String,
@@ -79,6 +80,8 @@ pub struct PluginPlan {
     pub digest: Option<[u8; 32]>,
     /// Whether a connector may look inside key material.
     pub reads_key_material: bool,
+    /// Whether a connector's service may wrap for the recipient itself.
+    pub wraps_for_recipient: bool,
     /// Its settings.
     pub values: Values,
     /// Bounds on each of its calls.
@@ -239,6 +242,7 @@ impl Loader<'_> {
         let values = given.map(|given| given.values.clone()).unwrap_or_default();
         let limits = given.map(|given| given.limits.clone()).unwrap_or_default();
         let reads_key_material = given.is_some_and(|given| given.reads_key_material);
+        let wraps_for_recipient = given.is_some_and(|given| given.wraps_for_recipient);
         let place = || format!("plugin {name}");
         let manifest = Manifest::read(component).with_context(place)?;
         if let Some(unknown) = values.keys().find(|name| !manifest.settings.contains_key(*name)) {
@@ -249,6 +253,10 @@ impl Loader<'_> {
                 let settings = Settings { values, limits, ..Settings::default() };
                 let verifier = VerifierPlugin::load(&self.engine, name, component, settings)
                     .with_context(place)?;
+                let tee = &verifier.description().tee;
+                if self.plugins.of_tee(tee).is_some() {
+                    bail!("plugin {name}: another verifier reads {tee} already");
+                }
                 self.plugins.put_verifier(Arc::new(verifier), source);
             }
             Kind::Kms => {
@@ -256,6 +264,7 @@ impl Loader<'_> {
                     values,
                     limits,
                     reads_key_material,
+                    wraps_for_recipient,
                     ..KmsServices::embedded(
                         Arc::clone(self.store),
                         Arc::clone(self.clock),

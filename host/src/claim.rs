@@ -1,13 +1,16 @@
 //! Facts about an attester, named: what the host read itself, or what a plugin says.
 
+use std::borrow::Cow;
+
 use data_encoding::HEXLOWER;
 use serde::ser::{Serialize, Serializer};
 
 /// One named fact: `snp.measurement`, `tdx.rtmr0`.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Claim {
-    /// Lower case, in dotted segments; the first one names the format.
-    pub name: String,
+    /// Lower case, in dotted segments; the first one names the format. The names of the host's own
+    /// facts are fixed, so that copies of them cost nothing.
+    pub name: Cow<'static, str>,
     /// What it says.
     pub value: Value,
 }
@@ -15,7 +18,7 @@ pub struct Claim {
 impl Claim {
     /// A claim.
     #[must_use]
-    pub fn new(name: impl Into<String>, value: Value) -> Self {
+    pub fn new(name: impl Into<Cow<'static, str>>, value: Value) -> Self {
         Self { name: name.into(), value }
     }
 }

@@ -37,6 +37,8 @@ macro_rules! codes {
 }
 
 codes! {
+    /// A handler took longer than a request may.
+    AnswerTimeout = "answer-timeout", 503, "The host did not answer in time; it may have done what was asked";
     /// The audit record could not be made durable.
     AuditUnavailable = "audit-unavailable", 503, "The decision could not be recorded, so nothing was released";
     /// The challenge's time is over.
@@ -101,8 +103,8 @@ codes! {
     ReleaseDenied = "release-denied", 403, "The release policy of the key does not allow this release";
     /// The request cannot be parsed, or has members that are unknown.
     RequestMalformed = "request-malformed", 400, "The request is malformed";
-    /// The request took longer than it may.
-    RequestTimeout = "request-timeout", 408, "The request took longer than it may";
+    /// The body did not arrive in time.
+    RequestTimeout = "request-timeout", 408, "The request did not arrive in time";
     /// The request is larger than is read.
     RequestTooLarge = "request-too-large", 413, "The request is larger than is accepted";
     /// The store cannot be read or written.

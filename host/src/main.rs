@@ -1,5 +1,6 @@
 //! The one binary: arguments in, a command done, an exit code out.
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -11,7 +12,8 @@ fn main() -> ExitCode {
     match command::run(cli) {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("claviger: {error:#}");
+            // Not by a macro that would panic where nobody reads.
+            let _ = writeln!(std::io::stderr(), "claviger: {error:#}");
             command::exit_code(&error)
         }
     }

@@ -1,6 +1,9 @@
 //! Logs: to standard error, as text for a person or as JSON for a collector. What a request brought
 //! stands in fields, escaped, never in the message.
 
+#[cfg(test)]
+pub(crate) mod capture;
+
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt;
 use tracing_subscriber::prelude::*;

@@ -35,21 +35,33 @@ impl LastSeen {
         Self { store, known: DashMap::new() }
     }
 
+    /// Whether memory has the answer.
+    pub(super) fn is_familiar(&self, facts: &Facts<'_>) -> bool {
+        match (chip(facts), facts.tcb("reported")) {
+            (Some(chip), Some(tcb)) => self.is_known(&chip, parts(tcb)),
+            _ => true,
+        }
+    }
+
+    fn is_known(&self, chip: &[u8], reported: [u8; 5]) -> bool {
+        self.known.get(chip).is_some_and(|known| *known == reported)
+    }
+
     /// Compares the reported TCB with what the chip showed before, and remembers a higher one.
-    /// A report without a chip id (VLEK, masked) has nothing to compare with.
+    /// A masked report under a VLEK has nothing to compare with.
     pub(super) fn apply(
         &self,
         facts: &Facts<'_>,
         vector: &mut Vector,
     ) -> Result<Option<Finding>, Refusal> {
-        let Some(chip) = facts.bytes("snp.chip_id") else {
+        let Some(chip) = chip(facts) else {
             return Ok(None);
         };
         let Some(tcb) = facts.tcb("reported") else {
             return Ok(None);
         };
         let reported = parts(tcb);
-        if self.known.get(&chip).is_some_and(|known| *known == reported) {
+        if self.is_known(&chip, reported) {
             return Ok(None);
         }
         let key = format!("chip/snp/{}", HEXLOWER.encode(&chip));
@@ -66,7 +78,7 @@ impl LastSeen {
                     self.remember(chip, highest);
                     return Ok(None);
                 }
-                if reported.iter().zip(&highest).any(|(now, before)| now < before) {
+                if older(&reported, &highest) {
                     vector.lower(Trust::Hardware, CONTRAINDICATED);
                     return Ok(Some(Finding {
                         rule: "snp-no-rollback",
@@ -87,12 +99,32 @@ impl LastSeen {
         Err(refuse_text("a chip's last TCB is written by too many at once"))
     }
 
+    /// Two requests of one chip may come here in another order than that of their writes: what is
+    /// remembered only grows.
     fn remember(&self, chip: Vec<u8>, highest: [u8; 5]) {
         if self.known.len() >= REMEMBERED {
             self.known.clear();
         }
-        self.known.insert(chip, highest);
+        self.known
+            .entry(chip)
+            .and_modify(|known| {
+                if !older(&highest, known) {
+                    *known = highest;
+                }
+            })
+            .or_insert(highest);
     }
+}
+
+/// The chip that the VCEK's certificate names: whoever masks CHIP_ID, as the host platform may, does
+/// not get rid of the past.
+fn chip(facts: &Facts<'_>) -> Option<Vec<u8>> {
+    facts.bytes("snp.certified_chip_id").or_else(|| facts.bytes("snp.chip_id"))
+}
+
+/// Whether any part is older.
+fn older(now: &[u8; 5], before: &[u8; 5]) -> bool {
+    now.iter().zip(before).any(|(now, before)| now < before)
 }
 
 fn parts(tcb: Tcb) -> [u8; 5] {
@@ -105,4 +137,28 @@ fn refuse(error: StoreError) -> Refusal {
 
 fn refuse_text(reason: &str) -> Refusal {
     Refusal::new(Code::StoreUnavailable, reason)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::random::SystemRandomness;
+    use crate::store::{Embedded, MasterKey};
+
+    // attack 22
+    #[test]
+    fn what_is_remembered_of_a_chip_only_grows() {
+        let random = Arc::new(SystemRandomness::default());
+        let master = MasterKey::ephemeral(&*random).unwrap();
+        let store = Arc::new(Embedded::in_memory().unwrap());
+        let store = SealedStore::open(store, &master, random).unwrap();
+        let seen = LastSeen::new(Arc::new(store));
+        // As two requests remember that wrote in the other order.
+        for highest in [[0, 2, 0, 9, 9], [0, 1, 0, 9, 9], [0, 2, 0, 8, 10]] {
+            seen.remember(vec![7], highest);
+            assert_eq!(*seen.known.get(&vec![7]).unwrap(), [0, 2, 0, 9, 9]);
+        }
+        seen.remember(vec![7], [0, 2, 1, 9, 9]);
+        assert_eq!(*seen.known.get(&vec![7]).unwrap(), [0, 2, 1, 9, 9]);
+    }
 }

@@ -62,6 +62,12 @@ impl Appraiser {
         Self { snp, snp_id, last_seen }
     }
 
+    /// Whether [`Self::appraise`] need not wait for the store: the chip was seen with this firmware.
+    #[must_use]
+    pub fn is_familiar(&self, facts: &[Claim]) -> bool {
+        self.last_seen.as_ref().is_none_or(|last_seen| last_seen.is_familiar(&Facts::new(facts)))
+    }
+
     /// Judges what a verifier found. There is no policy for kinds other than `snp` yet, and what
     /// no policy judges is refused.
     pub fn appraise(

@@ -104,6 +104,10 @@ impl SnpPolicy {
         self.firmware(&mut rules);
         self.identity(&mut rules);
         self.executables(&mut rules);
+        // A report says nothing of disks and of data from elsewhere.
+        for trust in [Trust::FileSystem, Trust::SourcedData, Trust::StorageOpaque] {
+            rules.vector.unsupported(trust);
+        }
         rules.findings
     }
 

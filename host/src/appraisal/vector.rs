@@ -151,6 +151,16 @@ impl Vector {
         }
     }
 
+    /// Takes an affirming value away: a plugin's word for what nothing native supports. Where it
+    /// warns, it stands.
+    pub fn unsupported(&mut self, trust: Trust) {
+        if let Some(slot) = self.slot(trust)
+            && slot.is_some_and(|value| Status::of(value) == Status::Affirming)
+        {
+            *slot = None;
+        }
+    }
+
     /// Sets a value where there is none.
     pub fn affirm_where_silent(&mut self, trust: Trust, value: i8) {
         if let Some(slot @ None) = self.slot(trust) {
@@ -229,6 +239,20 @@ mod tests {
             let said = Trustworthiness { hardware: Some(value), ..Trustworthiness::default() };
             assert_eq!(Vector::from_plugin(&said), None);
         }
+    }
+
+    // invariant 1
+    #[test]
+    fn what_nothing_supports_is_not_affirmed_but_a_warning_stands() {
+        let mut vector = Vector::default();
+        vector.lower(Trust::FileSystem, 2);
+        vector.lower(Trust::SourcedData, 96);
+        vector.unsupported(Trust::FileSystem);
+        vector.unsupported(Trust::SourcedData);
+        vector.unsupported(Trust::StorageOpaque);
+        assert_eq!(vector.value(Trust::FileSystem), None);
+        assert_eq!(vector.value(Trust::SourcedData), Some(96));
+        assert_eq!(vector.value(Trust::StorageOpaque), None);
     }
 
     #[test]

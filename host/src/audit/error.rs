@@ -43,6 +43,9 @@ pub enum AuditError {
     /// A record cannot be written as one line.
     #[error("the record cannot be written: {0}")]
     Record(String),
+    /// A write has not come back for longer than a record may take; it may yet.
+    #[error("the disk under the audit log does not answer")]
+    Stalled,
     /// The log is not what its checkpoints say.
     #[error("the audit log was tampered with: {0}")]
     Tampered(Finding),

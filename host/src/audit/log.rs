@@ -170,12 +170,14 @@ impl AuditLog {
         }
     }
 
-    /// Whether records are taken; for the host's health.
+    /// Whether records are taken and become durable; for the host's health.
     ///
     /// # Errors
-    /// [`AuditError::Closed`], or [`AuditError::Failed`] with the first cause.
+    /// [`AuditError::Closed`]; [`AuditError::Failed`] with the first cause; [`AuditError::Stalled`]
+    /// as long as the disk hangs.
     pub fn check(&self) -> Result<(), AuditError> {
-        self.queue.check()
+        self.queue.check()?;
+        self.queue.check_disk(self.timeout)
     }
 
     /// The newest signed checkpoint, as C2SP tlog-checkpoint text.

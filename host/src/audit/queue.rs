@@ -1,7 +1,7 @@
 //! Between the requests and the writer: lines gather while the writer is busy with the last group.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
@@ -46,6 +46,8 @@ pub(super) struct Queue {
     capacity: usize,
     state: Mutex<State>,
     changed: Condvar,
+    /// When the write began that the writer is in.
+    writing: Mutex<Option<Instant>>,
 }
 
 struct State {
@@ -56,7 +58,12 @@ struct State {
 impl Queue {
     pub(super) fn new(capacity: usize) -> Self {
         let state = State { phase: Phase::Open, group: Group::default() };
-        Self { capacity, state: Mutex::new(state), changed: Condvar::new() }
+        Self {
+            capacity,
+            state: Mutex::new(state),
+            changed: Condvar::new(),
+            writing: Mutex::default(),
+        }
     }
 
     /// Takes a line without its newline; the answer comes when it is durable.
@@ -86,6 +93,26 @@ impl Queue {
     /// Whether lines are taken.
     pub(super) fn check(&self) -> Result<(), AuditError> {
         self.lock().phase.check()
+    }
+
+    /// Whether the disk answers: the write that the writer is in is not older than `patience`.
+    pub(super) fn check_disk(&self, patience: Duration) -> Result<(), AuditError> {
+        let began = *self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        match began {
+            Some(began) if began.elapsed() >= patience => Err(AuditError::Stalled),
+            _ => Ok(()),
+        }
+    }
+
+    /// Does what may wait for the disk, under watch.
+    pub(super) fn watch<T>(&self, write: impl FnOnce() -> T) -> T {
+        let set = |began| {
+            *self.writing.lock().unwrap_or_else(PoisonError::into_inner) = began;
+        };
+        set(Some(Instant::now()));
+        let written = write();
+        set(None);
+        written
     }
 
     /// Takes no more lines; the writer ends after those that are there.

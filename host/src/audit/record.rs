@@ -69,7 +69,10 @@ pub enum Outcome {
     /// It was allowed and done.
     #[default]
     Allowed,
-    /// It was refused.
+    /// An administrative change that was allowed and begins now. A later record of the same request
+    /// says how it ended; where there is none, the host ended in between.
+    Begun,
+    /// It was refused, or failed.
     Refused,
 }
 
@@ -171,8 +174,12 @@ pub struct Record {
     simulated: bool,
     #[serde(default, skip_serializing_if = "is_false")]
     reads_key_material: bool,
+    #[serde(default, skip_serializing_if = "is_false")]
+    wrapped_by_connector: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     jwe: Option<Digest>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    token: Option<String>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
@@ -206,7 +213,9 @@ impl Record {
             trust_path: Vec::new(),
             simulated: false,
             reads_key_material: false,
+            wrapped_by_connector: false,
             jwe: None,
+            token: None,
         }
     }
 
@@ -232,6 +241,13 @@ impl Record {
     #[must_use]
     pub fn outcome(&self) -> Outcome {
         self.outcome
+    }
+
+    /// The event begins.
+    #[must_use]
+    pub fn begun(mut self) -> Self {
+        self.outcome = Outcome::Begun;
+        self
     }
 
     /// The event was refused, with this code and reason.
@@ -324,6 +340,20 @@ impl Record {
     #[must_use]
     pub fn connector(mut self, name: impl Into<String>, digest: impl Into<String>) -> Self {
         self.connector = Some(Module { name: name.into(), digest: digest.into() });
+        self
+    }
+
+    /// The identifier (`jti`) of the token that was issued or presented.
+    #[must_use]
+    pub fn token(mut self, id: impl Into<String>) -> Self {
+        self.token = Some(id.into());
+        self
+    }
+
+    /// Whether the key management service wrapped the key, so that the host cannot vouch for it.
+    #[must_use]
+    pub fn wrapped_by_connector(mut self, wrapped: bool) -> Self {
+        self.wrapped_by_connector = wrapped;
         self
     }
 

@@ -88,7 +88,7 @@ impl Writer {
 
     /// One write and one sync for all, then everybody is told.
     fn commit(&mut self, group: &mut Group) -> io::Result<()> {
-        let written = self.log.commit(&group.bytes);
+        let written = self.queue.watch(|| self.log.commit(&group.bytes));
         if let Err(error) = &written {
             // Before anybody is told, so that whoever was told finds the log failed.
             self.queue.end(Some(error.to_string()));
@@ -112,7 +112,7 @@ impl Writer {
         let mut line = encoding::line(record)?;
         let leaf = leaf(&line);
         line.push(b'\n');
-        self.log.commit(&line)?;
+        self.queue.watch(|| self.log.commit(&line))?;
         self.frontier.push(leaf);
         Ok(())
     }
@@ -124,7 +124,7 @@ impl Writer {
             root: self.frontier.root(),
         };
         let signed = checkpoint.sign(&self.key);
-        self.checkpoints.commit(signed.as_bytes())?;
+        self.queue.watch(|| self.checkpoints.commit(signed.as_bytes()))?;
         self.newest.store(Arc::new(signed));
         self.covered = Some(checkpoint.size);
         self.last_checkpoint = Instant::now();

@@ -9,6 +9,7 @@ use clap::Subcommand;
 
 use super::REFUSED;
 use super::files::read_bounded;
+use super::out::{out, verdict};
 use crate::audit::{self, Proof, Tail, VerificationKey};
 
 #[derive(Debug, Subcommand)]
@@ -56,22 +57,23 @@ pub(super) fn run(command: Command) -> anyhow::Result<ExitCode> {
             let key = key.map(|path| verification_key(&path)).transpose()?;
             match audit::verify(&directory, key.as_ref()) {
                 Ok(log) => {
-                    println!(
+                    out!(
                         "verified: {} records of {}, Merkle root {}; {} signed checkpoints cover {}",
-                        log.records, log.origin, log.root, log.checkpoints, log.covered
-                    );
+                        log.records,
+                        log.origin,
+                        log.root,
+                        log.checkpoints,
+                        log.covered
+                    )?;
                     Ok(ExitCode::SUCCESS)
                 }
-                Err(finding) => {
-                    println!("NOT VERIFIED: {finding}");
-                    Ok(ExitCode::from(REFUSED))
-                }
+                Err(finding) => refused(out!("NOT VERIFIED: {finding}")),
             }
         }
         Command::Tail { directory, lines, follow } => tail(&directory, lines, follow),
         Command::Prove { directory, index } => match audit::prove(&directory, index)? {
             Some(proof) => {
-                println!("{}", serde_json::to_string_pretty(&proof)?);
+                out!("{}", serde_json::to_string_pretty(&proof)?)?;
                 Ok(ExitCode::SUCCESS)
             }
             None => bail!("record {index} is not there, or no checkpoint covers it yet"),
@@ -80,16 +82,17 @@ pub(super) fn run(command: Command) -> anyhow::Result<ExitCode> {
             let proof: Proof = serde_json::from_slice(&read_bounded(&proof, 1 << 20)?)?;
             match proof.verify(&verification_key(&key)?) {
                 Ok(checkpoint) => {
-                    println!("proved: record {} of {}", proof.index, checkpoint.size);
+                    out!("proved: record {} of {}", proof.index, checkpoint.size)?;
                     Ok(ExitCode::SUCCESS)
                 }
-                Err(fault) => {
-                    println!("NOT PROVED: {fault}");
-                    Ok(ExitCode::from(REFUSED))
-                }
+                Err(fault) => refused(out!("NOT PROVED: {fault}")),
             }
         }
     }
+}
+
+fn refused(printed: anyhow::Result<()>) -> anyhow::Result<ExitCode> {
+    verdict(printed, ExitCode::from(REFUSED))
 }
 
 fn verification_key(path: &std::path::Path) -> anyhow::Result<VerificationKey> {
@@ -99,12 +102,12 @@ fn verification_key(path: &std::path::Path) -> anyhow::Result<VerificationKey> {
 
 fn tail(directory: &std::path::Path, lines: usize, follow: bool) -> anyhow::Result<ExitCode> {
     let (mut tail, last) = Tail::open(directory, lines)?;
-    last.iter().for_each(|line| println!("{line}"));
+    last.iter().try_for_each(|line| out!("{line}"))?;
     if !follow {
         return Ok(ExitCode::SUCCESS);
     }
     loop {
         std::thread::sleep(Duration::from_millis(200));
-        tail.more()?.iter().for_each(|line| println!("{line}"));
+        tail.more()?.iter().try_for_each(|line| out!("{line}"))?;
     }
 }

@@ -17,6 +17,7 @@ use super::demo::Folder;
 use super::files::{read_bounded, read_token};
 use super::floor::Floor;
 use super::guest::{Guest, hardware};
+use super::out::out;
 use super::serve::{Addresses, new_token};
 use crate::client::{Client, ClientSettings};
 use crate::http::{ChallengeRequest, NewKeyRequest};
@@ -94,39 +95,44 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         floor,
     };
     if arguments.json {
-        println!("{}", serde_json::to_string_pretty(&figures)?);
+        out!("{}", serde_json::to_string_pretty(&figures)?)?;
     } else {
-        print(&figures, arguments.challenges.is_some());
+        print(&figures, arguments.challenges.is_some())?;
     }
     Ok(if figures.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn print(figures: &Figures, challenges: bool) {
+fn print(figures: &Figures, challenges: bool) -> anyhow::Result<()> {
     let what = if challenges { "challenges" } else { "flows" };
-    println!(
+    out!(
         "{what:<18} {} in {:.1} s by {} clients, {} failed",
-        figures.flows, figures.seconds, figures.clients, figures.failed
-    );
-    println!("per second         {:.0}", figures.flows_per_second);
-    println!(
+        figures.flows,
+        figures.seconds,
+        figures.clients,
+        figures.failed
+    )?;
+    out!("per second         {:.0}", figures.flows_per_second)?;
+    out!(
         "latency            {} µs median, {} µs p99",
-        figures.latency_us_median, figures.latency_us_p99
-    );
-    println!("host CPU each      {:.1} µs", figures.flow_cpu_us);
-    println!(
+        figures.latency_us_median,
+        figures.latency_us_p99
+    )?;
+    out!("host CPU each      {:.1} µs", figures.flow_cpu_us)?;
+    out!(
         "floor              {:.1} µs (P-384 verification {:.1}, ES256 signature {:.1}, X25519 agreement and wrap {:.1})",
         figures.floor_us,
         figures.floor.p384_verify_us,
         figures.floor.es256_sign_us,
         figures.floor.agree_and_wrap_us
-    );
+    )?;
     if !challenges {
-        println!("ratio              {:.2} × the floor", figures.ratio);
+        out!("ratio              {:.2} × the floor", figures.ratio)?;
     }
-    println!(
+    out!(
         "resident memory    {:.1} MiB before, {:.1} MiB after",
-        figures.resident_mib_before, figures.resident_mib_after
-    );
+        figures.resident_mib_before,
+        figures.resident_mib_after
+    )
 }
 
 struct Load {
@@ -142,7 +148,10 @@ struct Load {
 
 async fn load(arguments: &Arguments, host: &RunningHost) -> anyhow::Result<Load> {
     let authority = read_bounded(&host.state.join("ca.pem"), 1 << 20)?;
-    let mut admin = ClientSettings::new(host.addresses.admin_url(), authority.clone());
+    let mut admin = ClientSettings::new(
+        host.addresses.admin_url().context("no administration")?,
+        authority.clone(),
+    );
     admin.token = Some(host.token.clone());
     let admin = Client::new(admin)?;
     if admin.key(KEY).await.is_err() {
@@ -280,11 +289,7 @@ impl RunningHost {
         let child = command.spawn()?;
         let mut host = Self {
             state: folder.0.clone(),
-            addresses: Addresses {
-                api: ([127, 0, 0, 1], 0).into(),
-                admin: ([127, 0, 0, 1], 0).into(),
-                process: 0,
-            },
+            addresses: Addresses { api: ([127, 0, 0, 1], 0).into(), admin: None, process: 0 },
             token: crate::secret::Secret::new(token.into_bytes()),
             started: Some((child, folder)),
         };

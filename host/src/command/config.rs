@@ -8,6 +8,7 @@ use aws_lc_rs::digest;
 use clap::Subcommand;
 use data_encoding::HEXLOWER;
 
+use super::out::{self, out};
 use super::serve::new_token;
 use crate::config::{self, Config, ConfigError, Planned};
 use crate::random::SystemRandomness;
@@ -30,11 +31,11 @@ pub(super) enum Command {
 pub(super) fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Check { file } => check(&file)?,
-        Command::Example => print!("{}", config::FULL),
+        Command::Example => out::bytes(config::FULL.as_bytes())?,
         Command::Token => {
             let token = new_token(&SystemRandomness::default())?;
             let hash = digest::digest(&digest::SHA256, token.as_bytes());
-            println!("{token}\ntoken_sha256 = \"{}\"", HEXLOWER.encode(hash.as_ref()));
+            out!("{token}\ntoken_sha256 = \"{}\"", HEXLOWER.encode(hash.as_ref()))?;
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -49,23 +50,21 @@ fn check(file: &std::path::Path) -> anyhow::Result<()> {
         key: "plugins".to_owned(),
         reason: format!("{error:#}"),
     })?;
-    println!("{}: usable", file.display());
-    println!("  host        {} in {}", plan.id, folder.display());
-    println!("  workloads   https://{}", listeners.api.address);
+    out!("{}: usable", file.display())?;
+    out!("  host        {} in {}", plan.id, folder.display())?;
+    out!("  workloads   https://{}", listeners.api.address)?;
     match &listeners.admin {
-        None => println!("  admin       none"),
-        Some(admin) => println!(
+        None => out!("  admin       none")?,
+        Some(admin) => out!(
             "  admin       https://{}, {} administrators",
             admin.listener.address,
             admin.administrators.len()
-        ),
+        )?,
     }
-    println!("  keys        {}", plan.kms);
-    println!("  revocation  {:?}", plan.revocation);
-    if plan.snp.measurements.is_empty() {
-        println!("  snp         no measurement is approved: nothing will be affirmed");
-    } else {
-        println!("  snp         {} approved measurements", plan.snp.measurements.len());
+    out!("  keys        {}", plan.kms)?;
+    out!("  revocation  {:?}", plan.revocation)?;
+    match plan.snp.measurements.len() {
+        0 => out!("  snp         no measurement is approved: nothing will be affirmed"),
+        approved => out!("  snp         {approved} approved measurements"),
     }
-    Ok(())
 }

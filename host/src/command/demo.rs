@@ -11,6 +11,7 @@ use data_encoding::HEXLOWER;
 use super::block_on;
 use super::development::{self, Development};
 use super::guest::{Guest, hardware};
+use super::out::out;
 use super::serve;
 use crate::client::{Client, ClientError, ClientSettings};
 use crate::clock::SystemClock;
@@ -41,7 +42,7 @@ async fn demonstrate() -> anyhow::Result<ExitCode> {
     let random = SystemRandomness::default();
     let folder = Folder::new(&random)?;
     let token = serve::new_token(&random)?;
-    println!("Claviger: a key for a confidential VM, on simulated AMD SEV-SNP hardware\n");
+    out!("Claviger: a key for a confidential VM, on simulated AMD SEV-SNP hardware\n")?;
     let any = ([127, 0, 0, 1], 0).into();
     let development = Development {
         state: Some(folder.0.clone()),
@@ -54,7 +55,7 @@ async fn demonstrate() -> anyhow::Result<ExitCode> {
     let authority = std::fs::read(folder.0.join("ca.pem"))?;
     let api = format!("https://{}", handle.api_address());
     let admin = format!("https://{}", handle.admin_address().context("no administration")?);
-    println!("host      {api} (workloads), {admin} (administration), over TLS");
+    out!("host      {api} (workloads), {admin} (administration), over TLS")?;
 
     let administrator = Client::new(ClientSettings::new(admin, authority.clone()).token(token))?;
     let key = administrator
@@ -65,16 +66,17 @@ async fn demonstrate() -> anyhow::Result<ExitCode> {
             release_policy: "affirming".to_owned(),
         })
         .await?;
-    println!(
+    out!(
         "key       {} version {} made, kept sealed; released to affirmed guests only\n",
-        key.name, key.version
-    );
+        key.name,
+        key.version
+    )?;
 
     let client = Client::new(ClientSettings::new(api, authority))?;
     let guest = Guest::new(&hardware(&folder.0)?)?;
     release(&client, &guest).await?;
 
-    println!("\nthree that are refused:");
+    out!("\nthree that are refused:")?;
     replayed(&client, &guest).await?;
     debugged(&client, &guest).await?;
     relayed(&client, &guest).await?;
@@ -83,43 +85,43 @@ async fn demonstrate() -> anyhow::Result<ExitCode> {
     host.close().await?;
     let log = crate::audit::verify(&folder.0.join("audit"), None)
         .map_err(|finding| anyhow::anyhow!("the audit log does not verify: {finding}"))?;
-    println!("\naudit     {} records, Merkle root {}, verified", log.records, log.root);
-    println!("done in {:.1} s", started.elapsed().as_secs_f64());
+    out!("\naudit     {} records, Merkle root {}, verified", log.records, log.root)?;
+    out!("done in {:.1} s", started.elapsed().as_secs_f64())?;
     Ok(ExitCode::SUCCESS)
 }
 
 async fn release(client: &Client, guest: &Guest) -> anyhow::Result<()> {
     let challenge = challenge(client).await?;
-    println!("challenge nonce {}…, purpose {}", start(&challenge.nonce.0), challenge.purpose);
+    out!("challenge nonce {}…, purpose {}", start(&challenge.nonce.0), challenge.purpose)?;
     let report_data = guest.report_data(&challenge)?;
-    println!(
+    out!(
         "evidence  report data {}…: challenge, purpose and the guest's X25519 key",
         start(&report_data)
-    );
+    )?;
     let ReleaseRequest::Evidence(request) = guest.answer(&challenge)? else {
         anyhow::bail!("a guest answers with evidence");
     };
-    println!(
+    out!(
         "          report of {} bytes, signed by the chip's VCEK (ECDSA P-384), certificate along",
         request.evidence.data.0.len()
-    );
+    )?;
     let asked = Instant::now();
     let release = client.release(KEY, &ReleaseRequest::Evidence(request)).await?;
     let took = asked.elapsed();
-    println!(
+    out!(
         "verdict   {}{}",
         release.status,
         if release.simulated { " (SIMULATED hardware)" } else { "" }
-    );
-    println!(
+    )?;
+    out!(
         "released  {} wrapped as JWE, audit record {}, in {:.1} ms",
         release.media_type,
         release.audit_index,
         took.as_secs_f64() * 1e3
-    );
+    )?;
     let key = guest.open(&release)?;
     ensure!(key.len() == 32, "the key has not 256 bits");
-    println!("opened    by the guest: {}… ({} bytes)", start(key.expose()), key.len());
+    out!("opened    by the guest: {}… ({} bytes)", start(key.expose()), key.len())?;
     Ok(())
 }
 
@@ -155,8 +157,7 @@ async fn relayed(client: &Client, guest: &Guest) -> anyhow::Result<()> {
 fn refused<T>(who: &str, outcome: Result<T, ClientError>) -> anyhow::Result<()> {
     match outcome {
         Err(ClientError::Problem(problem)) => {
-            println!("  {who:<28} {} {}: {}", problem.status, problem.code, problem.title);
-            Ok(())
+            out!("  {who:<28} {} {}: {}", problem.status, problem.code, problem.title)
         }
         Err(error) => Err(error.into()),
         Ok(_) => anyhow::bail!("{who}: not refused"),

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::guest::{HARDWARE, hardware};
+use super::out::note;
 use super::serve::{Service, administrator, new_token};
 use crate::appraisal::SnpPolicy;
 use crate::assemble::{AuditPlan, Plan};
@@ -37,7 +38,7 @@ pub(super) fn service(
     clock: &dyn Clock,
     random: &dyn Random,
 ) -> anyhow::Result<Service> {
-    eprintln!(
+    note!(
         "\n  DEVELOPMENT HOST, NOT FOR PRODUCTION: simulated hardware is accepted as if it were \
          genuine.\n"
     );
@@ -49,12 +50,12 @@ pub(super) fn service(
         Some(token) => token.clone(),
         None => {
             let token = new_token(random)?;
-            eprintln!("  administrator's token (shown once): {token}");
+            note!("  administrator's token (shown once): {token}");
             token
         }
     };
-    eprintln!("  certificate authority: {}", folder.join("ca.pem").display());
-    eprintln!("  state: {}{}\n", folder.display(), if kept { "" } else { " (keys in memory)" });
+    note!("  certificate authority: {}", folder.join("ca.pem").display());
+    note!("  state: {}{}\n", folder.display(), if kept { "" } else { " (keys in memory)" });
     let (store, master_key): (Arc<dyn Store>, _) = if kept {
         let store = Embedded::open(&folder.join("store.redb"))?;
         (Arc::new(store), MasterKey::file(folder.join("master.key")))
@@ -74,7 +75,12 @@ pub(super) fn service(
     let listener = |address| Listener { address, certificate: Arc::clone(&certificate) };
     Ok(Service {
         plan,
-        settings: HttpSettings { rate: None, ..HttpSettings::default() },
+        // All its clients come from one address.
+        settings: HttpSettings {
+            rate: None,
+            requests_per_client: HttpSettings::default().requests_at_once,
+            ..HttpSettings::default()
+        },
         listeners: Listeners {
             api: listener(development.api),
             admin: Some(AdminListener {
@@ -117,10 +123,10 @@ pub(super) fn plan(family: &Family, audit: PathBuf) -> anyhow::Result<Plan> {
         plugin_cache: None,
         on_progress: Some(Arc::new(|name, event| match event {
             ProgressEvent::Compiling { bytes } => {
-                eprintln!("  compiling plugin {name} ({} KiB) …", bytes / 1024);
+                note!("  compiling plugin {name} ({} KiB) …", bytes / 1024);
             }
             ProgressEvent::Compiled { took } => {
-                eprintln!("  compiled plugin {name} in {} ms", took.as_millis());
+                note!("  compiled plugin {name} in {} ms", took.as_millis());
             }
             ProgressEvent::Cached { .. } => {}
         })),
@@ -153,7 +159,7 @@ fn family(folder: &Path, clock: &dyn Clock) -> anyhow::Result<Family> {
             return Ok(family);
         }
     }
-    eprintln!("  minting simulated hardware (RSA-4096 keys) …");
+    note!("  minting simulated hardware (RSA-4096 keys) …");
     let family = Family::mint(Product::Genoa, clock.now())?;
     let new = folder.join("simulated-hardware.new");
     let mut options = std::fs::OpenOptions::new();

@@ -1,11 +1,10 @@
 //! `completions` and `man`: made from the same definitions that parse the arguments.
 
-use std::io::Write;
 use std::process::ExitCode;
 
 use clap::{Args, CommandFactory};
 
-use super::Cli;
+use super::{Cli, out};
 
 #[derive(Debug, Args)]
 pub(super) struct Completions {
@@ -16,13 +15,13 @@ pub(super) struct Completions {
 pub(super) fn completions(arguments: &Completions) -> anyhow::Result<ExitCode> {
     let mut script = Vec::new();
     clap_complete::generate(arguments.shell, &mut Cli::command(), "claviger", &mut script);
-    std::io::stdout().write_all(&script)?;
+    out::bytes(&script)?;
     Ok(ExitCode::SUCCESS)
 }
 
 pub(super) fn man() -> anyhow::Result<ExitCode> {
     let mut page = Vec::new();
     clap_mangen::Man::new(Cli::command()).render(&mut page)?;
-    std::io::stdout().write_all(&page)?;
+    out::bytes(&page)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::block_on;
 use super::files::{read_bounded, read_token};
+use super::out::out;
 use crate::client::{Client, ClientSettings};
 use crate::http::{NewKeyRequest, SecretBytes};
 use crate::secret::Secret;
@@ -147,6 +148,5 @@ async fn perform(client: &Client, command: Command) -> anyhow::Result<()> {
 }
 
 fn print(value: &impl Serialize) -> anyhow::Result<()> {
-    println!("{}", serde_json::to_string(value)?);
-    Ok(())
+    out!("{}", serde_json::to_string(value)?)
 }

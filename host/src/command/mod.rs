@@ -7,9 +7,10 @@ mod demo;
 mod development;
 mod documents;
 mod files;
-mod floor;
+pub mod floor;
 mod guest;
 mod key;
+mod out;
 mod plugin;
 mod serve;
 mod simulate;
@@ -61,7 +62,14 @@ enum Command {
 /// Exit codes: 0 done; 1 failed; 2 wrong usage (by clap); 3 refused, by `verify` and `audit`; 64
 /// the configuration is wrong.
 pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
-    match cli.command {
+    match perform(cli.command) {
+        Err(error) if error.is::<out::Closed>() => Ok(ExitCode::SUCCESS),
+        done => done,
+    }
+}
+
+fn perform(command: Command) -> anyhow::Result<ExitCode> {
+    match command {
         Command::Serve(arguments) => serve::run(arguments),
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Verify(arguments) => verify::run(arguments),

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use clap::Subcommand;
 
 use super::REFUSED;
+use super::out::{out, verdict};
 use crate::assemble::{self, Inspection};
 use crate::plugin::bundled;
 
@@ -41,14 +42,17 @@ fn list(json: bool) -> anyhow::Result<ExitCode> {
         .map(|(_, component)| assemble::inspect(component))
         .collect::<anyhow::Result<Vec<_>>>()?;
     if json {
-        println!("{}", serde_json::to_string_pretty(&inspected)?);
+        out!("{}", serde_json::to_string_pretty(&inspected)?)?;
         return Ok(ExitCode::SUCCESS);
     }
     for plugin in inspected {
-        println!(
+        out!(
             "{:<16} {:<9} {:<8} sha256:{}",
-            plugin.name, plugin.kind, plugin.version, plugin.digest
-        );
+            plugin.name,
+            plugin.kind,
+            plugin.version,
+            plugin.digest
+        )?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -59,30 +63,31 @@ fn inspect(plugin: &Path, json: bool) -> anyhow::Result<ExitCode> {
         Some(component) => assemble::inspect(component)?,
         None => assemble::inspect(&assemble::read_component(plugin)?)?,
     };
-    if json {
-        println!("{}", serde_json::to_string_pretty(&inspection)?);
-    } else {
-        print(&inspection);
-    }
-    Ok(if inspection.refused.is_none() { ExitCode::SUCCESS } else { ExitCode::from(REFUSED) })
+    let printed = match json {
+        true => out!("{}", serde_json::to_string_pretty(&inspection)?),
+        false => print(&inspection),
+    };
+    let admitted = inspection.refused.is_none();
+    verdict(printed, if admitted { ExitCode::SUCCESS } else { ExitCode::from(REFUSED) })
 }
 
-fn print(plugin: &Inspection) {
-    println!("name      {}", plugin.name);
-    println!("kind      {}", plugin.kind);
-    println!("version   {}", plugin.version);
-    println!("about     {}", plugin.description);
-    println!("digest    sha256:{}", plugin.digest);
-    println!("size      {} bytes", plugin.bytes);
+fn print(plugin: &Inspection) -> anyhow::Result<()> {
+    out!("name      {}", plugin.name)?;
+    out!("kind      {}", plugin.kind)?;
+    out!("version   {}", plugin.version)?;
+    out!("about     {}", plugin.description)?;
+    out!("digest    sha256:{}", plugin.digest)?;
+    out!("size      {} bytes", plugin.bytes)?;
     match &plugin.refused {
-        None => println!("admitted  yes"),
-        Some(why) => println!("admitted  no: {why}"),
+        None => out!("admitted  yes")?,
+        Some(why) => out!("admitted  no: {why}")?,
     }
-    println!("imports");
+    out!("imports")?;
     for import in &plugin.imports {
-        println!("  {import}");
+        out!("  {import}")?;
     }
     for (name, what) in &plugin.settings {
-        println!("setting {name}: {what}");
+        out!("setting {name}: {what}")?;
     }
+    Ok(())
 }

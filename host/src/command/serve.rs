@@ -25,6 +25,10 @@ use crate::telemetry::{self, LogFormat};
 /// The file in a development host's state folder that says where it listens.
 const ADDRESSES: &str = "addresses.json";
 
+/// The shortest administrator's token that is taken from the command line, in bytes: whoever holds
+/// a valid one is never made to wait, so it must not be one that is guessed.
+const SHORTEST_TOKEN: usize = 16;
+
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     /// The configuration file
@@ -63,7 +67,8 @@ pub(super) struct Arguments {
 #[derive(Debug, Deserialize, Serialize)]
 pub(super) struct Addresses {
     pub(super) api: SocketAddr,
-    pub(super) admin: SocketAddr,
+    /// None: there is no administration.
+    pub(super) admin: Option<SocketAddr>,
     pub(super) process: u32,
 }
 
@@ -85,8 +90,8 @@ impl Addresses {
         format!("https://{}", self.api)
     }
 
-    pub(super) fn admin_url(&self) -> String {
-        format!("https://{}", self.admin)
+    pub(super) fn admin_url(&self) -> Option<String> {
+        self.admin.map(|address| format!("https://{address}"))
     }
 }
 
@@ -113,12 +118,7 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             configured(config)?
         }
         None => {
-            let development = Development {
-                state: arguments.state,
-                token: arguments.dev_token,
-                api: arguments.listen,
-                admin: arguments.listen_admin,
-            };
+            let development = development(arguments)?;
             development::service(&development, &SystemClock, &SystemRandomness::default())?
         }
     };
@@ -128,6 +128,19 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     }
     let runtime = runtime.enable_all().build()?;
     runtime.block_on(until_told_to_stop(service))
+}
+
+/// A laptop's host. What is wrong with a token is said without the token, which clap would repeat.
+fn development(arguments: Arguments) -> anyhow::Result<Development> {
+    let token = arguments.dev_token;
+    let long_enough = token.as_ref().is_none_or(|token| token.len() >= SHORTEST_TOKEN);
+    ensure!(long_enough, "--dev-token: at least {SHORTEST_TOKEN} bytes, and not to be guessed");
+    Ok(Development {
+        state: arguments.state,
+        token,
+        api: arguments.listen,
+        admin: arguments.listen_admin,
+    })
 }
 
 /// A production host.
@@ -177,12 +190,12 @@ pub(super) async fn open(service: Service) -> anyhow::Result<(Arc<Host>, ServerH
         tokio::task::spawn_blocking(move || assemble::assemble(plan, clock, random)).await??
     };
     let host = Arc::new(built);
+    host.record_start().await?;
     let handle = serve(host.clone(), random, settings, listeners).await?;
     let admin = handle.admin_address();
     let shown = admin.map(tracing::field::display);
     tracing::info!(api = %handle.api_address(), admin = shown, development, "serving");
     if let Some(state) = announce {
-        let admin = admin.context("no administration")?;
         let addresses = Addresses { api: handle.api_address(), admin, process: std::process::id() };
         addresses.write(&state)?;
     }
@@ -214,5 +227,52 @@ fn keep_out_of_core_dumps() {
     }
     if let Err(error) = set_dumpable_behavior(DumpableBehavior::NotDumpable) {
         tracing::warn!(%error, "debuggers could not be kept out");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        arguments: Arguments,
+    }
+
+    fn parse(arguments: &[&str]) -> Result<Arguments, clap::Error> {
+        let line = ["serve"].iter().chain(arguments);
+        Line::try_parse_from(line).map(|line| line.arguments)
+    }
+
+    #[tokio::test]
+    async fn a_host_without_administration_serves() {
+        let state = tempfile::tempdir().unwrap();
+        let any = ([127, 0, 0, 1], 0).into();
+        let development = Development {
+            state: Some(state.path().join("state")),
+            token: None,
+            api: any,
+            admin: any,
+        };
+        let random = SystemRandomness::default();
+        let mut service = development::service(&development, &SystemClock, &random).unwrap();
+        service.listeners.admin = None;
+        let (host, handle) = open(service).await.unwrap();
+        let addresses = Addresses::read(&state.path().join("state")).unwrap();
+        assert_eq!(addresses.api, handle.api_address());
+        assert_eq!(addresses.admin_url(), None);
+        assert!(handle.shutdown().await);
+        host.close().await.unwrap();
+    }
+
+    // attacks 55 and 62
+    #[test]
+    fn a_token_that_can_be_guessed_is_refused_and_not_repeated() {
+        let with = |token: &str| development(parse(&["--dev", "--dev-token", token]).unwrap());
+        let refused = with("hunter2-hunter2").err().unwrap().to_string();
+        assert!(refused.contains("16 bytes") && !refused.contains("hunter2"), "{refused}");
+        assert!(with("hunter2-hunter2-").is_ok());
     }
 }

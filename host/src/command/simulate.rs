@@ -1,6 +1,5 @@
 //! `simulate`: a guest on the simulated hardware of a development host fetches a key.
 
-use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -11,6 +10,7 @@ use data_encoding::HEXLOWER;
 use super::block_on;
 use super::files::read_bounded;
 use super::guest::{Guest, hardware};
+use super::out::{self, out};
 use super::serve::Addresses;
 use crate::client::{Client, ClientSettings};
 
@@ -42,10 +42,9 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let guest = Guest::new(&hardware(&arguments.state)?)?;
     let client = Client::new(ClientSettings::new(addresses.api_url(), authority))?;
     let key = block_on(async { Ok(guest.fetch(&client, &arguments.key).await?.0) })?;
-    let mut output = std::io::stdout();
     match arguments.output {
-        Output::Hex => writeln!(output, "{}", HEXLOWER.encode(key.expose()))?,
-        Output::Raw => output.write_all(key.expose())?,
+        Output::Hex => out!("{}", HEXLOWER.encode(key.expose()))?,
+        Output::Raw => out::bytes(key.expose())?,
     }
     Ok(ExitCode::SUCCESS)
 }

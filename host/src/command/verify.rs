@@ -11,6 +11,7 @@ use clap::{Args, ValueEnum};
 use serde_json::{Map, Value, json};
 
 use super::files::read_bounded;
+use super::out::{note, out, verdict};
 use super::{REFUSED, block_on};
 use crate::assemble;
 use crate::clock::{Clock, SystemClock, Timestamp};
@@ -70,15 +71,14 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Ok(examine(&plugin, authority.into(), evidence, at).await)
     })?;
     if waived {
-        eprintln!("claviger: revocation is waived: a revoked certificate would not be noticed");
+        note!("claviger: revocation is waived: a revoked certificate would not be noticed");
     }
     let report = report(&arguments.tee, at, waived, &outcome);
-    if arguments.json {
-        println!("{}", serde_json::to_string_pretty(&report)?);
-    } else {
-        print_text(&report);
-    }
-    Ok(if outcome.is_ok() { ExitCode::SUCCESS } else { ExitCode::from(REFUSED) })
+    let printed = match arguments.json {
+        true => out!("{}", serde_json::to_string_pretty(&report)?),
+        false => print_text(&report),
+    };
+    verdict(printed, if outcome.is_ok() { ExitCode::SUCCESS } else { ExitCode::from(REFUSED) })
 }
 
 /// The evidence and what goes with it. In a directory the evidence is the file called `report.bin`,
@@ -136,7 +136,7 @@ fn authority(arguments: &Arguments, waived: bool) -> anyhow::Result<Authority> {
         builder = builder.revocation(Revocation::Waived);
     }
     if let Some(path) = &arguments.dev_simulated_roots {
-        eprintln!("claviger: DEVELOPMENT: simulated hardware is accepted as if it were genuine");
+        note!("claviger: DEVELOPMENT: simulated hardware is accepted as if it were genuine");
         builder = builder.simulated_root(read_bounded(path, LARGEST)?);
     }
     builder.build().map_err(|fault| anyhow::anyhow!("trust anchors: {fault}"))
@@ -182,34 +182,34 @@ fn report(tee: &str, at: Timestamp, waived: bool, outcome: &Result<Verified, Ref
     report
 }
 
-fn print_text(report: &Value) {
+fn print_text(report: &Value) -> anyhow::Result<()> {
     let text = |name: &str| match report.get(name) {
         Some(Value::String(text)) => text.clone(),
         Some(value) => value.to_string(),
         None => String::new(),
     };
-    println!("{}: {} evidence at {}", text("verdict"), text("tee"), text("at"));
+    out!("{}: {} evidence at {}", text("verdict"), text("tee"), text("at"))?;
     if report.get("code").is_some() {
-        println!("  code    {}", text("code"));
-        println!("  reason  {}", text("reason"));
-        return;
+        out!("  code    {}", text("code"))?;
+        return out!("  reason  {}", text("reason"));
     }
-    println!("  revocation {}, valid until {}", text("revocation"), text("expires"));
-    println!("\nchecks, and what each rests on:");
+    out!("  revocation {}, valid until {}", text("revocation"), text("expires"))?;
+    out!("\nchecks, and what each rests on:")?;
     for check in report.get("checks").and_then(Value::as_array).into_iter().flatten() {
         let part = |name: &str| check.get(name).and_then(Value::as_str).unwrap_or_default();
-        println!("  {:<8} {}", part("check"), part("rests_on"));
+        out!("  {:<8} {}", part("check"), part("rests_on"))?;
     }
     for group in ["facts", "claims", "trustworthiness"] {
         let members = report.get(group).and_then(Value::as_object);
         if members.is_some_and(|members| !members.is_empty()) {
-            println!("\n{group}:");
+            out!("\n{group}:")?;
         }
         for (name, value) in members.into_iter().flatten() {
             match value {
-                Value::String(value) => println!("  {name:<32} {value}"),
-                value => println!("  {name:<32} {value}"),
+                Value::String(value) => out!("  {name:<32} {value}")?,
+                value => out!("  {name:<32} {value}")?,
             }
         }
     }
+    Ok(())
 }

@@ -164,6 +164,7 @@ fn settings(limits: &Limits) -> Result<HttpSettings, ConfigError> {
         ("body_bytes", limits.body_bytes),
         ("json_depth", limits.json_depth),
         ("requests_at_once", limits.requests_at_once),
+        ("requests_per_client", limits.requests_per_client),
         ("connections", limits.connections),
         ("connections_per_client", limits.connections_per_client),
     ];
@@ -179,6 +180,10 @@ fn settings(limits: &Limits) -> Result<HttpSettings, ConfigError> {
             return Err(ConfigError::value(format!("limits.{name}"), "from 1 to 3600"));
         }
     }
+    if !(1..limits.request_seconds).contains(&limits.body_seconds) {
+        let reason = "at least 1, and less than limits.request_seconds";
+        return Err(ConfigError::value("limits.body_seconds", reason));
+    }
     let rate = (limits.requests_per_second > 0).then(|| Rate {
         burst: limits.burst.max(1),
         interval: Duration::from_secs(1) / limits.requests_per_second,
@@ -188,7 +193,9 @@ fn settings(limits: &Limits) -> Result<HttpSettings, ConfigError> {
         json_depth: limits.json_depth,
         request_timeout: Duration::from_secs(limits.request_seconds),
         drain_deadline: Duration::from_secs(limits.drain_seconds),
+        body_timeout: Duration::from_secs(limits.body_seconds),
         requests_at_once: limits.requests_at_once,
+        requests_per_client: limits.requests_per_client,
         connections: limits.connections,
         connections_per_client: limits.connections_per_client,
         rate,
@@ -275,6 +282,7 @@ fn plugins(plugins: Vec<Plugin>) -> Result<Vec<PluginPlan>, ConfigError> {
             digest: plugin.digest.map(|digest| digest.0),
             values: plugin.settings,
             reads_key_material: plugin.reads_key_material,
+            wraps_for_recipient: plugin.wraps_for_recipient,
             limits,
         });
     }

@@ -83,8 +83,10 @@ sections! {
         pub body_bytes: usize,
         pub json_depth: usize,
         pub request_seconds: u64,
+        pub body_seconds: u64,
         pub drain_seconds: u64,
         pub requests_at_once: usize,
+        pub requests_per_client: usize,
         pub connections: usize,
         pub connections_per_client: usize,
         pub requests_per_second: u32,
@@ -145,6 +147,8 @@ sections! {
         #[serde(default)]
         pub reads_key_material: bool,
         #[serde(default)]
+        pub wraps_for_recipient: bool,
+        #[serde(default)]
         pub settings: BTreeMap<String, String>,
         #[serde(default)]
         pub limits: PluginLimits,
@@ -202,8 +206,10 @@ impl Default for Limits {
             body_bytes: settings.body_bytes,
             json_depth: settings.json_depth,
             request_seconds: settings.request_timeout.as_secs(),
+            body_seconds: settings.body_timeout.as_secs(),
             drain_seconds: settings.drain_deadline.as_secs(),
             requests_at_once: settings.requests_at_once,
+            requests_per_client: settings.requests_per_client,
             connections: settings.connections,
             connections_per_client: settings.connections_per_client,
             requests_per_second: 100,

@@ -1,15 +1,18 @@
-//! Keys under administration: made, listed, rotated, disabled, deleted; never read. Each change is
-//! recorded before it is answered.
+//! Keys under administration: made, listed, rotated, disabled, deleted; never read.
+//!
+//! A change is recorded before it is made (no record, no change), and once more with its outcome. It
+//! runs to its end whatever becomes of the request: a client that goes away would otherwise leave
+//! half of it behind.
 
 use super::host::Host;
 use super::permit::{ReleasePolicies, ReleasePolicy, ReleaseRule, check_name};
 use super::record;
 use super::release::{append, refuse_kms};
 use super::request::{Caller, KeySummary, NewKey};
-use crate::audit::Event;
+use crate::audit::{Event, Record};
 use crate::clock::Timestamp;
 use crate::error::{Code, Refusal};
-use crate::plugin::{KeyReference, KeySummary as KmsKeySummary, NewKey as NewKmsKey};
+use crate::plugin::{KeyReference, KeySummary as KmsKeySummary, KmsFailure, NewKey as NewKmsKey};
 
 impl Host {
     /// Makes or imports a key, with its release policy.
@@ -25,17 +28,20 @@ impl Host {
             let reason = format!("unknown release policy {:?}", key.release_policy);
             Refusal::new(Code::RequestMalformed, reason)
         })?;
-        let (kms, tenant) = (self.kms(), &caller.tenant);
-        let policy = ReleasePolicy { rule, created: self.parts.clock.now() };
-        let NewKey { name, kind, material, .. } = key;
-        let new = NewKmsKey { name: name.clone(), kind, exportable: true, material };
-        // The key first: one without a policy cannot be released, and can be deleted. A policy
-        // without a key would keep its name from being used again.
-        let summary =
-            kms.create(tenant, new).await.map_err(|failure| refuse_kms(kms.name(), failure))?;
-        ReleasePolicies(&self.parts.store).set(tenant, &name, &policy)?;
-        self.changed(Event::KeyCreated, caller, principal, &name, Some(&summary.version)).await?;
-        Ok(summary.into())
+        let entry = self.entry(Event::KeyCreated, caller, principal, &key.name);
+        let (tenant, created) = (caller.tenant.clone(), self.parts.clock.now());
+        self.change(entry, version, move |host| async move {
+            let (kms, policy) = (host.kms(), ReleasePolicy { rule, created });
+            let NewKey { name, kind, material, .. } = key;
+            let new = NewKmsKey { name: name.clone(), kind, exportable: true, material };
+            // The key first: one without a policy cannot be released, and can be deleted. A policy
+            // without a key would release whatever appears under its name later.
+            let created = kms.create(&tenant, new).await;
+            let summary = created.map_err(|failure| refuse_kms(kms.name(), failure))?;
+            ReleasePolicies(&host.parts.store).set(&tenant, &name, &policy)?;
+            Ok(summary.into())
+        })
+        .await
     }
 
     /// A new version of a key; the old ones stay.
@@ -45,14 +51,15 @@ impl Host {
         principal: &str,
         name: &str,
     ) -> Result<KeySummary, Refusal> {
-        check_name(name)?;
-        let kms = self.kms();
-        let summary = kms
-            .rotate(&caller.tenant, name)
-            .await
-            .map_err(|failure| refuse_kms(kms.name(), failure))?;
-        self.changed(Event::KeyRotated, caller, principal, name, Some(&summary.version)).await?;
-        Ok(summary.into())
+        let name = check_name(name)?.to_owned();
+        let entry = self.entry(Event::KeyRotated, caller, principal, &name);
+        let tenant = caller.tenant.clone();
+        self.change(entry, version, move |host| async move {
+            let kms = host.kms();
+            let rotated = kms.rotate(&tenant, &name).await;
+            rotated.map(KeySummary::from).map_err(|failure| refuse_kms(kms.name(), failure))
+        })
+        .await
     }
 
     /// The keys of the tenant, a page at a time, and the cursor of the next page.
@@ -100,12 +107,23 @@ impl Host {
         version: Option<&str>,
         enabled: bool,
     ) -> Result<(), Refusal> {
-        let (kms, reference) = (self.kms(), reference(name, version)?);
-        kms.set_enabled(&caller.tenant, &reference, enabled)
-            .await
-            .map_err(|failure| refuse_kms(kms.name(), failure))?;
+        let reference = reference(name, version)?;
         let event = if enabled { Event::KeyEnabled } else { Event::KeyDisabled };
-        self.changed(event, caller, principal, name, version).await
+        let mut entry = self.entry(event, caller, principal, name);
+        if let Some(version) = version {
+            entry = entry.version(version);
+        }
+        let tenant = caller.tenant.clone();
+        self.change(
+            entry,
+            |_| None,
+            move |host| async move {
+                let kms = host.kms();
+                let changed = kms.set_enabled(&tenant, &reference, enabled).await;
+                changed.map(drop).map_err(|failure| refuse_kms(kms.name(), failure))
+            },
+        )
+        .await
     }
 
     /// Deletes a key with all its versions, and its release policy.
@@ -115,30 +133,61 @@ impl Host {
         principal: &str,
         name: &str,
     ) -> Result<(), Refusal> {
-        check_name(name)?;
-        let kms = self.kms();
-        // Recorded first: what is gone cannot be brought back when the record fails. The policy
-        // next: what is cut short from here on leaves a key that cannot be released.
-        self.changed(Event::KeyDeleted, caller, principal, name, None).await?;
-        ReleasePolicies(&self.parts.store).remove(&caller.tenant, name)?;
-        kms.delete(&caller.tenant, name).await.map_err(|failure| refuse_kms(kms.name(), failure))
+        let name = check_name(name)?.to_owned();
+        let entry = self.entry(Event::KeyDeleted, caller, principal, &name);
+        let tenant = caller.tenant.clone();
+        self.change(
+            entry,
+            |_| None,
+            move |host| async move {
+                // The policy first: from then on nothing is released, and what is cut short here can be
+                // deleted again.
+                let had_policy = ReleasePolicies(&host.parts.store).remove(&tenant, &name)?;
+                let kms = host.kms();
+                match kms.delete(&tenant, &name).await {
+                    Err(KmsFailure::NotFound) if had_policy => Ok(()),
+                    deleted => deleted.map_err(|failure| refuse_kms(kms.name(), failure)),
+                }
+            },
+        )
+        .await
     }
 
-    async fn changed(
+    /// Records, changes, and records the outcome, in a task of its own.
+    async fn change<T, F>(
         &self,
-        event: Event,
-        caller: &Caller,
-        principal: &str,
-        key: &str,
-        version: Option<&str>,
-    ) -> Result<(), Refusal> {
-        let mut entry =
-            record::plain(event, caller, self.parts.clock.now()).principal(principal).key(key);
-        if let Some(version) = version {
-            entry = entry.version(version);
-        }
-        append(&self.parts.audit, &entry).await.map(drop)
+        entry: Record,
+        version: impl Fn(&T) -> Option<String> + Send + 'static,
+        work: impl FnOnce(Self) -> F + Send + 'static,
+    ) -> Result<T, Refusal>
+    where
+        T: Send + Sync + 'static,
+        F: Future<Output = Result<T, Refusal>> + Send,
+    {
+        let host = self.clone();
+        let task = tokio::spawn(async move {
+            append(&host.parts.audit, &entry.clone().begun()).await?;
+            let changed = work(host.clone()).await;
+            let entry = match &changed {
+                Ok(changed) => match version(changed) {
+                    Some(version) => entry.version(version),
+                    None => entry,
+                },
+                Err(refusal) => entry.refusal(refusal),
+            };
+            append(&host.parts.audit, &entry).await?;
+            changed
+        });
+        task.await.map_err(|error| Refusal::new(Code::Internal, error.to_string()))?
     }
+
+    fn entry(&self, event: Event, caller: &Caller, principal: &str, key: &str) -> Record {
+        record::plain(event, caller, self.parts.clock.now()).principal(principal).key(key)
+    }
+}
+
+fn version(key: &KeySummary) -> Option<String> {
+    Some(key.version.clone())
 }
 
 fn reference(name: &str, version: Option<&str>) -> Result<KeyReference, Refusal> {

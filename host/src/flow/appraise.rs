@@ -2,8 +2,8 @@
 //! a token that comes back is judged anew, by the policy of that moment.
 
 use super::bind::Bound;
+use super::gate::VerifierIdentity;
 use super::request::Finding;
-use super::verify::VerifierIdentity;
 use crate::appraisal::{Appraisal, Appraiser, Status, Vector};
 use crate::audit::Digest;
 use crate::claim::Claim;
@@ -51,6 +51,11 @@ pub struct Subject {
 }
 
 impl Bound {
+    /// Whether judging it reads and writes memory only.
+    pub(super) fn is_familiar(&self, appraiser: &Appraiser) -> bool {
+        appraiser.is_familiar(self.verified.facts())
+    }
+
     /// Judges the evidence.
     pub fn appraise(self, appraiser: &Appraiser) -> Result<Appraised, Refusal> {
         let Self { fresh, verified, recipient } = self;

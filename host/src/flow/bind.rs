@@ -2,7 +2,8 @@
 //! host compares with the signed bytes in its own memory; a plugin only points at them.
 
 use super::challenge::Fresh;
-use super::verify::{Genuine, Verified};
+use super::gate::Verified;
+use super::verify::Genuine;
 use crate::error::{Code, Refusal};
 use crate::keys::RecipientKey;
 use crate::plugin::Carries;
@@ -22,11 +23,14 @@ impl Genuine {
     /// stands for host, tenant and purpose: the challenge was authenticated for exactly these.
     pub fn bind(self, recipient: RecipientKey) -> Result<Bound, Refusal> {
         let thumbprint = recipient.thumbprint();
-        let digest = self.fresh.report_data(&thumbprint);
         let (mut challenge, mut nonce, mut key) = (false, false, false);
         for (binding, bytes) in self.verified.bound_bytes() {
+            let digest;
             let (wanted, covered): (&[u8], _) = match binding.carries {
-                Carries::ChallengeDigest => (&digest, &mut challenge),
+                Carries::ChallengeDigest(algorithm) => {
+                    digest = self.fresh.report_data(&thumbprint, algorithm);
+                    (digest.as_ref(), &mut challenge)
+                }
                 Carries::Nonce => (self.fresh.nonce(), &mut nonce),
                 Carries::RecipientKey => (&thumbprint, &mut key),
             };

@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use aws_lc_rs::hmac;
+use aws_lc_rs::{digest, hmac};
 use data_encoding::BASE64URL_NOPAD;
 
 use super::report_data::{ReportDataInput, length_prefix};
@@ -15,6 +15,7 @@ use super::request::{IssuedChallenge, Purpose};
 use super::spent::{SpendError, SpentChallenges};
 use crate::clock::Timestamp;
 use crate::error::{Code, Refusal};
+use crate::quote::DigestAlgorithm;
 use crate::random::Random;
 use crate::tenant::Tenant;
 
@@ -153,9 +154,12 @@ impl Fresh {
         &self.purpose
     }
 
-    /// The report data that evidence for this challenge and this recipient must carry.
-    #[must_use]
-    pub fn report_data(&self, recipient: &[u8; 32]) -> [u8; 64] {
+    /// The digest that evidence for this challenge and this recipient must carry.
+    pub(super) fn report_data(
+        &self,
+        recipient: &[u8; 32],
+        algorithm: DigestAlgorithm,
+    ) -> digest::Digest {
         ReportDataInput {
             host: &self.host,
             tenant: &self.tenant,
@@ -163,7 +167,7 @@ impl Fresh {
             nonce: &self.nonce,
             recipient,
         }
-        .digest()
+        .digest_by(algorithm)
     }
 }
 

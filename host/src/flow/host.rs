@@ -2,25 +2,28 @@
 
 use std::sync::Arc;
 
+use data_encoding::BASE64URL_NOPAD;
 use serde_json::Value as Json;
 
 use super::appraise::Appraised;
+use super::bind::Bound;
 use super::challenge::Challenges;
 use super::permit::ReleasePolicies;
 use super::record;
-use super::release::{Presented, append};
+use super::release::append;
 use super::request::{
     Attested, Caller, Evidence, Health, IssuedChallenge, PluginSummary, Purpose, ReleasedKey,
     Submission,
 };
 use super::token::Tokens;
 use crate::appraisal::{Appraiser, Status};
-use crate::audit::{AuditLog, Event};
+use crate::audit::{AuditLog, Digest, Event, Record};
+use crate::claim::{Claim, Value};
 use crate::clock::Clock;
 use crate::error::{Code, Refusal};
 use crate::keys::RecipientKey;
 use crate::plugin::catalogue::{Entry, Source, State};
-use crate::plugin::{Catalogue, KmsPlugin, VerifierPlugin};
+use crate::plugin::{Catalogue, Kind, KmsPlugin, VerifierPlugin};
 use crate::quote::Authority;
 use crate::random::Random;
 use crate::store::SealedStore;
@@ -52,16 +55,52 @@ pub struct Parts {
     pub development: bool,
 }
 
-/// A host that serves.
+impl Parts {
+    /// A fresh `jti`: 128 random bits.
+    pub(super) fn identifier(&self) -> Result<String, Refusal> {
+        let mut identifier = [0; 16];
+        self.random
+            .fill(&mut identifier)
+            .map_err(|error| Refusal::new(Code::Internal, error.to_string()))?;
+        Ok(BASE64URL_NOPAD.encode(&identifier))
+    }
+}
+
+/// A host that serves. Clone is cheap: what must run to its end takes one along.
+#[derive(Clone)]
 pub struct Host {
-    pub(super) parts: Parts,
+    pub(super) parts: Arc<Parts>,
 }
 
 impl Host {
     /// Puts the parts together.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
-        Self { parts }
+        Self { parts: Arc::new(parts) }
+    }
+
+    /// Records that this host begins to serve, as what, and with which plugins.
+    pub async fn record_start(&self) -> Result<(), Refusal> {
+        let now = self.parts.clock.now();
+        let mut detail = format!("claviger {}", env!("CARGO_PKG_VERSION"));
+        if self.parts.development {
+            detail.push_str("; DEVELOPMENT: simulated hardware is accepted");
+        }
+        if !self.parts.authority.requires_revocation() {
+            detail.push_str("; revocation WAIVED");
+        }
+        let started = Record::new(now, Event::HostStarted).detail(detail);
+        append(&self.parts.audit, &started).await?;
+        for plugin in self.parts.catalogue.plugins().entries() {
+            let loaded = Record::new(now, Event::PluginLoaded);
+            let (name, digest) = (plugin.name.as_str(), plugin.digest.as_str());
+            let loaded = match plugin.kind {
+                Kind::Kms => loaded.connector(name, digest),
+                Kind::Verifier => loaded.verifier(name, digest),
+            };
+            append(&self.parts.audit, &loaded).await?;
+        }
+        Ok(())
     }
 
     /// A new challenge.
@@ -83,8 +122,9 @@ impl Host {
         submission: Submission,
     ) -> Result<Attested, Refusal> {
         let appraised = self.judge(caller, &Purpose::Attestation, submission).await?;
-        let minted = self.parts.tokens.mint(&appraised, self.identifier()?)?;
-        let entry = record::of(Event::Attested, caller, &appraised);
+        let jti = self.parts.identifier()?;
+        let minted = self.parts.tokens.for_client(&appraised, &jti)?;
+        let entry = record::of(Event::Attested, caller, &appraised).token(jti);
         let audit_index = append(&self.parts.audit, &entry).await?;
         Ok(Attested {
             token: minted.token,
@@ -107,9 +147,7 @@ impl Host {
         let purpose = Purpose::Release { key: key.to_owned() };
         let evidence = submission.evidence.clone();
         let appraised = self.judge(caller, &purpose, submission).await?;
-        let token = self.parts.tokens.mint(&appraised, self.identifier()?)?.token;
-        let presented = Presented { token, evidence: Some(evidence) };
-        self.release(caller, appraised, key, version, presented).await
+        self.release(caller, appraised, key, version, Some(evidence)).await
     }
 
     /// Attestation result in, key out. Everything that may have changed since is asked again.
@@ -123,8 +161,37 @@ impl Host {
         let now = self.parts.clock.now();
         let appraiser = &self.parts.appraiser;
         let appraised = self.parts.tokens.appraise(&caller.tenant, token, now, appraiser)?;
-        let presented = Presented { token: token.to_owned(), evidence: None };
-        self.release(caller, appraised, key, version, presented).await
+        self.still_stands(&appraised)?;
+        self.release(caller, appraised, key, version, None).await
+    }
+
+    /// What a token says was true when it was made. A verifier that was taken out since, simulated
+    /// hardware that is not accepted any more, and revocation that was waived then take their tokens
+    /// along: the host that made them over the same store may have been configured otherwise.
+    fn still_stands(&self, appraised: &Appraised) -> Result<(), Refusal> {
+        let subject = &appraised.subject;
+        let invalid = |reason: String| Err(Refusal::new(Code::TokenInvalid, reason));
+        if subject.purpose != Purpose::Attestation.label() {
+            return invalid(format!("the evidence behind it was made for {}", subject.purpose));
+        }
+        let authority = &self.parts.authority;
+        if subject.simulated && !authority.simulated() {
+            let reason = "the token rests on simulated hardware, which is not accepted here";
+            return Err(Refusal::new(Code::EvidenceUntrusted, reason));
+        }
+        let waived = |fact: &Claim| {
+            fact.name == "snp.revocation" && fact.value != Value::Text("checked".to_owned())
+        };
+        if authority.requires_revocation() && subject.facts.iter().any(waived) {
+            let reason = "the token is from when revocation was waived, which is required here";
+            return Err(Refusal::new(Code::EndorsementsUnavailable, reason));
+        }
+        let plugins = self.parts.catalogue.plugins();
+        let serving = plugins.verifier(&subject.verifier.name);
+        if serving.is_none_or(|verifier| verifier.digest() != subject.verifier.digest) {
+            return invalid(format!("its verifier {} serves no more", subject.verifier.name));
+        }
+        Ok(())
     }
 
     /// The public keys that tokens are signed with (RFC 7517).
@@ -182,16 +249,48 @@ impl Host {
         let now = self.parts.clock.now();
         let fresh = self.parts.challenges.spend(&caller.tenant, purpose, &challenge, now)?;
         step(caller, "fresh");
-        let genuine = fresh.verify(&verifier, Arc::clone(&self.parts.authority), evidence).await?;
-        step(caller, "genuine");
-        let bound = genuine.bind(recipient)?;
-        step(caller, "bound");
-        let appraised = bound.appraise(&self.parts.appraiser)?;
+        // Whatever becomes of it from here on is recorded: a verifier that has turned hostile shows
+        // in what it refuses and in what it is not believed.
+        let digest = Digest::of(&evidence.data);
+        let (nonce, thumbprint) = (*fresh.nonce(), recipient.thumbprint());
+        let judged = async {
+            let authority = Arc::clone(&self.parts.authority);
+            let genuine = fresh.verify(&verifier, authority, evidence, digest).await?;
+            step(caller, "genuine");
+            let bound = genuine.bind(recipient)?;
+            step(caller, "bound");
+            self.appraise(bound).await
+        };
+        let appraised = match judged.await {
+            Ok(appraised) => appraised,
+            Err(refusal) => {
+                let entry = record::plain(Event::Refused, caller, now)
+                    .tee(verifier.description().tee.as_str())
+                    .recipient(&thumbprint)
+                    .challenge(Digest::of(&nonce))
+                    .evidence(digest)
+                    .verifier(verifier.name(), verifier.digest())
+                    .refusal(&refusal);
+                append(&self.parts.audit, &entry).await?;
+                return Err(refusal);
+            }
+        };
         step(caller, "appraised");
         if appraised.status() != Status::Affirming {
             tracing::info!(request = caller.request_id, why = appraised.why(), "not affirming");
         }
         Ok(appraised)
+    }
+
+    /// A chip that shows new firmware is written down, which waits for the disk: not here.
+    async fn appraise(&self, bound: Bound) -> Result<Appraised, Refusal> {
+        if bound.is_familiar(&self.parts.appraiser) {
+            return bound.appraise(&self.parts.appraiser);
+        }
+        let parts = Arc::clone(&self.parts);
+        tokio::task::spawn_blocking(move || bound.appraise(&parts.appraiser))
+            .await
+            .map_err(|error| Refusal::new(Code::Internal, error.to_string()))?
     }
 
     /// Permission → record → key. A refusal of genuine evidence is recorded too.
@@ -201,7 +300,7 @@ impl Host {
         appraised: Appraised,
         key: &str,
         version: Option<&str>,
-        presented: Presented,
+        evidence: Option<Evidence>,
     ) -> Result<ReleasedKey, Refusal> {
         super::permit::check_name(key)?;
         let kms = self.kms();
@@ -210,7 +309,7 @@ impl Host {
             let policies = ReleasePolicies(&self.parts.store);
             let permitted = appraised.permit(&policies, key, version)?;
             step(caller, "permitted");
-            let recorded = permitted.record(caller, &kms, &self.parts.audit, presented).await?;
+            let recorded = permitted.record(caller, &kms, &policies, &self.parts, evidence).await?;
             step(caller, "recorded");
             Ok::<_, Refusal>(recorded.release())
         };
@@ -234,15 +333,6 @@ impl Host {
 
     pub(super) fn kms(&self) -> Arc<KmsPlugin> {
         Arc::clone(&self.parts.kms)
-    }
-
-    fn identifier(&self) -> Result<[u8; 16], Refusal> {
-        let mut identifier = [0; 16];
-        self.parts
-            .random
-            .fill(&mut identifier)
-            .map_err(|error| Refusal::new(Code::Internal, error.to_string()))?;
-        Ok(identifier)
     }
 }
 

@@ -17,6 +17,7 @@ mod administer;
 mod appraise;
 mod bind;
 mod challenge;
+mod gate;
 mod host;
 mod permit;
 mod record;
@@ -30,6 +31,7 @@ mod verify;
 pub use appraise::{Appraised, Subject};
 pub use bind::Bound;
 pub use challenge::{Challenges, Fresh};
+pub use gate::{Verified, VerifierIdentity};
 pub use host::{Host, Parts};
 pub use permit::ReleaseRule;
 pub use release::Recorded;
@@ -39,4 +41,4 @@ pub use request::{
     PluginSummary, Purpose, ReleasedKey, Submission,
 };
 pub use token::Tokens;
-pub use verify::{Genuine, Verified, VerifierIdentity, examine};
+pub use verify::{Genuine, examine};

@@ -1,5 +1,7 @@
 //! Fifth step: the key's own release policy, read now. No policy, no release.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use super::appraise::Appraised;
@@ -22,6 +24,13 @@ pub enum ReleaseRule {
 }
 
 impl ReleaseRule {
+    /// The name that stands in requests and in the audit log.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Affirming => "affirming",
+        }
+    }
+
     /// Parses the name that stands in requests.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
@@ -30,7 +39,7 @@ impl ReleaseRule {
 }
 
 /// The release policy of one key, as it is stored.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ReleasePolicy {
     pub(super) rule: ReleaseRule,
@@ -66,21 +75,22 @@ impl ReleasePolicies<'_> {
     ) -> Result<(), Refusal> {
         let text = serde_json::to_vec(policy)
             .map_err(|error| Refusal::new(Code::Internal, error.to_string()))?;
-        self.put(tenant, key, Some(&text))
+        self.put(tenant, key, Some(&text)).map(drop)
     }
 
-    /// Takes the policy of a key away; the key cannot be released any more.
-    pub(super) fn remove(&self, tenant: &Tenant, key: &str) -> Result<(), Refusal> {
+    /// Takes the policy of a key away; the key cannot be released any more. Answers whether there
+    /// was one.
+    pub(super) fn remove(&self, tenant: &Tenant, key: &str) -> Result<bool, Refusal> {
         self.put(tenant, key, None)
     }
 
-    fn put(&self, tenant: &Tenant, key: &str, text: Option<&[u8]>) -> Result<(), Refusal> {
+    fn put(&self, tenant: &Tenant, key: &str, text: Option<&[u8]>) -> Result<bool, Refusal> {
         let place = place(tenant, key)?;
         for _ in 0..8 {
             let stored = self.0.get(&place).map_err(unavailable)?;
             let expected = stored.as_ref().map(Secret::expose);
             if expected == text || self.0.swap(&place, expected, text).map_err(unavailable)? {
-                return Ok(());
+                return Ok(stored.is_some());
             }
         }
         Err(Refusal::new(Code::StoreUnavailable, format!("the policy of {key} keeps changing")))
@@ -105,9 +115,23 @@ fn unavailable(error: StoreError) -> Refusal {
 /// A release that appraisal and release policy allow, of one key, at this moment.
 #[derive(Debug)]
 pub(super) struct Permitted {
-    pub(super) appraised: Appraised,
+    pub(super) appraised: Arc<Appraised>,
     pub(super) key: String,
     pub(super) version: Option<String>,
+    pub(super) policy: ReleasePolicy,
+}
+
+impl Permitted {
+    /// Asks again, behind whatever was fetched meanwhile: the key may have been deleted and another
+    /// of its name made under a stricter policy.
+    pub(super) fn still(&self, policies: &ReleasePolicies<'_>) -> Result<(), Refusal> {
+        let now = policies.read(&self.appraised.tenant, &self.key)?;
+        if now.as_ref() == Some(&self.policy) {
+            return Ok(());
+        }
+        let reason = format!("the release policy of {} changed meanwhile", self.key);
+        Err(Refusal::new(Code::Conflict, reason))
+    }
 }
 
 impl Appraised {
@@ -129,6 +153,6 @@ impl Appraised {
             }
         }
         let version = version.map(ToOwned::to_owned);
-        Ok(Permitted { appraised: self, key: key.to_owned(), version })
+        Ok(Permitted { appraised: Arc::new(self), key: key.to_owned(), version, policy })
     }
 }

@@ -1,14 +1,20 @@
 //! Last steps: the key is fetched and wrapped, the release is recorded, and only what is recorded
 //! is handed out.
 
-use data_encoding::BASE64URL_NOPAD;
+use std::sync::Arc;
 
-use super::permit::Permitted;
+use data_encoding::BASE64URL_NOPAD;
+use serde_json::{Map, Value as Json};
+
+use super::appraise::Appraised;
+use super::host::Parts;
+use super::permit::{Permitted, ReleasePolicies};
 use super::record;
 use super::request::{Caller, Evidence, ReleasedKey};
 use crate::audit::{AuditError, AuditLog, Digest, Event, Record};
 use crate::error::{Code, Refusal};
-use crate::keys::{WrapError, WrapHeader};
+use crate::json::{self, Limits};
+use crate::keys::{RecipientKey, WrapError, WrapHeader};
 use crate::plugin::{KeyReference, KmsFailure, KmsPlugin, ReleaseContext, Released};
 
 /// A release whose audit record is durable. The wrapped key inside was never anywhere else.
@@ -17,31 +23,31 @@ pub struct Recorded {
     key: ReleasedKey,
 }
 
-/// What a KMS that decides for itself may want to see.
-pub(super) struct Presented {
-    /// The host's own result.
-    pub(super) token: String,
-    /// The evidence, where the release came with it.
-    pub(super) evidence: Option<Evidence>,
-}
-
 impl Permitted {
     /// Fetches the key, wraps it to the recipient that the evidence binds, and records the release.
+    /// `evidence`: where the release came with it.
     pub(super) async fn record(
         self,
         caller: &Caller,
         kms: &KmsPlugin,
-        audit: &AuditLog,
-        presented: Presented,
+        policies: &ReleasePolicies<'_>,
+        parts: &Arc<Parts>,
+        evidence: Option<Evidence>,
     ) -> Result<Recorded, Refusal> {
-        let wrapped = self.fetch(kms, presented).await?;
+        let wrapped = self.fetch(kms, parts, evidence).await?;
+        self.still(policies)?;
         let entry = record::of(Event::Released, caller, &self.appraised)
             .key(self.key.as_str())
             .version(wrapped.version.as_str())
             .connector(kms.name(), kms.digest())
             .reads_key_material(kms.reads_key_material())
+            .wrapped_by_connector(wrapped.by_connector)
+            .policies(vec![
+                self.appraised.appraisal.policy.as_str().to_owned(),
+                format!("release:{}", self.policy.rule.name()),
+            ])
             .jwe(Digest::of(wrapped.jwe.as_bytes()));
-        let index = append(audit, &entry).await?;
+        let index = append(&parts.audit, &entry).await?;
         Ok(Recorded {
             key: ReleasedKey {
                 jwe: wrapped.jwe,
@@ -54,21 +60,22 @@ impl Permitted {
         })
     }
 
-    async fn fetch(&self, kms: &KmsPlugin, presented: Presented) -> Result<Wrapped, Refusal> {
+    async fn fetch(
+        &self,
+        kms: &KmsPlugin,
+        parts: &Arc<Parts>,
+        evidence: Option<Evidence>,
+    ) -> Result<Wrapped, Refusal> {
         let recipient = &self.appraised.recipient;
         let reference = KeyReference { name: self.key.clone(), version: self.version.clone() };
-        let (evidence_type, evidence) = match presented.evidence {
-            Some(evidence) => (evidence.media_type.unwrap_or_default(), evidence.data),
-            None => (String::new(), Vec::new()),
-        };
-        let context = ReleaseContext {
-            recipient_jwk: recipient.jwk().to_string(),
-            attestation: presented.token,
-            evidence_type,
+        let context = ForConnector {
+            appraised: Arc::clone(&self.appraised),
+            parts: Arc::clone(parts),
+            connector: kms.name().to_owned(),
             evidence,
         };
         let released = kms
-            .release(&self.appraised.tenant, &reference, context)
+            .release(&self.appraised.tenant, &reference, Arc::new(context))
             .await
             .map_err(|failure| refuse_kms(kms.name(), failure))?;
         match released {
@@ -82,13 +89,42 @@ impl Permitted {
                     audit: None,
                 };
                 let jwe = recipient.wrap(key.expose(), &header).map_err(refuse_wrap)?;
-                Ok(Wrapped { jwe, media_type, version })
+                Ok(Wrapped { jwe, media_type, version, by_connector: false })
             }
-            Released::Wrapped { media_type, bytes, version } => {
-                let jwe = BASE64URL_NOPAD.encode(&bytes);
-                Ok(Wrapped { jwe, media_type, version })
+            Released::Wrapped { media_type, jwe, version } => {
+                if !addressed_to(recipient, &jwe) {
+                    let reason = format!("{}: wrapped to another recipient", kms.name());
+                    return Err(Refusal::new(Code::PluginFailed, reason));
+                }
+                Ok(Wrapped { jwe, media_type, version, by_connector: true })
             }
         }
+    }
+}
+
+/// What a connector may ask about the release.
+struct ForConnector {
+    appraised: Arc<Appraised>,
+    parts: Arc<Parts>,
+    connector: String,
+    evidence: Option<Evidence>,
+}
+
+impl ReleaseContext for ForConnector {
+    fn recipient(&self) -> String {
+        self.appraised.recipient.jwk().to_string()
+    }
+
+    fn attestation(&self) -> Result<String, String> {
+        let minted = self.parts.identifier().and_then(|jti| {
+            self.parts.tokens.for_connector(&self.appraised, &jti, &self.connector)
+        });
+        minted.map(|minted| minted.token).map_err(|refusal| refusal.code.title().to_owned())
+    }
+
+    fn evidence(&self) -> Option<(String, Vec<u8>)> {
+        let evidence = self.evidence.as_ref()?;
+        Some((evidence.media_type.clone().unwrap_or_default(), evidence.data.clone()))
     }
 }
 
@@ -104,6 +140,16 @@ struct Wrapped {
     jwe: String,
     media_type: String,
     version: String,
+    by_connector: bool,
+}
+
+/// Whether the header of a compact JWE names this recipient. More cannot be seen from outside.
+fn addressed_to(recipient: &RecipientKey, jwe: &str) -> bool {
+    let header = jwe.split('.').next().unwrap_or_default();
+    let header = BASE64URL_NOPAD.decode(header.as_bytes()).ok();
+    let header: Option<Map<String, Json>> =
+        header.and_then(|header| json::parse(&header, Limits::TOKEN).ok());
+    header.is_some_and(|header| header.get("kid") == Some(&Json::String(recipient.kid())))
 }
 
 /// Appends a record and waits until it is durable.

@@ -1,4 +1,4 @@
-//! The 64 bytes that evidence must carry: a digest over everything that the evidence is made for.
+//! The bytes that evidence must carry: a digest over everything that the evidence is made for.
 //!
 //! `report_data = SHA-512( f("claviger report data 1") ‖ f(host) ‖ f(tenant) ‖ f(purpose) ‖
 //! f(nonce) ‖ f(recipient) )`, where `f(x)` is the length of `x` in bytes as an unsigned 32-bit
@@ -9,9 +9,12 @@
 //! - `purpose`: `attestation`, or `release:` and the key's name, UTF-8;
 //! - `nonce`: the challenge's 32 bytes;
 //! - `recipient`: the 32 bytes of the recipient key's JWK thumbprint (RFC 7638, SHA-256).
+//!
+//! A format that has no room for 64 bytes carries the SHA-256 (or SHA-384) of the same.
 
 use aws_lc_rs::digest;
 
+use crate::quote::DigestAlgorithm;
 use crate::tenant::Tenant;
 
 /// The first field: names this construction and its version.
@@ -36,7 +39,19 @@ impl ReportDataInput<'_> {
     /// The 64 bytes.
     #[must_use]
     pub fn digest(&self) -> [u8; 64] {
-        let mut context = digest::Context::new(&digest::SHA512);
+        let mut output = [0; 64];
+        output.copy_from_slice(self.digest_by(DigestAlgorithm::Sha512).as_ref());
+        output
+    }
+
+    /// The same input, by another algorithm.
+    #[must_use]
+    pub fn digest_by(&self, algorithm: DigestAlgorithm) -> digest::Digest {
+        let mut context = digest::Context::new(match algorithm {
+            DigestAlgorithm::Sha256 => &digest::SHA256,
+            DigestAlgorithm::Sha384 => &digest::SHA384,
+            DigestAlgorithm::Sha512 => &digest::SHA512,
+        });
         let fields: [&[u8]; 6] = [
             LABEL,
             self.host.as_bytes(),
@@ -49,9 +64,7 @@ impl ReportDataInput<'_> {
             context.update(&length_prefix(field.len()));
             context.update(field);
         }
-        let mut output = [0; 64];
-        output.copy_from_slice(context.finish().as_ref());
-        output
+        context.finish()
     }
 }
 

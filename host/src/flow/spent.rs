@@ -10,6 +10,9 @@ use crate::clock::Timestamp;
 /// How often what has expired is forgotten, in seconds.
 const SWEEP: u64 = 30;
 
+/// How often where there is no room.
+const SWEEP_WHEN_FULL: u64 = 1;
+
 /// Spent nonces, in memory. Bounded: where it is full, nothing more is spent.
 pub(super) struct SpentChallenges {
     expiry: DashMap<[u8; 32], Timestamp>,
@@ -17,7 +20,7 @@ pub(super) struct SpentChallenges {
     capacity: usize,
     /// Challenges that expired at or before this moment are forgotten, so none of them is taken.
     forgotten: AtomicU64,
-    next_sweep: AtomicU64,
+    last_sweep: AtomicU64,
 }
 
 /// Why a challenge was not spent.
@@ -38,7 +41,7 @@ impl SpentChallenges {
             count: AtomicUsize::new(0),
             capacity,
             forgotten: AtomicU64::new(0),
-            next_sweep: AtomicU64::new(0),
+            last_sweep: AtomicU64::new(0),
         }
     }
 
@@ -52,7 +55,8 @@ impl SpentChallenges {
         expires: Timestamp,
         now: Timestamp,
     ) -> Result<(), SpendError> {
-        self.sweep(now);
+        let full = self.len() >= self.capacity;
+        self.sweep(now, if full { SWEEP_WHEN_FULL } else { SWEEP });
         // The entry is locked before the watermark is read: a sweep that runs meanwhile either
         // raised the watermark first, or finds this entry and keeps it.
         match self.expiry.entry(nonce) {
@@ -76,15 +80,15 @@ impl SpentChallenges {
         }
     }
 
-    fn sweep(&self, now: Timestamp) {
-        let due = self.next_sweep.load(Ordering::Acquire);
-        let next = now.plus(SWEEP).0;
-        if now.0 < due
-            || self
-                .next_sweep
-                .compare_exchange(due, next, Ordering::AcqRel, Ordering::Acquire)
-                .is_err()
-        {
+    fn sweep(&self, now: Timestamp, every: u64) {
+        let last = self.last_sweep.load(Ordering::Acquire);
+        let due = now.0 >= last.saturating_add(every);
+        let taken = || {
+            self.last_sweep
+                .compare_exchange(last, now.0, Ordering::AcqRel, Ordering::Acquire)
+                .is_ok()
+        };
+        if !due || !taken() {
             return;
         }
         self.forgotten.fetch_max(now.0, Ordering::SeqCst);
@@ -114,6 +118,10 @@ mod tests {
         let later = Timestamp(1_200);
         assert_eq!(spent.spend([3; 32], Timestamp(1_300), later), Ok(()));
         assert_eq!(spent.len(), 1);
+        // Full, and one of them expires before the next regular sweep.
+        assert_eq!(spent.spend([4; 32], Timestamp(1_202), later), Ok(()));
+        assert_eq!(spent.spend([5; 32], Timestamp(1_300), later), Err(SpendError::Full));
+        assert_eq!(spent.spend([5; 32], Timestamp(1_300), Timestamp(1_202)), Ok(()));
         assert_eq!(spent.spend([1; 32], Timestamp(1_100), now), Err(SpendError::Forgotten));
     }
 }

@@ -5,7 +5,7 @@ use data_encoding::BASE64URL_NOPAD;
 use serde_json::{Map, Value as Json, json};
 
 use super::appraise::{Appraised, Subject};
-use super::verify::VerifierIdentity;
+use super::gate::VerifierIdentity;
 use crate::appraisal::{Appraiser, Vector};
 use crate::claim::{Claim, Value};
 use crate::clock::Timestamp;
@@ -33,22 +33,39 @@ pub(super) struct Minted {
 }
 
 impl Tokens {
-    /// The audience: this host, for this tenant.
+    /// The audience of what clients get: this host, for this tenant.
     fn audience(&self, tenant: &Tenant) -> String {
         format!("{}/t/{tenant}", self.issuer)
     }
 
+    /// For a client, which may come back with it.
+    pub(super) fn for_client(&self, appraised: &Appraised, jti: &str) -> Result<Minted, Refusal> {
+        self.mint(appraised, jti, &self.audience(&appraised.tenant))
+    }
+
+    /// For a connector's key management service. Its audience is another: what a connector gets to
+    /// see releases nothing here.
+    pub(super) fn for_connector(
+        &self,
+        appraised: &Appraised,
+        jti: &str,
+        connector: &str,
+    ) -> Result<Minted, Refusal> {
+        let audience = format!("{}/kms/{connector}", self.audience(&appraised.tenant));
+        self.mint(appraised, jti, &audience)
+    }
+
     /// Signs the result of an appraisal. It is never good for longer than what it rests on.
-    pub(super) fn mint(&self, appraised: &Appraised, jti: [u8; 16]) -> Result<Minted, Refusal> {
+    fn mint(&self, appraised: &Appraised, jti: &str, audience: &str) -> Result<Minted, Refusal> {
         let subject = &appraised.subject;
         let expires = appraised.at.plus(self.lifetime).min(subject.expires);
         let claims = json!({
             "eat_profile": PROFILE,
             "iss": self.issuer,
-            "aud": self.audience(&appraised.tenant),
+            "aud": audience,
             "iat": appraised.at,
             "exp": expires,
-            "jti": BASE64URL_NOPAD.encode(&jti),
+            "jti": jti,
             "eat_nonce": BASE64URL_NOPAD.encode(&subject.nonce),
             "cnf": { "jwk": appraised.recipient.jwk() },
             "ear_verifier_id": { "developer": DEVELOPER, "build": concat!("claviger ", env!("CARGO_PKG_VERSION")) },
@@ -56,8 +73,8 @@ impl Tokens {
                 "ear_status": appraised.appraisal.status,
                 "ear_trustworthiness_vector": appraised.appraisal.vector,
                 "ear_appraisal_policy_ids": [appraised.appraisal.policy.as_str()],
-                "ear_attester_claims": object(&subject.facts),
-                "ear_verifier_claims": object(&subject.claims),
+                "ear_attester_claims": object(&subject.facts)?,
+                "ear_verifier_claims": object(&subject.claims)?,
             } },
             "claviger": {
                 "purpose": subject.purpose,
@@ -108,10 +125,19 @@ fn refuse(error: TokenError) -> Refusal {
     Refusal::new(code, format!("token: {error}"))
 }
 
-fn object(claims: &[Claim]) -> Map<String, Json> {
-    let member =
-        |claim: &Claim| Some((claim.name.to_string(), serde_json::to_value(&claim.value).ok()?));
-    claims.iter().filter_map(member).collect()
+/// A member for each claim. One that stands twice, or that JSON cannot hold, makes no token: what is
+/// read back must be what was judged.
+fn object(claims: &[Claim]) -> Result<Map<String, Json>, Refusal> {
+    let mut object = Map::new();
+    for claim in claims {
+        let value = serde_json::to_value(&claim.value)
+            .map_err(|error| Refusal::new(Code::Internal, error.to_string()))?;
+        if object.insert(claim.name.to_string(), value).is_some() {
+            let reason = format!("the claim {:?} stands twice", claim.name);
+            return Err(Refusal::new(Code::Internal, reason));
+        }
+    }
+    Ok(object)
 }
 
 fn claims(object: &Map<String, Json>) -> Option<Vec<Claim>> {

@@ -1,119 +1,33 @@
-//! Second step: the evidence is genuine. A verifier plugin reads it; this gate believes only what
+//! Second step: the evidence is genuine. A verifier plugin reads it; the gate believes only what
 //! rests on statements that the host itself checked up to a trust anchor.
 
 use std::sync::Arc;
 
 use super::challenge::Fresh;
+use super::gate::{Verified, VerifierIdentity, gate};
 use super::request::Evidence;
-use crate::appraisal::Vector;
 use crate::audit::Digest;
-use crate::claim::Claim;
 use crate::clock::Timestamp;
 use crate::error::{Code, Refusal};
-use crate::plugin::{
-    Binding, Rejection, Verdict, VerifierFailure, VerifierPlugin, VerifierRequest,
-};
-use crate::quote::{Authority, Examination, Statement, Step};
-
-/// Formats that the host reads natively: evidence of such a kind needs a statement of that format,
-/// not one that a plugin put together from other signatures.
-const NATIVE: &[&str] = &["snp"];
-
-/// What a verifier said, after the gate. Only [`examine`] makes one.
-#[derive(Debug)]
-pub struct Verified {
-    tee: String,
-    statements: Vec<Statement>,
-    bindings: Vec<Binding>,
-    facts: Vec<Claim>,
-    claims: Vec<Claim>,
-    vector: Vector,
-    verifier: VerifierIdentity,
-    evidence: Digest,
-}
-
-/// Which plugin read the evidence.
-#[derive(Clone, Debug)]
-pub struct VerifierIdentity {
-    /// Its name.
-    pub name: String,
-    /// SHA-256 of its component, lower-case hexadecimal.
-    pub digest: String,
-}
-
-impl Verified {
-    /// The attester's kind.
-    #[must_use]
-    pub fn tee(&self) -> &str {
-        &self.tee
-    }
-
-    /// What the host read itself.
-    #[must_use]
-    pub fn facts(&self) -> &[Claim] {
-        &self.facts
-    }
-
-    /// What the plugin says beyond that.
-    #[must_use]
-    pub fn claims(&self) -> &[Claim] {
-        &self.claims
-    }
-
-    /// The plugin's trustworthiness vector: an upper bound.
-    #[must_use]
-    pub fn vector(&self) -> &Vector {
-        &self.vector
-    }
-
-    /// Which plugin it was.
-    #[must_use]
-    pub fn verifier(&self) -> &VerifierIdentity {
-        &self.verifier
-    }
-
-    /// The digest of the evidence as it came.
-    #[must_use]
-    pub fn evidence(&self) -> Digest {
-        self.evidence
-    }
-
-    /// Whether any of it rests on simulated hardware.
-    #[must_use]
-    pub fn simulated(&self) -> bool {
-        self.statements.iter().any(Statement::simulated)
-    }
-
-    /// From this moment a certificate or revocation list behind it is out of date.
-    #[must_use]
-    pub fn expires(&self) -> Timestamp {
-        self.statements.iter().map(Statement::expires).min().unwrap_or_default()
-    }
-
-    /// The custody operations that it rests on, anchor first.
-    #[must_use]
-    pub fn path(&self) -> Vec<Step> {
-        self.statements.iter().flat_map(Statement::path).collect()
-    }
-
-    /// The signed bytes that a binding points at.
-    pub(super) fn bound_bytes(&self) -> impl Iterator<Item = (&Binding, Option<&[u8]>)> {
-        self.bindings.iter().map(|binding| {
-            let bytes = self
-                .statements
-                .get(binding.statement)
-                .filter(|statement| statement.may_bind(binding.at))
-                .and_then(|statement| statement.read(binding.at).ok());
-            (binding, bytes)
-        })
-    }
-}
+use crate::plugin::{Rejection, VerifierFailure, VerifierPlugin, VerifierRequest};
+use crate::quote::{Authority, Examination};
 
 /// Lets a verifier read evidence, at a moment, against an authority.
 pub async fn examine(
     verifier: &VerifierPlugin,
     authority: Arc<Authority>,
     evidence: Evidence,
+    at: Timestamp,
+) -> Result<Verified, Refusal> {
+    let digest = Digest::of(&evidence.data);
+    examine_digested(verifier, authority, evidence, digest, at).await
+}
+
+async fn examine_digested(
+    verifier: &VerifierPlugin,
+    authority: Arc<Authority>,
+    evidence: Evidence,
+    digest: Digest,
     at: Timestamp,
 ) -> Result<Verified, Refusal> {
     let description = verifier.description();
@@ -125,7 +39,6 @@ pub async fn examine(
         let reason = format!("{} does not read {evidence_type}", verifier.name());
         return Err(Refusal::new(Code::EvidenceUnsupported, reason));
     }
-    let digest = Digest::of(&evidence.data);
     let request = VerifierRequest {
         evidence_type,
         evidence: evidence.data,
@@ -138,51 +51,6 @@ pub async fn examine(
     let identity =
         VerifierIdentity { name: verifier.name().to_owned(), digest: verifier.digest().to_owned() };
     gate(&description.tee, verdict, identity, digest)
-}
-
-/// Invariant 1: what the plugin says counts only as far as statements carry it.
-fn gate(
-    tee: &str,
-    verdict: Verdict,
-    verifier: VerifierIdentity,
-    evidence: Digest,
-) -> Result<Verified, Refusal> {
-    let invalid = |reason: &str| {
-        let reason = format!("{}: {reason}", verifier.name);
-        Err(Refusal::new(Code::PluginFailed, reason))
-    };
-    let Verdict { statements, bindings, claims, trustworthiness } = verdict;
-    if statements.is_empty() {
-        return invalid("a verdict without a statement vouches for nothing");
-    }
-    if bindings.is_empty() {
-        return invalid("a verdict without a binding is bound to nothing");
-    }
-    let formats: Vec<_> = statements.iter().filter_map(Statement::tee).collect();
-    if NATIVE.contains(&tee) && !formats.contains(&tee) {
-        return invalid("no statement is of the format that the verdict is about");
-    }
-    let of_format = |claim: &Claim| {
-        let format = claim.name.split('.').next().unwrap_or_default();
-        formats.contains(&format) || NATIVE.contains(&format)
-    };
-    if claims.iter().any(of_format) {
-        return invalid("a claim stands in the namespace of what the host reads itself");
-    }
-    let facts = statements.iter().flat_map(|statement| statement.facts().to_vec()).collect();
-    let Some(vector) = Vector::from_plugin(&trustworthiness) else {
-        return invalid("the trustworthiness vector has a value outside AR4SI");
-    };
-    Ok(Verified {
-        tee: tee.to_owned(),
-        statements,
-        bindings,
-        facts,
-        claims,
-        vector,
-        verifier,
-        evidence,
-    })
 }
 
 fn refuse(name: &str, failure: VerifierFailure) -> Refusal {
@@ -218,14 +86,15 @@ pub struct Genuine {
 }
 
 impl Fresh {
-    /// The evidence that came with this challenge is read and checked.
-    pub async fn verify(
+    /// The evidence that came with this challenge is read and checked; `digest` is its own.
+    pub(super) async fn verify(
         self,
         verifier: &VerifierPlugin,
         authority: Arc<Authority>,
         evidence: Evidence,
+        digest: Digest,
     ) -> Result<Genuine, Refusal> {
-        let verified = examine(verifier, authority, evidence, self.at()).await?;
+        let verified = examine_digested(verifier, authority, evidence, digest, self.at()).await?;
         Ok(Genuine { fresh: self, verified })
     }
 }

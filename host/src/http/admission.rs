@@ -1,5 +1,5 @@
-//! How many connections are open, in all and for each client. Everything kept is bounded by the
-//! number of connections.
+//! How many of something are open, in all and for each client: connections of a listener, requests
+//! in flight. Everything kept is bounded by the number of places.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -9,35 +9,44 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::rate::client_network;
 
-/// Counts connections in.
+/// Counts in.
 pub(super) struct Admission {
     all: Arc<Semaphore>,
     clients: Arc<DashMap<IpAddr, usize>>,
     per_client: usize,
 }
 
-/// One connection's place; free again when dropped.
+/// One place; free again when dropped.
 pub(super) struct Place {
     clients: Arc<DashMap<IpAddr, usize>>,
     client: IpAddr,
     _permit: OwnedSemaphorePermit,
 }
 
+/// Why there is no place.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Full {
+    /// All are taken.
+    All,
+    /// This client has as many as one may have.
+    Client,
+}
+
 impl Admission {
-    pub(super) fn new(connections: usize, per_client: usize) -> Self {
-        Self { all: Arc::new(Semaphore::new(connections)), clients: Arc::default(), per_client }
+    pub(super) fn new(places: usize, per_client: usize) -> Self {
+        Self { all: Arc::new(Semaphore::new(places)), clients: Arc::default(), per_client }
     }
 
-    /// A place for a connection of this client, if there is one.
-    pub(super) fn enter(&self, client: IpAddr) -> Option<Place> {
-        let permit = Arc::clone(&self.all).try_acquire_owned().ok()?;
+    /// A place for this client, if there is one.
+    pub(super) fn enter(&self, client: IpAddr) -> Result<Place, Full> {
+        let permit = Arc::clone(&self.all).try_acquire_owned().map_err(|_| Full::All)?;
         let client = client_network(client);
         let mut open = self.clients.entry(client).or_default();
         if *open >= self.per_client {
-            return None;
+            return Err(Full::Client);
         }
         *open += 1;
-        Some(Place { clients: Arc::clone(&self.clients), client, _permit: permit })
+        Ok(Place { clients: Arc::clone(&self.clients), client, _permit: permit })
     }
 }
 
@@ -61,11 +70,11 @@ mod tests {
         let (greedy, other) = (IpAddr::from([192, 0, 2, 1]), IpAddr::from([192, 0, 2, 2]));
         let first = admission.enter(greedy).unwrap();
         let second = admission.enter(greedy).unwrap();
-        assert!(admission.enter(greedy).is_none());
+        assert_eq!(admission.enter(greedy).err(), Some(Full::Client));
         let third = admission.enter(other).unwrap();
-        assert!(admission.enter(IpAddr::from([192, 0, 2, 3])).is_none());
+        assert_eq!(admission.enter([192, 0, 2, 3].into()).err(), Some(Full::All));
         drop((first, second));
-        assert!(admission.enter(greedy).is_some());
+        assert!(admission.enter(greedy).is_ok());
         drop(third);
         assert!(admission.clients.is_empty());
     }

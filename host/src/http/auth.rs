@@ -57,13 +57,13 @@ impl Authentication {
     }
 
     /// Every failure gets the same answer, whether the credential is missing, malformed or unknown.
+    /// Failures are charged to the client's address; a valid credential is never made to wait, or a
+    /// stranger behind the same address could lock the administrators out.
     fn authenticate(
         &self,
         peer: &Peer,
         authorization: Option<&[u8]>,
     ) -> Result<&Administrator, Refused> {
-        let client = peer.address.ip();
-        self.failures.peek(client).map_err(rate_limited)?;
         let token = authorization.and_then(bearer_token).map(sha256);
         let found = token
             .and_then(|hash| {
@@ -80,7 +80,7 @@ impl Authentication {
                     })
                 })
             });
-        found.ok_or_else(|| self.failed(client, authorization.is_some()))
+        found.ok_or_else(|| self.failed(peer.address.ip(), authorization.is_some()))
     }
 
     /// Compares with every administrator, in constant time, and stops at none.
@@ -102,10 +102,13 @@ impl Authentication {
     /// Nothing shown is no guess and does not count.
     fn failed(&self, client: IpAddr, guessed: bool) -> Refused {
         let counted = if guessed { self.failures.take(client) } else { Ok(()) };
-        match counted {
-            Ok(()) => Refused::new(Code::Unauthenticated, "no credential of an administrator"),
-            Err(wait) => rate_limited(wait),
-        }
+        let refusal = match counted {
+            Ok(()) => Refusal::new(Code::Unauthenticated, "no credential of an administrator"),
+            Err(wait) => {
+                Refusal::new(Code::RateLimited, "too many failed authentications").retry_after(wait)
+            }
+        };
+        refusal.into()
     }
 }
 
@@ -132,10 +135,6 @@ impl FromRequestParts<Door> for Principal {
         }
         Ok(Self(name))
     }
-}
-
-fn rate_limited(wait: std::time::Duration) -> Refused {
-    Refusal::new(Code::RateLimited, "too many failed authentications").retry_after(wait).into()
 }
 
 /// The token in `Bearer <token>`; the scheme in any case (RFC 9110, section 11.1), one space.

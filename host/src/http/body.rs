@@ -1,6 +1,7 @@
 //! JSON bodies, strictly: the right media type, no content coding, bounded before it is read,
 //! no member that is unknown or stands twice.
 
+use axum::body::Body;
 use axum::extract::{FromRequest, Request};
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName};
@@ -74,7 +75,18 @@ async fn read(request: Request, settings: &HttpSettings) -> Result<Zeroizing<Vec
     if declared.is_some_and(|length| length > limit) {
         return Err(too_large());
     }
-    let mut body = Limited::new(request.into_body(), limit);
+    let reading = collect(Limited::new(request.into_body(), limit), declared, too_large);
+    tokio::time::timeout(settings.body_timeout, reading).await.map_err(|_| {
+        let reason = format!("the body did not arrive within {:?}", settings.body_timeout);
+        Refusal::new(Code::RequestTimeout, reason)
+    })?
+}
+
+async fn collect(
+    mut body: Limited<Body>,
+    declared: Option<usize>,
+    too_large: impl Fn() -> Refusal,
+) -> Result<Zeroizing<Vec<u8>>, Refusal> {
     let mut bytes = Zeroizing::new(Vec::with_capacity(declared.unwrap_or(0)));
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|error| {

@@ -2,16 +2,16 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-
+use super::admission::{Admission, Full, Place};
 use super::api::Api;
 use super::auth::Authentication;
 use super::rate::RateLimiter;
 use super::settings::HttpSettings;
+use super::turned_away::TurnedAway;
 use crate::error::{Code, Refusal};
 use crate::random::Random;
-use std::time::Duration;
 
 /// One listener's view of the host, with its limits.
 #[derive(Clone)]
@@ -22,7 +22,8 @@ pub(super) struct Shared {
     pub(super) random: Arc<dyn Random>,
     pub(super) settings: Arc<HttpSettings>,
     pub(super) authentication: Authentication,
-    at_once: Arc<Semaphore>,
+    pub(super) turned_away: TurnedAway,
+    at_once: Admission,
     rate: Option<RateLimiter>,
 }
 
@@ -45,7 +46,8 @@ impl Door {
             api,
             random,
             authentication,
-            at_once: Arc::new(Semaphore::new(settings.requests_at_once)),
+            turned_away: TurnedAway::default(),
+            at_once: Admission::new(settings.requests_at_once, settings.requests_per_client),
             rate: settings.rate.map(RateLimiter::new),
             settings,
         }))
@@ -53,17 +55,31 @@ impl Door {
 }
 
 impl Shared {
-    /// Lets a request of this client in, or says why not now. The place is free again when the
-    /// permit is dropped.
-    pub(super) fn enter(&self, client: IpAddr) -> Result<OwnedSemaphorePermit, Refusal> {
-        if let Some(rate) = &self.rate {
-            rate.take(client).map_err(|wait| {
-                Refusal::new(Code::RateLimited, "the client's rate is used up").retry_after(wait)
-            })?;
-        }
-        Arc::clone(&self.at_once).try_acquire_owned().map_err(|_| {
-            let reason = format!("{} requests are in flight", self.settings.requests_at_once);
-            Refusal::new(Code::Overloaded, reason).retry_after(Duration::from_secs(1))
+    /// Takes one from the client's rate, or says when there will be one.
+    pub(super) fn take_from_rate(&self, client: IpAddr) -> Result<(), Refusal> {
+        let Some(rate) = &self.rate else { return Ok(()) };
+        rate.take(client).map_err(|wait| {
+            Refusal::new(Code::RateLimited, "the client's rate is used up").retry_after(wait)
+        })
+    }
+
+    /// A place for a request of this client while it is in flight, its body's reading included; or
+    /// why there is none now. Nobody's slow bodies may keep another's requests out.
+    pub(super) fn enter(&self, client: IpAddr) -> Result<Place, Refusal> {
+        self.at_once.enter(client).map_err(|full| {
+            let refusal = match full {
+                Full::All => {
+                    let reason =
+                        format!("{} requests are in flight", self.settings.requests_at_once);
+                    Refusal::new(Code::Overloaded, reason)
+                }
+                Full::Client => {
+                    let limit = self.settings.requests_per_client;
+                    let reason = format!("{limit} requests of this client are in flight");
+                    Refusal::new(Code::RateLimited, reason)
+                }
+            };
+            refusal.retry_after(Duration::from_secs(1))
         })
     }
 }

@@ -22,6 +22,9 @@ use crate::random::Random;
 /// a client could otherwise choose what stands in the log (CVE-2022-23949).
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
+/// How the templates of the health routes end.
+const HEALTH: &str = "/v1/health";
+
 /// Whose connection a request came on.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Peer {
@@ -44,76 +47,89 @@ impl RequestId {
 
 /// Lets one request through.
 pub(super) async fn gate(State(door): State<Door>, mut request: Request, next: Next) -> Response {
-    let started = Instant::now();
-    let method = request.method().clone();
-    let route = request.extensions().get::<MatchedPath>().cloned();
-    let (id, response) = match RequestId::fresh(&*door.random) {
-        Ok(id) => {
-            request.extensions_mut().insert(id.clone());
-            let response = pass(&door, request, next).await;
-            (id, response.unwrap_or_else(|refusal| Refused::from(refusal).into_response()))
-        }
-        Err(refusal) => (RequestId("none".into()), Refused::from(refusal).into_response()),
+    let id = RequestId::fresh(&*door.random);
+    let passing = Passing {
+        id: id.as_ref().map_or_else(|_| "none".into(), |id| Arc::clone(&id.0)),
+        peer: request.extensions().get::<Peer>().copied(),
+        method: known(request.method()),
+        route: request.extensions().get::<MatchedPath>().cloned(),
+        started: Instant::now(),
     };
-    leave(response, &id, &method, route.as_ref(), started)
-}
-
-async fn pass(door: &Door, request: Request, next: Next) -> Result<Response, Refusal> {
-    let peer = request.extensions().get::<Peer>().copied();
-    let peer = peer.ok_or_else(|| Refusal::new(Code::Internal, "a request without a peer"))?;
-    let _permit = door.enter(peer.address.ip())?;
-    require_plain(request.uri().path())?;
-    let limit = door.settings.request_timeout;
-    tokio::time::timeout(limit, next.run(request))
-        .await
-        .map_err(|_| Refusal::new(Code::RequestTimeout, format!("no answer within {limit:?}")))
-}
-
-fn leave(
-    mut response: Response,
-    id: &RequestId,
-    method: &Method,
-    route: Option<&MatchedPath>,
-    started: Instant,
-) -> Response {
-    let refusal = take_refusal(&mut response);
-    if let Some(refusal) = &refusal {
-        render(&mut response, refusal, &id.0);
-    }
-    log(refusal.as_ref(), id, method, route, started);
-    let headers = response.headers_mut();
-    if let Ok(value) = HeaderValue::from_str(&id.0) {
-        headers.insert(REQUEST_ID, value);
-    }
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    response
-}
-
-/// One line a request. Of the request itself only what the host knows beforehand stands in it:
-/// the route's template, never the path.
-fn log(
-    refusal: Option<&Refusal>,
-    id: &RequestId,
-    method: &Method,
-    route: Option<&MatchedPath>,
-    started: Instant,
-) {
-    let request_id = &*id.0;
-    let route = route.map_or("(none)", MatchedPath::as_str);
-    let method = known(method);
-    let microseconds = started.elapsed().as_micros();
-    match refusal {
-        None => tracing::debug!(request_id, method, route, microseconds, "answered"),
-        Some(refusal) => {
-            let code = refusal.code.as_str();
-            let reason = Escaped(&refusal.reason);
-            if refusal.code.status() >= 500 {
-                tracing::error!(request_id, method, route, microseconds, code, %reason, "failed");
-            } else {
-                tracing::info!(request_id, method, route, microseconds, code, %reason, "refused");
-            }
+    let response = match id {
+        Ok(id) => {
+            request.extensions_mut().insert(id);
+            passing.pass(&door, request, next).await
         }
+        Err(refusal) => Err(refusal),
+    };
+    let response = response.unwrap_or_else(|refusal| Refused::from(refusal).into_response());
+    passing.leave(&door, response)
+}
+
+/// A request on its way through, as far as the log knows it: who sent it and the route's template,
+/// never the path.
+struct Passing {
+    id: Arc<str>,
+    peer: Option<Peer>,
+    method: &'static str,
+    route: Option<MatchedPath>,
+    started: Instant,
+}
+
+impl Passing {
+    async fn pass(&self, door: &Door, request: Request, next: Next) -> Result<Response, Refusal> {
+        let peer = self.peer;
+        let peer = peer.ok_or_else(|| Refusal::new(Code::Internal, "a request without a peer"))?;
+        let client = peer.address.ip();
+        door.take_from_rate(client)?;
+        // Whoever watches must learn that the host is busy, not be taken for one request too many.
+        let watching = self.route().ends_with(HEALTH);
+        let _place = if watching { None } else { Some(door.enter(client)?) };
+        require_plain(request.uri().path())?;
+        let limit = door.settings.request_timeout;
+        tokio::time::timeout(limit, next.run(request))
+            .await
+            .map_err(|_| Refusal::new(Code::AnswerTimeout, format!("no answer within {limit:?}")))
+    }
+
+    fn leave(&self, door: &Door, mut response: Response) -> Response {
+        let refusal = take_refusal(&mut response);
+        if let Some(refusal) = &refusal {
+            render(&mut response, refusal, &self.id);
+        }
+        self.log(door, refusal.as_ref());
+        let headers = response.headers_mut();
+        if let Ok(value) = HeaderValue::from_str(&self.id) {
+            headers.insert(REQUEST_ID, value);
+        }
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        response
+    }
+
+    fn log(&self, door: &Door, refusal: Option<&Refusal>) {
+        let Self { id, method, .. } = self;
+        let request_id = &**id;
+        let route = self.route();
+        let microseconds = self.started.elapsed().as_micros();
+        let Some(refusal) = refusal else {
+            tracing::debug!(request_id, method, route, microseconds, "answered");
+            return;
+        };
+        let client = self.peer.map(|peer| tracing::field::display(peer.address.ip()));
+        let code = refusal.code.as_str();
+        let reason = Escaped(&refusal.reason);
+        if door.turned_away.count(refusal.code) {
+            tracing::debug!(request_id, client, method, route, code, %reason, "turned away");
+        } else if refusal.code.status() >= 500 {
+            tracing::error!(request_id, client, method, route, microseconds, code, %reason, "failed");
+        } else {
+            tracing::info!(request_id, client, method, route, microseconds, code, %reason, "refused");
+        }
+    }
+
+    fn route(&self) -> &str {
+        self.route.as_ref().map_or("(none)", MatchedPath::as_str)
     }
 }
 

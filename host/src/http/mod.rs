@@ -26,6 +26,7 @@ mod settings;
 #[cfg(test)]
 mod tests;
 pub(crate) mod tls;
+mod turned_away;
 mod wire;
 
 pub use admin::keys::{Key, KeyPage, NewKeyRequest};

@@ -42,13 +42,6 @@ impl RateLimiter {
         self.take_at(client, Instant::now())
     }
 
-    /// Says when there will be one in the client's bucket, if there is none; takes nothing.
-    pub(super) fn peek(&self, client: IpAddr) -> Result<(), Duration> {
-        let now = self.since_start(Instant::now());
-        let full_at = self.slot(client).map_or(0, |slot| slot.load(Ordering::Relaxed));
-        self.room(full_at, now)
-    }
-
     fn take_at(&self, client: IpAddr, at: Instant) -> Result<(), Duration> {
         let now = self.since_start(at);
         let Some(slot) = self.slot(client) else {
@@ -115,7 +108,6 @@ mod tests {
         }
         let wait = limiter.take_at(client, now).unwrap_err();
         assert!(wait > Duration::from_millis(900) && wait <= Duration::from_secs(1));
-        assert!(limiter.peek(client).is_err());
         assert!(limiter.take_at(client, now + Duration::from_secs(1)).is_ok());
         assert!(limiter.take_at(client, now + Duration::from_secs(1)).is_err());
     }

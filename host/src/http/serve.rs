@@ -206,7 +206,7 @@ impl Open {
                 accepted = self.listener.accept() => match accepted {
                     Ok((stream, address)) => {
                         // Over the bound the stream is dropped, and so closed.
-                        let Some(place) = admission.enter(address.ip()) else { continue };
+                        let Ok(place) = admission.enter(address.ip()) else { continue };
                         let served = connection::serve(
                             stream, address, self.tls.clone(), self.router.clone(),
                             Arc::clone(&settings), drain.clone(),

@@ -12,6 +12,9 @@ pub struct HttpSettings {
     pub json_depth: usize,
     /// From the request's head to the answer, the reading of the body included.
     pub request_timeout: Duration,
+    /// From the request's head to the body's last byte. Much shorter than `request_timeout`: while
+    /// a body trickles in, it keeps a place from others and costs its sender nothing.
+    pub body_timeout: Duration,
     /// A connection on which no whole request head arrived for this long is closed: an idle one as
     /// well as one that sends its head byte by byte.
     pub head_timeout: Duration,
@@ -19,15 +22,19 @@ pub struct HttpSettings {
     pub handshake_timeout: Duration,
     /// How long requests in flight may take to finish once the host is told to stop.
     pub drain_deadline: Duration,
-    /// Requests served at the same time; further ones are answered `overloaded`.
+    /// Requests in flight at the same time, from the head to the answer; further ones are answered
+    /// `overloaded`. Health is told beside them.
     pub requests_at_once: usize,
+    /// The same for one client address (IPv6: one /64); its further ones are answered
+    /// `rate-limited`.
+    pub requests_per_client: usize,
     /// Connections open at the same time; further ones are closed unanswered.
     pub connections: usize,
     /// The same for one client address (IPv6: one /64).
     pub connections_per_client: usize,
     /// Requests of one client address; none: not limited.
     pub rate: Option<Rate>,
-    /// Failed authentications of one client address, after which even a valid credential waits.
+    /// Failed authentications of one client address; further ones are answered `rate-limited`.
     pub failed_authentications: Rate,
     /// What only HTTP/2 knows.
     pub http2: Http2Settings,
@@ -60,10 +67,12 @@ impl Default for HttpSettings {
             body_bytes: 512 * 1024,
             json_depth: 32,
             request_timeout: Duration::from_secs(30),
+            body_timeout: Duration::from_secs(5),
             head_timeout: Duration::from_secs(20),
             handshake_timeout: Duration::from_secs(10),
             drain_deadline: Duration::from_secs(20),
             requests_at_once: 256,
+            requests_per_client: 32,
             connections: 4096,
             connections_per_client: 256,
             rate: Some(Rate { burst: 200, interval: Duration::from_millis(10) }),

@@ -222,7 +222,7 @@ mod tests {
         let bob = PrivateKey::from_private_key(&ECDH_P256, &d).unwrap();
         let z = epk.point().unwrap().agree(&bob).unwrap();
         assert_eq!(z[..4], [158, 86, 217, 29]);
-        let key = super::super::concat_kdf::derive::<16>(&z, "A128GCM", b"Alice", b"Bob");
+        let key = super::super::concat_kdf::derive::<16>(&z, "A128GCM", b"Alice", b"Bob").unwrap();
         assert_eq!(BASE64URL_NOPAD.encode(&*key), "VqqN6vgjbSBcIijNcacQGg");
     }
 

@@ -77,7 +77,8 @@ pub(super) fn seal(
     let mut compact = BASE64URL_NOPAD.encode(&header);
     let mut iv = [0; NONCE_LEN];
     rand::fill(&mut iv).map_err(|_| WrapError::Provider)?;
-    let mut ciphertext = plaintext.to_vec();
+    // Wiped where sealing fails half-way.
+    let mut ciphertext = Zeroizing::new(plaintext.to_vec());
     let tag = aes(key)
         .and_then(|aes| {
             let aad = Aad::from(compact.as_bytes());

@@ -152,9 +152,10 @@ impl RecipientKey {
             Material::Agreement(point) => {
                 let (ephemeral, z) = point.agree_fresh()?;
                 let epk = PublicJwk::new(point.curve(), &ephemeral).ok_or(WrapError::Provider)?;
+                let key = concat_kdf::derive(&z, ENCRYPTION, SENDER, apv);
                 Ok(Established {
                     algorithm: agreement::ALGORITHM,
-                    key: concat_kdf::derive(&z, ENCRYPTION, SENDER, apv),
+                    key: key.map_err(|_| WrapError::Provider)?,
                     derived: true,
                     encrypted_key: Vec::new(),
                     epk: Some(epk),
@@ -173,9 +174,10 @@ impl RecipientKey {
             }
             Material::XWing(public) => {
                 let (encapsulation, shared) = public.encapsulate()?;
+                let key = concat_kdf::derive(shared.as_slice(), ENCRYPTION, SENDER, apv);
                 Ok(Established {
                     algorithm: xwing::ALGORITHM,
-                    key: concat_kdf::derive(shared.as_slice(), ENCRYPTION, SENDER, apv),
+                    key: key.map_err(|_| WrapError::Provider)?,
                     derived: true,
                     encrypted_key: encapsulation,
                     epk: None,

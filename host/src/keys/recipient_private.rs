@@ -178,7 +178,7 @@ impl RecipientPrivateKey {
         let derive = |z: &[u8]| {
             let apu = party(header.apu.as_deref())?;
             let apv = party(header.apv.as_deref())?;
-            Ok(concat_kdf::derive(z, ENCRYPTION, &apu, &apv))
+            concat_kdf::derive(z, ENCRYPTION, &apu, &apv).map_err(|_| UnwrapError::Failed)
         };
         match &self.material {
             Material::Agreement(curve, ours) => {

@@ -128,7 +128,9 @@ impl SecretKey {
     }
 }
 
-/// The combiner of the draft, section 5.3.
+/// The combiner of the draft, section 5.3. The provider has no way to hash into a buffer of ours, and
+/// its digest is a plain value that cannot be wiped: the stack keeps a copy of the shared secret until
+/// it is used again.
 fn combine(ml_kem: &[u8], x25519: &[u8], ephemeral: &[u8], recipient: &[u8]) -> Shared {
     let mut hash = Context::new(&SHA3_256);
     for part in [ml_kem, x25519, ephemeral, recipient, LABEL] {

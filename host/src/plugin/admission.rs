@@ -87,6 +87,12 @@ pub enum LoadError {
     /// Its manifest cannot be read.
     #[error(transparent)]
     Manifest(#[from] ManifestError),
+    /// It imports what its own manifest does not name: the operator would not see it.
+    #[error("it imports `{import}`, which its manifest does not name")]
+    Undeclared {
+        /// The whole name of the import.
+        import: String,
+    },
     /// It needs more memories or tables than an instance has.
     #[error("it needs {0}, more than an instance may have")]
     Resources(String),
@@ -109,18 +115,26 @@ pub enum LoadError {
     },
 }
 
-/// Refuses a component that imports anything outside its world or its grants, by the import's name.
+/// Refuses a component that imports anything outside its world, its manifest or its grants, by the
+/// import's name.
 pub fn imports(
     engine: &Engine,
     component: &Component,
     world: &World,
+    declared: &[String],
     grants: &Grants,
 ) -> Result<(), LoadError> {
     for (import, _) in component.component_type().imports(engine.wasmtime()) {
         let interface = interface(import)
             .filter(|name| *name == TYPES_ONLY || world.imports.contains(name))
             .ok_or_else(|| LoadError::ForeignImport { import: import.into(), world: world.name })?;
-        if interface != TYPES_ONLY && !grants.covers(interface) {
+        if interface == TYPES_ONLY {
+            continue;
+        }
+        if !declared.iter().any(|name| name == interface) {
+            return Err(LoadError::Undeclared { import: import.into() });
+        }
+        if !grants.covers(interface) {
             return Err(LoadError::Ungranted { import: import.into() });
         }
     }

@@ -33,7 +33,7 @@ pub struct Entry {
     pub version: String,
     /// SHA-256 of the component, in lower-case hexadecimal.
     pub digest: String,
-    /// What it says that it imports; more than that is not admitted.
+    /// What its manifest says that it imports; a component that imports more is not admitted.
     pub imports: Vec<String>,
     /// Where it came from.
     pub source: Source,

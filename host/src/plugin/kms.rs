@@ -11,7 +11,7 @@ mod tests;
 use std::fmt;
 use std::sync::Arc;
 
-use wasmtime::component::{HasSelf, Linker};
+use wasmtime::component::{HasSelf, Linker, Resource};
 
 use self::answer::Secrets;
 use self::bindings::exports::claviger::plugin::key_release as wit;
@@ -23,8 +23,10 @@ use super::bindings::claviger::plugin as shared;
 use super::call::{self as bounded, Call};
 use super::compiled::Compiled;
 use super::engine::Engine;
+use super::import::material::Material;
+use super::import::release_context::{Context, ReleaseContext};
 use super::import::settings::Values;
-use super::limits::Limits;
+use super::limits::{Limits, Metered};
 use super::manifest::{Kind, Manifest};
 use super::wait::block_on;
 use crate::clock::Clock;
@@ -45,6 +47,7 @@ pub const WORLD: World = World {
         "http",
         "log",
         "material",
+        "release-context",
         "sealed-keys",
         "sealed-store",
         "secrets",
@@ -73,6 +76,9 @@ pub struct KmsServices {
     /// Whether it may look inside key material (`reveal`, decryption). It then holds keys in the
     /// clear; what is released through it should say so.
     pub reads_key_material: bool,
+    /// Whether its key management service wraps for the recipient itself, and its answers leave as
+    /// they are. What the host does not wrap it cannot vouch for.
+    pub wraps_for_recipient: bool,
     /// Bounds on each call. Calls of key management may last 30 seconds.
     pub limits: Limits,
 }
@@ -95,11 +101,13 @@ impl KmsServices {
                 "clock",
                 "log",
                 "material",
+                "release-context",
                 "sealed-keys",
                 "sealed-store",
                 "settings",
             ]),
             reads_key_material: false,
+            wraps_for_recipient: false,
             limits: Limits::default(),
         }
     }
@@ -112,6 +120,7 @@ impl fmt::Debug for KmsServices {
             .field("secrets", &self.secrets)
             .field("grants", &self.grants)
             .field("reads_key_material", &self.reads_key_material)
+            .field("wraps_for_recipient", &self.wraps_for_recipient)
             .field("limits", &self.limits)
             .finish_non_exhaustive()
     }
@@ -141,19 +150,6 @@ impl KeyReference {
     }
 }
 
-/// What a release is for; most connectors need none of it.
-#[derive(Clone, Debug, Default)]
-pub struct ReleaseContext {
-    /// The attested recipient's public key, as a JWK in JSON.
-    pub recipient_jwk: String,
-    /// The host's attestation result (EAR), a JWT.
-    pub attestation: String,
-    /// The media type of the evidence.
-    pub evidence_type: String,
-    /// The evidence as the client sent it.
-    pub evidence: Vec<u8>,
-}
-
 /// A connector, ready to be called. Clone is cheap.
 #[derive(Clone)]
 pub struct KmsPlugin {
@@ -181,7 +177,8 @@ impl KmsPlugin {
         if compiled.manifest.kind != WORLD.kind {
             return Err(LoadError::Kind(compiled.manifest.kind));
         }
-        admission::imports(engine, &compiled.component, &WORLD, &services.grants)?;
+        let declared = &compiled.manifest.imports;
+        admission::imports(engine, &compiled.component, &WORLD, declared, &services.grants)?;
         admission::resources(engine, &compiled.component)?;
         let misfit = |error: wasmtime::Error| LoadError::Export {
             world: WORLD.name,
@@ -240,28 +237,61 @@ impl KmsPlugin {
         &self,
         tenant: &Tenant,
         key: &KeyReference,
-        context: ReleaseContext,
+        context: Arc<dyn ReleaseContext>,
     ) -> Result<Released, KmsFailure> {
         key.check()?;
         let wanted = wit::KeyReference { name: key.name.clone(), version: key.version.clone() };
-        let context = wit::Context {
-            recipient: context.recipient_jwk,
-            attestation: context.attestation,
-            evidence_type: context.evidence_type,
-            evidence: context.evidence,
-        };
         let mut call = self.call(tenant, self.services.limits.clone()).await?;
         let released = async {
+            let context = call.store().data_mut().meter().push(Context(context))?;
+            let lent = Resource::new_borrow(context.rep());
             let instance = self.release.instantiate_async(call.store()).await?;
             let connector = instance.claviger_plugin_key_release();
-            connector.call_release(call.store(), &wanted, &context).await
+            connector.call_release(call.store(), &wanted, lent).await
         };
         let released = released.await;
         let released = call.end(released)?;
         let released = released
             .map_err(|error| answer::release_failure(error, &self.services.secrets))
-            .and_then(|released| accept(&mut call, released, key.version.as_deref()));
+            .and_then(|released| self.accept(&mut call, released, key.version.as_deref()));
         self.told(released)
+    }
+
+    /// Takes the key out of the call's table; the plugin's handle was the only way to it.
+    fn accept(
+        &self,
+        call: &mut Call<KmsCall>,
+        released: wit::Released,
+        asked: Option<&str>,
+    ) -> Result<Released, KmsFailure> {
+        let invalid = |what: &str| Err(KmsFailure::Invalid(what.into()));
+        match released {
+            wit::Released::Held(held) => {
+                let table = &mut call.store().data_mut().meter().table;
+                let foreign = |_| KmsFailure::Invalid("the handle is not one of a key".into());
+                let Material { secret: key, known } = table.delete(held.key).map_err(foreign)?;
+                answer::check_released(&held.media_type, &held.version, asked)?;
+                if key.is_empty() {
+                    return invalid("the released key is empty");
+                }
+                if known && !self.services.reads_key_material {
+                    return invalid("the key is one that the connector knows, without the grant");
+                }
+                Ok(Released::Held { media_type: held.media_type, key, version: held.version })
+            }
+            wit::Released::Wrapped(_) if !self.services.wraps_for_recipient => {
+                invalid("it wrapped the key itself, without the grant")
+            }
+            wit::Released::Wrapped(wrapped) => {
+                answer::check_released(&wrapped.media_type, &wrapped.version, asked)?;
+                let jwe = answer::compact_jwe(wrapped.bytes)?;
+                Ok(Released::Wrapped {
+                    media_type: wrapped.media_type,
+                    jwe,
+                    version: wrapped.version,
+                })
+            }
+        }
     }
 
     /// Whether the connector reaches its key management service; touches no key.
@@ -325,40 +355,9 @@ fn linker(engine: &Engine) -> wasmtime::Result<Linker<KmsCall>> {
     imports::clock::add_to_linker::<_, HasSelf<_>>(linked, |call| call)?;
     imports::http::add_to_linker::<_, HasSelf<_>>(linked, |call| call)?;
     imports::material::add_to_linker::<_, HasSelf<_>>(linked, |call| call)?;
+    imports::release_context::add_to_linker::<_, HasSelf<_>>(linked, |call| call)?;
     imports::sealed_keys::add_to_linker::<_, HasSelf<_>>(linked, |call| call)?;
     imports::sealed_store::add_to_linker::<_, HasSelf<_>>(linked, |call| call)?;
     imports::secrets::add_to_linker::<_, HasSelf<_>>(linked, |call| call)?;
     Ok(linker)
-}
-
-/// Takes the key out of the call's table; the plugin's handle was the only way to it.
-fn accept(
-    call: &mut Call<KmsCall>,
-    released: wit::Released,
-    asked: Option<&str>,
-) -> Result<Released, KmsFailure> {
-    let empty = || KmsFailure::Invalid("the released key is empty".into());
-    match released {
-        wit::Released::Held(held) => {
-            let table = &mut super::limits::Metered::meter(call.store().data_mut()).table;
-            let foreign = |_| KmsFailure::Invalid("the handle is not one of a key".into());
-            let key = table.delete(held.key).map_err(foreign)?;
-            answer::check_released(&held.media_type, &held.version, asked)?;
-            if key.is_empty() {
-                return Err(empty());
-            }
-            Ok(Released::Held { media_type: held.media_type, key, version: held.version })
-        }
-        wit::Released::Wrapped(wrapped) => {
-            answer::check_released(&wrapped.media_type, &wrapped.version, asked)?;
-            if wrapped.bytes.is_empty() {
-                return Err(empty());
-            }
-            Ok(Released::Wrapped {
-                media_type: wrapped.media_type,
-                bytes: wrapped.bytes,
-                version: wrapped.version,
-            })
-        }
-    }
 }

@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 use wasmtime::component::ResourceTable;
 use wasmtime::{ResourceLimiter, error::Result};
 
+use crate::quote::{Signer, Statement};
+
 /// Bounds on one call of a plugin.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Limits {
@@ -16,6 +18,8 @@ pub struct Limits {
     pub table_elements: usize,
     /// Handles (statements, signers, secrets) that exist at the same time.
     pub handles: usize,
+    /// Bytes behind all handles that were ever made in the call.
+    pub held: usize,
     /// Calls of imports.
     pub host_calls: u32,
     /// Bytes of log messages; what goes beyond is dropped.
@@ -32,6 +36,7 @@ impl Default for Limits {
             memory: 16 << 20,
             table_elements: 20_000,
             handles: 256,
+            held: 8 << 20,
             host_calls: 1_024,
             log_bytes: 16 << 10,
             transfer: 4 << 20,
@@ -47,6 +52,8 @@ pub enum Exceeded {
     Deadline,
     /// [`Limits::handles`].
     Handles,
+    /// [`Limits::held`].
+    Held,
     /// [`Limits::host_calls`].
     HostCalls,
     /// [`Limits::memory`].
@@ -62,6 +69,7 @@ impl fmt::Display for Exceeded {
         f.write_str(match self {
             Self::Deadline => "the call took longer than it may",
             Self::Handles => "more handles than are allowed",
+            Self::Held => "more bytes behind handles than are allowed",
             Self::HostCalls => "more calls of the host than are allowed",
             Self::Memory => "more memory than is allowed",
             Self::Tables => "more table elements than are allowed",
@@ -72,6 +80,24 @@ impl fmt::Display for Exceeded {
 
 impl std::error::Error for Exceeded {}
 
+/// What a plugin can hold by a handle, while the bytes are the host's.
+pub trait Held: Send + 'static {
+    /// How many bytes of the host's memory it keeps.
+    fn held(&self) -> usize;
+}
+
+impl Held for Signer {
+    fn held(&self) -> usize {
+        self.certificate().map_or(0, <[u8]>::len)
+    }
+}
+
+impl Held for Statement {
+    fn held(&self) -> usize {
+        self.bytes().len()
+    }
+}
+
 /// Counts what one call uses, and holds its handles.
 #[derive(Debug)]
 pub struct Meter {
@@ -80,6 +106,7 @@ pub struct Meter {
     pub table: ResourceTable,
     limits: Limits,
     ends: Instant,
+    held: usize,
     host_calls: u32,
     table_elements: usize,
     pub(super) log: super::import::log::Tail,
@@ -97,6 +124,7 @@ impl Meter {
             table,
             limits: limits.clone(),
             ends: Instant::now() + limits.deadline,
+            held: 0,
             host_calls: 0,
             table_elements: 0,
             log: super::import::log::Tail::new(limits.log_bytes),
@@ -133,11 +161,13 @@ impl Meter {
         Ok(())
     }
 
-    /// Puts an object into the table and gives the plugin its handle.
-    pub fn push<T: Send + 'static>(
-        &mut self,
-        entry: T,
-    ) -> Result<wasmtime::component::Resource<T>> {
+    /// Puts an object into the table and gives the plugin its handle. The bytes behind it count to
+    /// the end of the call: dropping handles makes no room.
+    pub fn push<T: Held>(&mut self, entry: T) -> Result<wasmtime::component::Resource<T>> {
+        self.held = self.held.saturating_add(entry.held());
+        if self.held > self.limits.held {
+            return Err(self.refuse(Exceeded::Held).into());
+        }
         self.table.push(entry).map_err(|_| self.refuse(Exceeded::Handles).into())
     }
 

@@ -25,9 +25,8 @@ pub use admission::{Grants, LoadError};
 pub use cache::CacheSettings;
 pub use catalogue::Catalogue;
 pub use engine::{Engine, EngineError, EngineSettings, OnProgress, ProgressEvent};
-pub use kms::{
-    KeyReference, KeySummary, KmsFailure, KmsPlugin, KmsServices, NewKey, ReleaseContext, Released,
-};
+pub use import::release_context::ReleaseContext;
+pub use kms::{KeyReference, KeySummary, KmsFailure, KmsPlugin, KmsServices, NewKey, Released};
 pub use limits::Limits;
 pub use manifest::{Kind, Manifest};
 pub use verdict::{Binding, Carries, Trustworthiness, Verdict};

@@ -8,7 +8,7 @@ use wasmtime::component::ResourceTable;
 use super::bindings::claviger::plugin::types;
 use super::bindings::exports::claviger::plugin::verifier as wit;
 use crate::claim::{Claim, Value};
-use crate::quote::{Span, Statement};
+use crate::quote::{DigestAlgorithm, NATIVE, Span, Statement};
 
 /// What a verifier found out.
 #[derive(Clone, Debug)]
@@ -37,8 +37,8 @@ pub struct Binding {
 /// What a bound span carries.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum Carries {
-    /// The digest over challenge, recipient key and purpose.
-    ChallengeDigest,
+    /// The digest over challenge, recipient key and purpose, by this algorithm.
+    ChallengeDigest(DigestAlgorithm),
     /// The challenge's nonce alone.
     Nonce,
     /// The recipient key's thumbprint.
@@ -103,10 +103,6 @@ const MAX_TEXTS: usize = 256;
 /// Bytes of a claim's name.
 const MAX_NAME: usize = 128;
 
-/// First segments of the names of facts that the host reads itself. What a policy finds there is
-/// what the host read, never what a plugin said.
-const HOSTS: [&str; 1] = ["snp"];
-
 /// Takes the statements out of the call's table and checks the rest against them.
 pub(super) fn accept(table: &mut ResourceTable, verdict: wit::Verdict) -> Result<Verdict, Lie> {
     bounded("statements", verdict.statements.len(), MAX_STATEMENTS)?;
@@ -155,7 +151,7 @@ fn binding(statements: &[Statement], index: usize, bound: wit::Binding) -> Resul
         statement: position,
         at,
         carries: match bound.carries {
-            wit::Carries::ChallengeDigest => Carries::ChallengeDigest,
+            wit::Carries::ChallengeDigest(digest) => Carries::ChallengeDigest(digest.into()),
             wit::Carries::Nonce => Carries::Nonce,
             wit::Carries::RecipientKey => Carries::RecipientKey,
         },
@@ -171,14 +167,14 @@ fn claims(statements: &[Statement], said: Vec<types::Claim>) -> Result<Vec<Claim
         }
         let space = name.split('.').next().unwrap_or_default();
         let read = |statement: &Statement| statement.facts().iter().any(|fact| fact.name == name);
-        if HOSTS.contains(&space) || statements.iter().any(read) {
+        if NATIVE.contains(&space) || statements.iter().any(read) {
             return Err(Lie::HostsClaim(name));
         }
         if !names.insert(name.clone()) {
             return Err(Lie::Twice(name));
         }
         let value = resolve(statements, &name, value)?;
-        claims.push(Claim { name, value });
+        claims.push(Claim::new(name, value));
     }
     Ok(claims)
 }

@@ -1,5 +1,6 @@
 //! A verifier plugin: loaded and tried once, then one fresh instance for each piece of evidence.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -14,11 +15,14 @@ use super::engine::Engine;
 use super::import::endorsements::EndorsementSource;
 use super::import::log::escape;
 use super::import::settings::Values;
-use super::limits::{Limits, Meter, Metered};
+use super::limits::{Held, Limits, Meter, Metered};
 use super::manifest::{Kind, Manifest};
 use super::verdict::{self, Verdict};
 use super::wait::block_on;
-use crate::quote::{Examination, Fault};
+use crate::quote::{AMD, Examination, Fault};
+
+#[cfg(test)]
+mod tests;
 
 /// What the operator gives a verifier.
 #[derive(Clone, Debug)]
@@ -29,16 +33,20 @@ pub struct Settings {
     pub grants: Grants,
     /// Bounds on each call.
     pub limits: Limits,
+    /// The anchor sets on which its verdicts may rest.
+    pub anchors: Arc<BTreeSet<String>>,
     /// Where endorsements come from, if anywhere.
     pub endorsements: Option<Arc<dyn EndorsementSource>>,
 }
 
 impl Default for Settings {
+    /// AMD's roots are the only anchors: a set of the operator's own is granted by name.
     fn default() -> Self {
         Self {
             values: Values::new(),
             grants: Grants::verifier(),
             limits: Limits::default(),
+            anchors: Arc::new(BTreeSet::from([AMD.to_owned()])),
             endorsements: None,
         }
     }
@@ -139,7 +147,8 @@ impl VerifierPlugin {
             return Err(LoadError::Kind(compiled.manifest.kind));
         }
         let world = &admission::VERIFIER;
-        admission::imports(engine, &compiled.component, world, &settings.grants)?;
+        let declared = &compiled.manifest.imports;
+        admission::imports(engine, &compiled.component, world, declared, &settings.grants)?;
         admission::resources(engine, &compiled.component)?;
         let misfit = |error: wasmtime::Error| LoadError::Export {
             world: world.name,
@@ -201,6 +210,7 @@ impl VerifierPlugin {
             attachments: request.attachments,
             at: examination.at().0,
         };
+        let examination = examination.within(&self.settings.anchors);
         let mut call = self.call(Some(examination)).await?;
         let verdict = async {
             let instance = self.pre.instantiate_async(call.store()).await?;
@@ -296,7 +306,7 @@ impl VerifierCall {
     }
 
     /// Gives the plugin a handle to what a check made, or the fault.
-    pub(super) fn hand_over<T: Send + 'static>(
+    pub(super) fn hand_over<T: Held>(
         &mut self,
         made: Result<T, Fault>,
     ) -> wasmtime::Result<Result<Resource<T>, bindings::claviger::plugin::custody::Fault>> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::fault::Fault;
 use super::key::PublicKey;
-use super::revocation::{Edition, Revocation, Standing, judge};
+use super::revocation::{Edition, Judgement, Revocation, Standing, judge};
 use super::x509::Certificate;
 use crate::clock::Timestamp;
 
@@ -56,34 +56,31 @@ impl AnchorSet {
         for der in certificates {
             chain.push(Arc::new(Certificate::parse(der)?));
         }
-        let (anchor, below) = self.anchor_of(&chain)?;
+        let Found { anchor, below, checked } = self.anchor_of(&chain)?;
         let Some((leaf, between)) = below.split_first() else {
             return Err(Fault::untrusted("an anchor signs certificates, not statements"));
         };
         anchor.certificate.check_dates(at)?;
         leaf.check_end_entity()?;
         let mut standing = Vec::with_capacity(below.len());
+        let mut expires = anchor.certificate.not_after;
         // From the anchor down, so that what nobody vouches for costs one check.
         for (index, certificate) in below.iter().enumerate().rev() {
             let issuer = below.get(index + 1).unwrap_or(&anchor.certificate);
-            certificate.check_issued_by(issuer)?;
+            if !(checked && index + 1 == below.len()) {
+                certificate.check_issued_by(issuer)?;
+            }
             certificate.check_dates(at)?;
             check_path_length(issuer, index)?;
             if index > 0 || !self.authorities_only {
-                let list = lists.of(&issuer.key.fingerprint()?).cloned();
-                let list = list.as_slice();
-                standing.push(judge(self.revocation, issuer, certificate, list, at)?);
+                let lists = lists.of(&issuer.key.fingerprint()?);
+                let Judgement { standing: found, until } =
+                    judge(self.revocation, issuer, certificate, lists, at)?;
+                standing.push(found);
+                expires = expires.min(until);
             }
+            expires = expires.min(certificate.not_after);
         }
-        let lists_end = standing.iter().filter_map(|standing| match standing {
-            Standing::Checked(list) => Some(list.next_update),
-            Standing::Waived => None,
-        });
-        let expires = below
-            .iter()
-            .map(|certificate| certificate.not_after)
-            .chain(lists_end)
-            .fold(anchor.certificate.not_after, Ord::min);
         Ok(Path {
             leaf: Arc::clone(leaf),
             between: between.to_vec(),
@@ -93,16 +90,13 @@ impl AnchorSet {
         })
     }
 
-    /// The anchor that the chain leads to, and the certificates below it.
-    fn anchor_of<'a>(
-        &self,
-        chain: &'a [Arc<Certificate>],
-    ) -> Result<(&Anchor, &'a [Arc<Certificate>]), Fault> {
+    /// The anchor that the chain leads to.
+    fn anchor_of<'a>(&'a self, chain: &'a [Arc<Certificate>]) -> Result<Found<'a>, Fault> {
         let (last, rest) =
             chain.split_last().ok_or_else(|| Fault::malformed("an empty certificate chain"))?;
         let is_last = |anchor: &&Anchor| anchor.certificate.der() == last.der();
         if let Some(anchor) = self.anchors.iter().find(is_last) {
-            return Ok((anchor, rest));
+            return Ok(Found { anchor, below: rest, checked: false });
         }
         let mut fault = Fault::Untrusted(format!(
             "{} is not issued by an anchor of the set {}",
@@ -110,12 +104,20 @@ impl AnchorSet {
         ));
         for anchor in self.anchors.iter().filter(|one| one.certificate.subject == last.issuer) {
             match last.check_issued_by(&anchor.certificate) {
-                Ok(()) => return Ok((anchor, chain)),
+                Ok(()) => return Ok(Found { anchor, below: chain, checked: true }),
                 Err(reason) => fault = reason,
             }
         }
         Err(fault)
     }
+}
+
+/// Where a chain ends.
+struct Found<'a> {
+    anchor: &'a Anchor,
+    below: &'a [Arc<Certificate>],
+    /// Whether the anchor's signature over the topmost of them was checked to find it.
+    checked: bool,
 }
 
 /// `below`: how many intermediate certificates stand under `issuer`.

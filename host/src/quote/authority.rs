@@ -19,7 +19,7 @@ use super::snp::vek::Vek;
 use super::x509::Certificate;
 
 /// The name of the set that holds AMD's roots.
-pub(crate) const AMD: &str = "amd";
+pub const AMD: &str = "amd";
 
 /// Checked endorsement keys that are remembered, at about 6 kB each.
 const CACHED_KEYS: u64 = 2048;
@@ -32,6 +32,9 @@ pub struct Authority {
     pub(super) families: Vec<Family>,
     /// Certificates of the families themselves, which evidence often brings along.
     published: HashSet<[u8; 32]>,
+    /// Keys of AMD's roots and authorities, of every product line and of simulated ones: what keys
+    /// below them sign are reports, whoever anchored them.
+    snp_keys: HashSet<[u8; 32]>,
     /// Endorsement keys that the operator supplied.
     pub(super) known_keys: Vec<(Vek, Arc<Certificate>)>,
     /// Who may have issued a revocation list: every authority known by its own right.
@@ -47,15 +50,16 @@ impl Authority {
         AuthorityBuilder::default()
     }
 
-    /// Takes a newer revocation list (DER or PEM). It must be signed by an authority that is known
-    /// here. Answers whether it was newer than the one there was: an older one changes nothing.
+    /// Takes another revocation list (DER or PEM). It must be signed by an authority that is known
+    /// here. Answers whether it adds anything. The newest decides whether the data is fresh, and what any of
+    /// them names is revoked: an older list never takes anything back.
     ///
     /// # Errors
     /// [`Fault::Malformed`], [`Fault::BadSignature`], or [`Fault::Untrusted`] where nobody here
     /// could have issued it.
     pub fn add_crl(&self, list: &[u8]) -> Result<bool, Fault> {
-        let bundle = Bundle::read([list])?;
-        let [item] = bundle.lists.as_slice() else {
+        let bundle = Bundle::supplied(list)?;
+        let ([item], []) = (bundle.lists.as_slice(), bundle.certificates.as_slice()) else {
             return Err(Fault::malformed("not one revocation list"));
         };
         let list = Arc::new(Crl::parse(&item.der)?);
@@ -75,6 +79,12 @@ impl Authority {
         self.families.iter().any(|family| family.simulated)
     }
 
+    /// Whether nothing under AMD's roots is accepted without revocation data.
+    #[must_use]
+    pub fn requires_revocation(&self) -> bool {
+        self.amd_revocation == Revocation::Required
+    }
+
     pub(super) fn set(&self, name: &str) -> Result<&AnchorSet, Fault> {
         self.sets.get(name).ok_or_else(|| {
             Fault::Untrusted(format!("there is no anchor set {}", name.escape_debug()))
@@ -87,6 +97,16 @@ impl Authority {
 
     pub(super) fn amd_revocation(&self) -> Revocation {
         self.amd_revocation
+    }
+
+    /// Whether one of these certificates is a root or authority of SNP hardware.
+    pub(super) fn is_snp<'a>(
+        &self,
+        mut certificates: impl Iterator<Item = &'a Arc<Certificate>>,
+    ) -> Result<bool, Fault> {
+        certificates.try_fold(false, |found, certificate| {
+            Ok(found || self.snp_keys.contains(&certificate.key.fingerprint()?))
+        })
     }
 
     pub(super) fn is_published(&self, fingerprint: &[u8; 32]) -> bool {
@@ -180,16 +200,25 @@ impl AuthorityBuilder {
     /// an unknown issuer, an unusable key.
     pub fn build(self) -> Result<Authority, Fault> {
         let mut families = Family::published()?;
+        let mut snp_keys = HashSet::new();
+        for certificate in families.iter().flat_map(Family::certificates) {
+            snp_keys.insert(certificate.key.fingerprint()?);
+        }
         if let Some(products) = &self.products {
             families.retain(|family| products.contains(&family.product));
         }
         for root in &self.simulated_roots {
-            families.push(Family::of_root(one_certificate(root)?, true)?);
+            let family = Family::of_root(one_certificate(root)?, true)?;
+            snp_keys.insert(family.root_key);
+            families.push(family);
         }
         let mut known_keys = Vec::new();
         let mut issuers: Vec<Arc<Certificate>> = Vec::new();
-        let supplied = Bundle::read(self.certificates.iter().map(Vec::as_slice))?;
-        for item in &supplied.certificates {
+        let mut supplied = Vec::with_capacity(self.certificates.len());
+        for blob in &self.certificates {
+            supplied.push(Bundle::supplied(blob)?);
+        }
+        for item in supplied.iter().flat_map(|bundle| &bundle.certificates) {
             let certificate = Arc::new(Certificate::parse(&item.der)?);
             if Vek::kind(&certificate).is_some() {
                 known_keys.push((Vek::read(&certificate)?, certificate));
@@ -197,12 +226,14 @@ impl AuthorityBuilder {
             }
             for family in &mut families {
                 // Not of this family where it names another root or another root signed it.
-                let _ = family.adopt(&certificate);
+                if family.adopt(&certificate) == Ok(true) {
+                    snp_keys.insert(certificate.key.fingerprint()?);
+                }
             }
             issuers.push(certificate);
         }
         let amd: Arc<str> = Arc::from(AMD);
-        let mut sets = self.sets(&amd, &families)?;
+        let mut sets = self.sets(&amd, &families, &snp_keys)?;
         for (set, key_id, spki) in &self.pins {
             let key = PublicKey::from_spki(spki)?;
             if entry(&mut sets, set, self.rule(set)).pins.insert(key_id.clone(), key).is_some() {
@@ -213,6 +244,7 @@ impl AuthorityBuilder {
         issuers.extend(anchors.map(|anchor| Arc::clone(&anchor.certificate)));
         let published = families.iter().flat_map(Family::certificates);
         let authority = Authority {
+            snp_keys,
             published: published.map(|certificate| certificate.fingerprint()).collect(),
             amd_revocation: self.rule(AMD),
             sets,
@@ -223,7 +255,7 @@ impl AuthorityBuilder {
             lists: Lists::new(),
             endorsements: Cache::new(CACHED_KEYS),
         };
-        let lists = supplied.lists.iter().map(|item| &*item.der);
+        let lists = supplied.iter().flat_map(|bundle| &bundle.lists).map(|item| &*item.der);
         for list in self.lists.iter().map(Vec::as_slice).chain(lists) {
             authority.add_crl(list)?;
         }
@@ -234,6 +266,7 @@ impl AuthorityBuilder {
         &self,
         amd: &Arc<str>,
         families: &[Family],
+        snp_keys: &HashSet<[u8; 32]>,
     ) -> Result<HashMap<Arc<str>, AnchorSet>, Fault> {
         let roots = families.iter().map(|family| Anchor {
             certificate: Arc::clone(&family.root),
@@ -252,6 +285,12 @@ impl AuthorityBuilder {
                 return Err(Fault::untrusted("AMD's roots are built in; none can be added"));
             }
             let certificate = Arc::new(one_certificate(certificate)?);
+            if snp_keys.contains(&certificate.key.fingerprint()?) {
+                return Err(Fault::Untrusted(format!(
+                    "{} is an authority of SNP hardware, and not one for the set {name}",
+                    certificate.subject
+                )));
+            }
             entry(&mut sets, name, self.rule(name))
                 .anchors
                 .push(Anchor { certificate, simulated: false });
@@ -280,7 +319,7 @@ fn entry<'a>(
 }
 
 fn one_certificate(bytes: &[u8]) -> Result<Certificate, Fault> {
-    let bundle = Bundle::read([bytes])?;
+    let bundle = Bundle::supplied(bytes)?;
     match (bundle.certificates.as_slice(), bundle.lists.as_slice()) {
         ([item], []) => Certificate::parse(&item.der),
         _ => Err(Fault::malformed("not one certificate")),

@@ -7,8 +7,9 @@ use super::der::{self, NotDer, Reader, tag};
 use super::fault::Fault;
 use super::key::Scheme;
 use super::name::Name;
+use super::scope::Scope;
 use super::signature::{self, ExtensionField, Signed};
-use super::x509::{Certificate, fingerprint, usage};
+use super::x509::{Certificate, usage};
 use crate::clock::Timestamp;
 
 /// Larger lists are refused before they are read.
@@ -16,7 +17,6 @@ pub(crate) const MAX_LENGTH: usize = 4 * 1024 * 1024;
 
 /// A revocation list, read but not yet trusted.
 pub(crate) struct Crl {
-    fingerprint: [u8; 32],
     tbs: Vec<u8>,
     scheme: Scheme,
     signature: Vec<u8>,
@@ -25,6 +25,7 @@ pub(crate) struct Crl {
     pub(crate) next_update: Timestamp,
     /// The CRL number, big-endian without leading zeros.
     number: Vec<u8>,
+    pub(crate) scope: Scope,
     revoked: HashSet<Vec<u8>>,
 }
 
@@ -43,9 +44,8 @@ impl Crl {
         let next_update = fields
             .next_update
             .ok_or_else(|| Fault::malformed("a revocation list without nextUpdate"))?;
-        let number = read_extensions(fields.extensions)?;
+        let Extensions { number, scope } = Extensions::read(fields.extensions)?;
         Ok(Self {
-            fingerprint: fingerprint(der)?,
             tbs: outer.tbs.to_vec(),
             scheme: signature::scheme(outer.algorithm)?,
             signature: outer.signature.to_vec(),
@@ -53,6 +53,7 @@ impl Crl {
             this_update: fields.this_update,
             next_update,
             number,
+            scope,
             revoked: read_entries(fields.entries)?,
         })
     }
@@ -74,15 +75,27 @@ impl Crl {
         self.revoked.contains(&certificate.serial)
     }
 
-    /// SHA-256 over the DER.
-    pub(crate) fn fingerprint(&self) -> [u8; 32] {
-        self.fingerprint
+    /// Which of two lists of one issuer came later: by date, then by number, for lists of different
+    /// distribution points have numbers of their own.
+    pub(crate) fn cmp_age(&self, other: &Self) -> Ordering {
+        let dates = self.this_update.cmp(&other.this_update);
+        let lengths = self.number.len().cmp(&other.number.len());
+        dates.then(lengths).then_with(|| self.number.cmp(&other.number))
     }
 
-    /// Which of two lists of one issuer came later: by number, then by date.
-    pub(crate) fn cmp_age(&self, other: &Self) -> Ordering {
-        let rank = |list: &'_ Self| (list.number.len(), list.number.clone(), list.this_update);
-        rank(self).cmp(&rank(other))
+    /// Whether `other`, a list of the same issuer, says the same: signed anew, perhaps.
+    pub(crate) fn says_the_same(&self, other: &Self) -> bool {
+        self.scope == other.scope
+            && self.cmp_age(other).is_eq()
+            && self.next_update == other.next_update
+            && self.revoked == other.revoked
+    }
+
+    /// Whether this list names all that `other`, a list of the same issuer, names, and is newer.
+    pub(crate) fn supersedes(&self, other: &Self) -> bool {
+        self.scope == other.scope
+            && self.cmp_age(other).is_ge()
+            && other.revoked.is_subset(&self.revoked)
     }
 
     /// The CRL number in hexadecimal, for a person.
@@ -96,27 +109,47 @@ impl Crl {
 
 mod oid {
     pub(super) const CRL_NUMBER: &[u8] = &[0x55, 0x1d, 0x14];
+    pub(super) const ISSUING_DISTRIBUTION_POINT: &[u8] = &[0x55, 0x1d, 0x1c];
 }
 
-/// The CRL number. Delta lists and lists with a distribution point of their own mark themselves with
-/// critical extensions, and are refused as unknown: what they leave out would look unrevoked.
-fn read_extensions(content: Option<&[u8]>) -> Result<Vec<u8>, Fault> {
-    let within = |bad: NotDer| bad.within("revocation list extensions");
-    let mut number = Vec::new();
-    for ExtensionField { oid, critical, value } in signature::extensions(content).map_err(within)? {
-        if oid == oid::CRL_NUMBER {
-            let mut reader = Reader::new(value);
-            let content = reader.expect(tag::INTEGER).map_err(within)?.content;
-            reader.finish().map_err(within)?;
-            number = der::unsigned(content).map_err(within)?.to_vec();
-            if number.len() > 20 {
-                return Err(Fault::malformed("a revocation list's number"));
+/// What the extensions of a list say.
+#[derive(Default)]
+struct Extensions {
+    number: Vec<u8>,
+    scope: Scope,
+}
+
+impl Extensions {
+    /// Delta lists mark themselves with a critical extension, and are refused as unknown: what they
+    /// leave out would look unrevoked.
+    fn read(content: Option<&[u8]>) -> Result<Self, Fault> {
+        let within = |bad: NotDer| bad.within("revocation list extensions");
+        let mut found = Self::default();
+        for field in signature::extensions(content).map_err(within)? {
+            let ExtensionField { oid, critical, value } = field;
+            match oid {
+                oid::CRL_NUMBER => found.number = number(value).map_err(within)?,
+                oid::ISSUING_DISTRIBUTION_POINT => {
+                    found.scope = Scope::read(value).map_err(within)?.ok_or_else(|| {
+                        Fault::unsupported("a revocation list that is indirect or partial")
+                    })?;
+                }
+                unknown if critical => return Err(unknown_critical(unknown)),
+                _ => {}
             }
-        } else if critical {
-            return Err(unknown_critical(oid));
         }
+        Ok(found)
     }
-    Ok(number)
+}
+
+fn number(value: &[u8]) -> der::Result<Vec<u8>> {
+    let mut reader = Reader::new(value);
+    let number = der::unsigned(reader.expect(tag::INTEGER)?.content)?;
+    reader.finish()?;
+    match number.len() {
+        0..=20 => Ok(number.to_vec()),
+        _ => Err(NotDer("a number of this size")),
+    }
 }
 
 fn read_entries(content: Option<&[u8]>) -> Result<HashSet<Vec<u8>>, Fault> {

@@ -1,8 +1,10 @@
 //! One piece of evidence at one moment: the five custody operations, and whole quotes in one call.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::algorithm::{DigestAlgorithm, KeyEncoding, SignatureAlgorithm};
+use super::anchors::AnchorSet;
 use super::authority::{AMD, Authority};
 use super::fault::Fault;
 use super::key::PublicKey;
@@ -23,13 +25,26 @@ const MAX_LINKS: usize = 16;
 pub struct Examination {
     authority: Arc<Authority>,
     at: Timestamp,
+    /// The anchor sets that may be named; none: every one.
+    sets: Option<Arc<BTreeSet<String>>>,
 }
 
 impl Examination {
-    /// Examines by what `authority` trusts, as of `at`.
+    /// Examines by all that `authority` trusts, as of `at`.
     #[must_use]
     pub fn new(authority: Arc<Authority>, at: Timestamp) -> Self {
-        Self { authority, at }
+        Self { authority, at, sets: None }
+    }
+
+    /// The same examination by some of the anchor sets only: a verifier for one kind of hardware has
+    /// no business with keys that were pinned for another.
+    #[must_use]
+    pub fn within(mut self, sets: &Arc<BTreeSet<String>>) -> Self {
+        self.sets = Some(match &self.sets {
+            Some(narrower) => Arc::new(narrower.intersection(sets).cloned().collect()),
+            None => Arc::clone(sets),
+        });
+        self
     }
 
     /// The moment for which everything must be valid.
@@ -41,14 +56,19 @@ impl Examination {
     /// *Anchor*: a certificate chain in DER, leaf first, each issued by the next, up to one of the
     /// anchors of the named set (which may end the chain or be left out).
     ///
-    /// What a key under AMD's roots signs is taken for an SNP report, and only [`Examination::snp`]
-    /// checks all of one.
+    /// What a key under one of AMD's authorities signs is taken for an SNP report, whatever the set
+    /// is called, and only [`Examination::snp`] checks all of one.
     ///
     /// # Errors
     /// Every [`Fault`], where a certificate is not what its place asks for.
     pub fn chain(&self, certificates: &[Vec<u8>], anchors: &str) -> Result<Signer, Fault> {
-        let set = self.authority.set(anchors)?;
+        let set = self.set(anchors)?;
         let path = set.follow(certificates, &self.authority.lists.load(), self.at)?;
+        let issuers = path.between.iter().chain([&path.anchor.certificate]);
+        let speaks = match self.authority.is_snp(issuers)? {
+            true => Format::Snp(None),
+            false => Format::Opaque,
+        };
         let anchor = Trail::start(Deed::Anchor {
             set: Arc::clone(&set.name),
             certificate: path.anchor.certificate,
@@ -65,7 +85,7 @@ impl Examination {
             expires: path.expires,
             simulated: path.anchor.simulated,
             trail,
-            speaks: if anchors == AMD { Format::Snp(None) } else { Format::Opaque },
+            speaks,
             bindable: true,
         }))
     }
@@ -76,7 +96,7 @@ impl Examination {
     /// # Errors
     /// [`Fault::Untrusted`] where there is no such key.
     pub fn pinned(&self, anchors: &str, key_id: &[u8]) -> Result<Signer, Fault> {
-        let set = self.authority.set(anchors)?;
+        let set = self.set(anchors)?;
         let key = set.pins.get(key_id).ok_or_else(|| {
             Fault::Untrusted(format!("no pinned key of that identifier in the set {}", set.name))
         })?;
@@ -125,13 +145,15 @@ impl Examination {
         }
         key.verify(scheme, &message, signature)?;
         let trail = trail.then(Deed::Check { algorithm, length: message.len() });
+        // Half of a report's checks are missing here; it stands for nothing but itself.
+        let bindable = *bindable && !matches!(speaks, Format::Snp(_));
         Ok(Statement::new(statement::Parts {
             bytes: message,
             format: speaks.clone(),
             expires: by.expires(),
             simulated: by.simulated(),
             trail,
-            bindable: *bindable,
+            bindable,
         }))
     }
 
@@ -220,7 +242,23 @@ impl Examination {
     /// # Errors
     /// Every [`Fault`]; [`Fault::Unavailable`] names the certificate or list that is missing.
     pub fn snp(&self, report: Vec<u8>, certificates: &[Vec<u8>]) -> Result<SnpReport, Fault> {
+        self.may_name(AMD)?;
         snp::check(&self.authority, self.at, report, certificates)
+    }
+
+    fn set(&self, name: &str) -> Result<&AnchorSet, Fault> {
+        self.may_name(name)?;
+        self.authority.set(name)
+    }
+
+    fn may_name(&self, set: &str) -> Result<(), Fault> {
+        match &self.sets {
+            Some(sets) if !sets.contains(set) => Err(Fault::Untrusted(format!(
+                "the anchor set {} is not one for this verifier",
+                set.escape_debug()
+            ))),
+            _ => Ok(()),
+        }
     }
 
     /// Signers and statements of another examination, with another moment, may be past their time.

@@ -25,6 +25,7 @@ mod fault;
 mod key;
 mod name;
 mod revocation;
+mod scope;
 mod signature;
 mod signer;
 pub mod snp;
@@ -36,8 +37,12 @@ mod x509;
 #[cfg(test)]
 mod tests;
 
+/// Kinds of TEE whose evidence the host reads itself. A verdict about one stands on a statement of
+/// that format (see [`Statement::tee`]), and claims under that name are the host's to make.
+pub const NATIVE: [&str; 1] = ["snp"];
+
 pub use algorithm::{DigestAlgorithm, KeyEncoding, SignatureAlgorithm};
-pub use authority::{Authority, AuthorityBuilder};
+pub use authority::{AMD, Authority, AuthorityBuilder};
 pub use examination::Examination;
 pub use fault::Fault;
 pub use revocation::Revocation;

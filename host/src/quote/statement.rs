@@ -81,6 +81,24 @@ impl Statement {
         }
     }
 
+    /// Where the challenge digest stands, where the host knows the format: an SNP report's whole
+    /// REPORT_DATA. Nothing less binds it, or a report made for another protocol that puts a nonce
+    /// there would do.
+    #[must_use]
+    pub fn challenge_field(&self) -> Option<Span> {
+        match self.0.parts.format {
+            Format::Snp(_) => Some(layout::REPORT_DATA_SPAN),
+            Format::Opaque => None,
+        }
+    }
+
+    /// Whether `self` is `other`, or rests on exactly that one by vouching and adopting. Two
+    /// statements under the same anchor, or of the same bytes, do not descend from each other.
+    #[must_use]
+    pub fn descends_from(&self, other: &Self) -> bool {
+        self.trail().holds(other.trail())
+    }
+
     /// Whether a challenge, nonce or recipient key may be read at this span: it must be bytes that
     /// the attested software chose. In a format that the host knows, only what the guest supplied
     /// (an SNP report's REPORT_DATA); otherwise any span inside, unless the statement descends from
@@ -94,18 +112,22 @@ impl Statement {
         self.0.parts.bindable && at.of(self.bytes()).is_ok() && at.within(region)
     }
 
-    /// Whether a digest that vouches for other bytes may be read at this span.
+    /// Whether a digest that vouches for other bytes may be read at this span. Never in a report
+    /// that was not checked whole.
     pub(super) fn may_vouch(&self, at: Span) -> bool {
         match self.0.parts.format {
-            Format::Snp(_) => layout::DIGESTS.iter().any(|field| at.within(field.clone())),
+            Format::Snp(Some(_)) => layout::DIGESTS.iter().any(|field| at.within(field.clone())),
+            Format::Snp(None) => false,
             Format::Opaque => true,
         }
     }
 
-    /// Whether a key may be read at this span and become a signer.
+    /// Whether a key may be read at this span and become a signer. Never in a report that was not
+    /// checked whole.
     pub(super) fn may_adopt(&self, at: Span) -> bool {
         match self.0.parts.format {
-            Format::Snp(_) => at.within(layout::REPORT_DATA),
+            Format::Snp(Some(_)) => at.within(layout::REPORT_DATA),
+            Format::Snp(None) => false,
             Format::Opaque => true,
         }
     }

@@ -48,6 +48,11 @@ impl Trail {
         Self(Arc::new(Link { before: Some(self.clone()), deed }))
     }
 
+    /// Whether the last link of `other` is one of this trail's: the very same one, not its like.
+    pub(crate) fn holds(&self, other: &Self) -> bool {
+        self.backwards().any(|link| std::ptr::eq(link, &*other.0))
+    }
+
     /// How many links.
     pub(crate) fn length(&self) -> usize {
         self.backwards().count()

@@ -178,6 +178,12 @@ impl Extensions {
                         "a certificate with name or policy constraints",
                     ));
                 }
+                // Purposes that this host does not ask about: whoever made it critical wants that.
+                oid::EXTENDED_KEY_USAGE if critical => {
+                    return Err(Fault::unsupported(
+                        "a certificate whose key is for certain purposes only",
+                    ));
+                }
                 // They narrow nothing that is decided here.
                 oid::EXTENDED_KEY_USAGE | oid::SUBJECT_ALT_NAME | oid::CERTIFICATE_POLICIES => {}
                 unknown if critical => {

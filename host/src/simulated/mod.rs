@@ -38,7 +38,7 @@ pub(crate) mod tests;
 pub use algorithm::{Algorithm, Hash};
 pub use authority::{AuthorityKey, Role};
 pub use certificate::CertificateTemplate;
-pub use chip::{ChipTemplate, ProviderTemplate};
+pub use chip::{ChipTemplate, ProviderTemplate, hardware_id};
 pub use crl::{CrlTemplate, Revoked};
 pub use endorser::{EndorsementKey, Endorser};
 pub use extension::Extension;

@@ -1,7 +1,9 @@
 //! Keys in the sealed store: one record for each key, and the material of each version beside it.
 //!
-//! A version's material is stored first, under a number of its own, and the record changed after; of
-//! several who change a key at once, one wins, and the others take their material back.
+//! A version gets its number first: the record is changed to say that it is given. Then its material
+//! is stored under that number, and the record changed to have the version. Of several who change a
+//! key at once, one wins, and the others take their material back. What a crash leaves behind blocks
+//! nothing, for its number is not given again, and goes when the key is deleted.
 
 use claviger_plugin_sdk::kms::material::Secret;
 use claviger_plugin_sdk::kms::sealed_keys::{self, Kind};
@@ -14,9 +16,6 @@ const RECORDS: &str = "key/";
 
 /// The most versions of one key.
 const MOST_VERSIONS: usize = 500;
-
-/// How many numbers may be taken by others who are changing the key, or by what a crash left behind.
-const SKIPPED: u32 = 4;
 
 /// A record as it was read, so that it is changed only where it is still the same.
 pub(crate) struct Stored {
@@ -37,28 +36,32 @@ pub(crate) fn create(
     given: Option<&Secret>,
 ) -> Result<Record, Error> {
     let old = load(name)?;
-    let first = match &old {
+    let number = match &old {
         Some(old) if !old.record.deleted => {
             return Err(Error::Conflict("there is a key of that name".into()));
         }
         Some(old) => {
-            // A deletion that was cut short is finished first.
+            // A deletion or a creation that was cut short is finished first.
             erase(name, &old.record)?;
             old.record.next
         }
         None => 1,
     };
-    let number = keep(name, first, kind, given)?;
-    let record = Record {
+    // Until it has a version, the record is that of a deleted key.
+    let mut record = Record {
         kind,
         enabled: true,
         exportable,
-        deleted: false,
-        first,
-        next: number + 1,
-        versions: vec![version(number)],
+        deleted: true,
+        first: number,
+        next: number.checked_add(1).ok_or_else(used_up)?,
+        versions: Vec::new(),
     };
-    commit(name, old.map(|old| old.bytes), &record, Some(number))?;
+    let reserved = swap(name, old.map(|old| old.bytes), &record)?;
+    keep(name, number, kind, given)?;
+    record.deleted = false;
+    record.versions.push(version(number));
+    commit(name, reserved, &record, number)?;
     Ok(record)
 }
 
@@ -68,10 +71,12 @@ pub(crate) fn rotate(name: &str) -> Result<Record, Error> {
     if record.versions.len() >= MOST_VERSIONS {
         return Err(Error::Denied("the key has as many versions as it may".into()));
     }
-    let number = keep(name, record.next, record.kind, None)?;
-    record.next = number + 1;
+    let number = record.next;
+    record.next = number.checked_add(1).ok_or_else(used_up)?;
+    let reserved = swap(name, Some(bytes), &record)?;
+    keep(name, number, record.kind, None)?;
     record.versions.push(version(number));
-    commit(name, Some(bytes), &record, Some(number))?;
+    commit(name, reserved, &record, number)?;
     Ok(record)
 }
 
@@ -94,7 +99,7 @@ pub(crate) fn set_enabled(name: &str, number: Option<u32>, enabled: bool) -> Res
             version.updated = now;
         }
     }
-    commit(name, Some(bytes), &record, None)?;
+    swap(name, Some(bytes), &record)?;
     Ok(record)
 }
 
@@ -107,13 +112,8 @@ pub(crate) fn delete(name: &str) -> Result<(), Error> {
         erase(name, &stored.record)?;
         return Err(Error::NotFound);
     }
-    let record = Record {
-        deleted: true,
-        next: stored.record.next + SKIPPED,
-        versions: Vec::new(),
-        ..stored.record
-    };
-    commit(name, Some(stored.bytes), &record, None)?;
+    let record = Record { deleted: true, versions: Vec::new(), ..stored.record };
+    swap(name, Some(stored.bytes), &record)?;
     erase(name, &record)
 }
 
@@ -143,42 +143,39 @@ fn load(name: &str) -> Result<Option<Stored>, Error> {
     Ok(Some(Stored { record, bytes }))
 }
 
-/// Stores a version's material under the first free number from `first` on.
-fn keep(name: &str, first: u32, kind: Kind, given: Option<&Secret>) -> Result<u32, Error> {
-    for number in first..first.saturating_add(SKIPPED) {
-        let at = material(name, number);
-        let kept = match given {
-            Some(secret) => sealed_keys::put(&at, kind, secret),
-            None => sealed_keys::generate(&at, kind),
-        };
-        match kept {
-            Ok(_) => return Ok(number),
-            Err(sealed_keys::Error::Exists) => {}
-            Err(error) => return Err(key_error(error)),
-        }
-    }
-    Err(meanwhile())
+/// Stores a version's material under the number that was given to it.
+fn keep(name: &str, number: u32, kind: Kind, given: Option<&Secret>) -> Result<(), Error> {
+    let at = material(name, number);
+    let kept = match given {
+        Some(secret) => sealed_keys::put(&at, kind, secret),
+        None => sealed_keys::generate(&at, kind),
+    };
+    kept.map(drop).map_err(key_error)
 }
 
-/// Changes the record from what it was; where another was quicker, takes the new version back.
-fn commit(
-    name: &str,
-    was: Option<Vec<u8>>,
-    record: &Record,
-    added: Option<u32>,
-) -> Result<(), Error> {
-    let swapped = sealed_store::swap(&place(name), was.as_deref(), Some(&record.encode()));
-    match swapped {
-        Ok(true) => Ok(()),
-        Ok(false) => {
-            if let Some(number) = added {
-                sealed_keys::erase(&material(name, number)).or_else(gone)?;
-            }
-            Err(meanwhile())
-        }
-        // It may have been written all the same: the material stays.
-        Err(error) => Err(store_error(error)),
+/// Changes the record from what it was, and answers with its bytes.
+fn swap(name: &str, was: Option<Vec<u8>>, record: &Record) -> Result<Vec<u8>, Error> {
+    let bytes = record.encode();
+    match sealed_store::swap(&place(name), was.as_deref(), Some(&bytes)).map_err(store_error)? {
+        true => Ok(bytes),
+        false => Err(meanwhile()),
     }
+}
+
+/// The same, for a record that has a new version; where another was quicker, its material is taken
+/// back. After any other error it may have been written all the same: the material stays.
+fn commit(name: &str, was: Vec<u8>, record: &Record, added: u32) -> Result<(), Error> {
+    match swap(name, Some(was), record) {
+        Err(Error::Conflict(why)) => {
+            sealed_keys::erase(&material(name, added)).or_else(gone)?;
+            Err(Error::Conflict(why))
+        }
+        swapped => swapped.map(drop),
+    }
+}
+
+fn used_up() -> Error {
+    Error::Denied("the key has used up its version numbers".into())
 }
 
 fn erase(name: &str, record: &Record) -> Result<(), Error> {

@@ -14,7 +14,7 @@ use record::{Record, Version};
 claviger_plugin_sdk::manifest! {
     name: "kms-local",
     kind: "kms",
-    imports: ["clock", "log", "material", "sealed-keys", "sealed-store"],
+    imports: ["clock", "log", "material", "release-context", "sealed-keys", "sealed-store"],
     settings: {},
 }
 claviger_plugin_sdk::register_managed_kms!(Local);
@@ -25,7 +25,7 @@ const PAGE: u32 = 100;
 struct Local;
 
 impl KeyRelease for Local {
-    fn release(key: KeyReference, _: Context) -> Result<Released, Error> {
+    fn release(key: KeyReference, _: &Context) -> Result<Released, Error> {
         let number = number(&key)?;
         let record = keys::find(&key.name)?.record;
         if !record.exportable {

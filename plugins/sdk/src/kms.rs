@@ -12,12 +12,13 @@ pub mod bindings {
     });
 }
 
+pub use bindings::claviger::plugin::release_context::Context;
 pub use bindings::claviger::plugin::{
-    clock, http, log, material, sealed_keys, sealed_store, secrets, settings,
+    clock, http, log, material, release_context, sealed_keys, sealed_store, secrets, settings,
 };
 pub use bindings::exports::claviger::plugin::key_management::{
     Guest as KeyManagement, KeySummary, NewKey,
 };
 pub use bindings::exports::claviger::plugin::key_release::{
-    Context, Error, Guest as KeyRelease, Held, KeyReference, Released, Wrapped,
+    Error, Guest as KeyRelease, Held, KeyReference, Released, Wrapped,
 };

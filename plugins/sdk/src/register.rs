@@ -75,7 +75,7 @@ reported!(verifier, Verifier {
 });
 
 reported!(kms, KeyRelease {
-    fn release(key: KeyReference, context: Context) -> Result<Released, Error>;
+    fn release(key: KeyReference, context: &Context) -> Result<Released, Error>;
     fn health() -> Result<(), Error>;
 });
 
@@ -111,7 +111,7 @@ key_management!(reported);
 key_management!(unsupported);
 
 impl<T: KeyRelease> KeyRelease for Unmanaged<T> {
-    fn release(key: KeyReference, context: Context) -> Result<Released, Error> {
+    fn release(key: KeyReference, context: &Context) -> Result<Released, Error> {
         T::release(key, context)
     }
 

@@ -2,15 +2,16 @@
 
 use claviger_plugin_sdk::verifier::{Rejection, Request};
 
-use crate::base64;
 use crate::json::{self, Value};
+use crate::{base64, spelled};
 
 /// A raw report: 1184 bytes (AMD 56860, table 23), and behind it perhaps the certificate table that
 /// the extended guest request returns (GHCB 56421, section 4.1.8.1), as a guest's driver gives both.
 pub(crate) const REPORT: &str = "application/vnd.amd.sev-snp-report";
 
-/// `{"attestation_report": base64, "cert_chain": …}`, alone or under `evidence`. The chain is null, a
-/// list of `{"cert_type", "data": [bytes] or base64}`, or an object of base64 values.
+/// `{"attestation_report": …, "cert_chain": …}`, alone or under `evidence`. The report is base64, a
+/// list of bytes, or an object of its fields; the chain null, one certificate, or a list or object
+/// of certificates, each in base64, in PEM, as a list of bytes, or one of these as the member `data`.
 pub(crate) const JSON: &str = "application/json";
 
 const REPORT_SIZE: usize = 1184;
@@ -50,51 +51,50 @@ fn from_json(text: &[u8]) -> Result<Evidence, Rejection> {
     let value = json::parse(text).map_err(|why| malformed(&format!("JSON: {why}")))?;
     let evidence = value.member("evidence").unwrap_or(&value);
     let report = match evidence.member("attestation_report") {
-        Some(Value::Text(text)) => decode(text, "attestation_report")?,
-        Some(_) => {
-            return Err(Rejection::Unsupported(
-                "attestation_report is not base64 of the raw report".into(),
-            ));
-        }
         None => return Err(malformed("no attestation_report")),
+        Some(fields @ Value::Object(_)) => spelled::report(fields)
+            .map_err(|field| malformed(&format!("{field} of attestation_report")))?,
+        Some(value) => bytes(value)
+            .ok_or_else(|| malformed("attestation_report is neither base64, bytes nor fields"))?,
     };
     if report.len() != REPORT_SIZE {
         return Err(malformed("attestation_report has another size"));
     }
-    let certificates = match evidence.member("cert_chain") {
-        None | Some(Value::Null) => Vec::new(),
-        Some(Value::List(entries)) => entries
-            .iter()
-            .map(|entry| certificate(entry.member("data")))
-            .collect::<Result<_, _>>()?,
-        Some(Value::Object(members)) => members
-            .iter()
-            .filter(|(_, value)| *value != Value::Null)
-            .map(|(_, value)| certificate(Some(value)))
-            .collect::<Result<_, _>>()?,
-        Some(_) => return Err(malformed("cert_chain is neither a list nor an object")),
-    };
-    Ok(Evidence { report, certificates })
+    Ok(Evidence { report, certificates: chain(evidence.member("cert_chain")) })
 }
 
-fn certificate(data: Option<&Value>) -> Result<Vec<u8>, Rejection> {
-    match data {
-        Some(Value::Text(pem)) if pem.starts_with("-----BEGIN") => Ok(pem.clone().into_bytes()),
-        Some(Value::Text(text)) => decode(text, "a certificate"),
-        Some(Value::List(bytes)) => bytes
-            .iter()
-            .map(|byte| match byte {
-                Value::Number(number) => u8::try_from(*number).ok(),
-                _ => None,
-            })
-            .collect::<Option<_>>()
-            .ok_or_else(|| malformed("a certificate is not a list of bytes")),
-        _ => Err(malformed("a certificate is neither text nor bytes")),
+/// The certificates of a chain. What is none is passed over, as among attachments: what is missing,
+/// the host names.
+fn chain(chain: Option<&Value>) -> Vec<Vec<u8>> {
+    match chain {
+        Some(Value::Object(members)) => {
+            members.iter().filter_map(|(_, value)| certificate(value)).collect()
+        }
+        // A list of bytes is one certificate.
+        Some(Value::List(entries)) if !matches!(entries.first(), Some(Value::Number(_))) => {
+            entries.iter().filter_map(certificate).collect()
+        }
+        Some(value) => certificate(value).into_iter().collect(),
+        None => Vec::new(),
     }
 }
 
-fn decode(text: &str, what: &str) -> Result<Vec<u8>, Rejection> {
-    base64::decode(text).ok_or_else(|| malformed(&format!("{what} is not base64")))
+fn certificate(value: &Value) -> Option<Vec<u8>> {
+    match value.member("data").unwrap_or(value) {
+        Value::Text(pem) if pem.contains("-----BEGIN") => Some(pem.clone().into_bytes()),
+        value => bytes(value),
+    }
+}
+
+/// Base64, perhaps in lines, or a list of bytes.
+fn bytes(value: &Value) -> Option<Vec<u8>> {
+    match value {
+        Value::Text(text) => {
+            let digits: String = text.split_ascii_whitespace().collect();
+            base64::decode(&digits)
+        }
+        value => value.bytes(),
+    }
 }
 
 fn malformed(why: &str) -> Rejection {
@@ -148,41 +148,54 @@ mod tests {
     #[test]
     fn the_known_json_forms_are_read() {
         let report = report();
-        for chain in [
-            "null",
-            r#"{"vcek": "AQID", "ask": null}"#,
-            r#"[{"cert_type": "VCEK", "data": [1, 2, 3]}]"#,
-            r#"[{"cert_type": "VCEK", "data": "AQID"}]"#,
+        for (chain, certificates) in [
+            ("null", &[][..]),
+            ("[]", &[]),
+            (r#"{"vcek": "AQID", "ask": null}"#, &[[1, 2, 3]]),
+            (r#"{"product": "Milan", "year": 1, "vcek": "AQID"}"#, &[[1, 2, 3]]),
+            (r#"[{"cert_type": "VCEK", "data": [1, 2, 3]}, {"data": [256]}]"#, &[[1, 2, 3]]),
+            (r#"[{"cert_type": "VCEK", "data": "AQID"}, {}]"#, &[[1, 2, 3]]),
+            (r#"["AQID", [1, 2, 3]]"#, &[[1, 2, 3], [1, 2, 3]]),
+            (r#"[1, 2, 3]"#, &[[1, 2, 3]]),
+            (r#""AQ\u0049D\n""#, &[[1, 2, 3]]),
         ] {
             let inner = format!(r#"{{"attestation_report": "{report}", "cert_chain": {chain}}}"#);
             let evidence = json(&inner).unwrap();
             let wrapped = format!(r#"{{"platform": "snp", "evidence": {inner}}}"#);
             assert_eq!(json(&wrapped).unwrap(), evidence);
-            let certificates = evidence.certificates;
-            if chain == "null" {
-                assert_eq!(certificates, [vec![9]]);
-            } else {
-                assert_eq!(certificates, [vec![1, 2, 3], vec![9]], "{chain}");
-            }
+            let mut expected: Vec<Vec<u8>> = certificates.iter().map(|one| one.to_vec()).collect();
+            expected.push(vec![9]);
+            assert_eq!(evidence.certificates, expected, "{chain}");
         }
+        let pem = r#"{"vcek": "text\n-----BEGIN CERTIFICATE-----"}"#;
+        let text = format!(r#"{{"attestation_report": "{report}", "cert_chain": {pem}}}"#);
+        assert_eq!(json(&text).unwrap().certificates[0], b"text\n-----BEGIN CERTIFICATE-----");
+    }
+
+    #[test]
+    fn a_report_is_base64_bytes_or_fields() {
+        let report = report();
+        let (half, rest) = report.split_at(800);
+        let lines = json(&format!(r#"{{"attestation_report": "{half}\n{rest}\n"}}"#)).unwrap();
+        let list = format!("{:?}", vec![0; REPORT_SIZE]);
+        assert_eq!(json(&format!(r#"{{"attestation_report": {list}}}"#)).unwrap(), lines);
+        let fields = json(r#"{"attestation_report": {"version": 3}}"#);
+        let Err(Rejection::Malformed(why)) = fields else { panic!("{fields:?}") };
+        assert!(why.contains("guest_svn"), "{why}");
     }
 
     #[test]
     fn other_json_is_refused_with_a_reason() {
-        let report = report();
         for text in [
-            "{}".to_owned(),
-            "[]".to_owned(),
-            r#"{"attestation_report": "AAAA"}"#.to_owned(),
-            r#"{"attestation_report": "*"}"#.to_owned(),
-            format!(r#"{{"attestation_report": "{report}", "cert_chain": 1}}"#),
-            format!(r#"{{"attestation_report": "{report}", "cert_chain": [{{}}]}}"#),
-            format!(r#"{{"attestation_report": "{report}", "cert_chain": [{{"data": [256]}}]}}"#),
+            "{}",
+            "[]",
+            r#"{"attestation_report": null}"#,
+            r#"{"attestation_report": "AAAA"}"#,
+            r#"{"attestation_report": "*"}"#,
+            r#"{"attestation_report": [1, 2]}"#,
         ] {
-            assert!(matches!(json(&text), Err(Rejection::Malformed(_))), "{text}");
+            assert!(matches!(json(text), Err(Rejection::Malformed(_))), "{text}");
         }
-        let object = json(r#"{"attestation_report": {"version": 3}}"#);
-        assert!(matches!(object, Err(Rejection::Unsupported(_))));
         let other = read(request("application/cbor", b""));
         assert!(matches!(other, Err(Rejection::Unsupported(_))));
     }

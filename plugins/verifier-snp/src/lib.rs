@@ -4,7 +4,9 @@
 mod base64;
 mod evidence;
 mod json;
+mod spelled;
 
+use claviger_plugin_sdk::verifier::custody::Digest;
 use claviger_plugin_sdk::verifier::quotes::{self, SnpEndorsementKey, SnpReport};
 use claviger_plugin_sdk::verifier::{
     Binding, Carries, Description, NO_CLAIM, Rejection, Request, Trustworthiness, Verdict,
@@ -52,7 +54,7 @@ impl Verifier for Snp {
             bindings: vec![Binding {
                 statement: 0,
                 at: REPORT_DATA,
-                carries: Carries::ChallengeDigest,
+                carries: Carries::ChallengeDigest(Digest::Sha512),
             }],
             // The host reads every field itself, as the statement's facts.
             claims: Vec::new(),

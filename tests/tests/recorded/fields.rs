@@ -27,7 +27,7 @@ pub(crate) fn compare(case: &Case, verified: &Verified) -> Result<usize, String>
     let facts: BTreeMap<&str, Value> = verified
         .facts()
         .iter()
-        .map(|fact| (fact.name.as_str(), serde_json::to_value(&fact.value).unwrap_or_default()))
+        .map(|fact| (fact.name.as_ref(), serde_json::to_value(&fact.value).unwrap_or_default()))
         .collect();
     let mut fields = Vec::new();
     if let Some(object) = case.expected.get("fields") {

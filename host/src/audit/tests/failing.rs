@@ -1,10 +1,12 @@
 //! Disks that are full, fail or hang: no receipt, so nothing leaves.
 
 use std::io;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, channel};
+use std::pin::Pin;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::task::Poll;
 
 use super::*;
+use crate::audit::Receipt;
 use crate::audit::sink::{FileSink, Sink};
 use crate::audit::verify;
 
@@ -12,12 +14,12 @@ use crate::audit::verify;
 struct FakeSink {
     takes: usize,
     then: Then,
-    written: Arc<AtomicUsize>,
 }
 
 enum Then {
     Fail(io::ErrorKind),
-    Hang(Receiver<()>),
+    /// Says that it hangs, and takes everything once it is told to.
+    Hang(Sender<()>, Receiver<()>),
     Panic,
 }
 
@@ -25,19 +27,28 @@ impl Sink for FakeSink {
     fn commit(&mut self, _: &[u8]) -> io::Result<()> {
         if self.takes > 0 {
             self.takes -= 1;
-            self.written.fetch_add(1, Ordering::SeqCst);
             return Ok(());
         }
         match &self.then {
             Then::Fail(kind) => Err((*kind).into()),
-            Then::Hang(until) => until.recv().map_err(io::Error::other),
+            Then::Hang(hanging, until) => {
+                hanging.send(()).map_err(io::Error::other)?;
+                self.takes = usize::MAX;
+                until.recv().map_err(io::Error::other)
+            }
             Then::Panic => panic!("fake"),
         }
     }
 }
 
 fn fake(takes: usize, then: Then) -> Box<FakeSink> {
-    Box::new(FakeSink { takes, then, written: Arc::default() })
+    Box::new(FakeSink { takes, then })
+}
+
+/// A disk that hangs at once, who learns of it, and who lets it go on (or, dropped, fail).
+fn hanging() -> (Box<FakeSink>, Receiver<()>, Sender<()>) {
+    let ((hangs, hung), (go, until)) = (channel(), channel());
+    (fake(0, Then::Hang(hangs, until)), hung, go)
 }
 
 fn sound() -> Box<FakeSink> {
@@ -65,20 +76,25 @@ async fn a_full_or_read_only_disk_gives_no_receipt_ever_again() {
 // attack 56
 #[tokio::test]
 async fn everybody_in_a_failed_group_gets_an_error() {
-    let (release, until) = channel();
-    let log = AuditLog::over(fake(0, Then::Hang(until)), sound(), clock(), quiet()).unwrap();
-    let log = Arc::new(log);
-    let tasks: Vec<_> = (0..50)
-        .map(|number| {
-            let log = Arc::clone(&log);
-            tokio::spawn(async move { log.record(&record(number)).await })
-        })
-        .collect();
-    tokio::time::sleep(Duration::from_millis(20)).await;
-    drop(release);
-    for task in tasks {
-        assert!(matches!(task.await.unwrap(), Err(AuditError::Failed(_))));
+    let (disk, hung, go) = hanging();
+    let log = AuditLog::over(disk, sound(), clock(), quiet()).unwrap();
+    let records: Vec<_> = (0..50).map(record).collect();
+    let mut calls: Vec<_> = records.iter().map(|record| Box::pin(log.record(record))).collect();
+    for call in &mut calls {
+        queue(call.as_mut()).await;
     }
+    hung.recv().unwrap();
+    drop(go);
+    for call in calls {
+        assert!(matches!(call.await, Err(AuditError::Failed(_))));
+    }
+}
+
+/// Polls a call once: its line is queued then.
+async fn queue(mut call: Pin<&mut impl Future<Output = Result<Receipt, AuditError>>>) {
+    let first =
+        std::future::poll_fn(|context| Poll::Ready(call.as_mut().poll(context).is_pending()));
+    assert!(first.await);
 }
 
 // attack 56
@@ -95,9 +111,9 @@ async fn a_checkpoint_that_cannot_be_written_stops_the_log() {
 // attack 56
 #[tokio::test]
 async fn a_blocked_disk_gives_no_receipt_and_does_not_hang_the_request() {
-    let (_release, until) = channel();
+    let (disk, _hung, _go) = hanging();
     let settings = Settings { timeout: Duration::from_millis(30), queue: 2, ..quiet() };
-    let log = AuditLog::over(fake(0, Then::Hang(until)), sound(), clock(), settings).unwrap();
+    let log = AuditLog::over(disk, sound(), clock(), settings).unwrap();
     assert!(matches!(log.record(&record(0)).await, Err(AuditError::Timeout)));
     // The writer hangs on the first; two may wait; more are refused at once.
     for number in 1..3 {
@@ -105,6 +121,29 @@ async fn a_blocked_disk_gives_no_receipt_and_does_not_hang_the_request() {
     }
     assert!(matches!(log.record(&record(3)).await, Err(AuditError::Busy)));
     assert!(matches!(log.close().await, Err(AuditError::Timeout)));
+}
+
+// attack 56
+#[tokio::test]
+async fn a_host_whose_audit_disk_hangs_is_not_healthy_until_it_answers_again() {
+    let settings = Settings { timeout: Duration::from_millis(30), ..quiet() };
+    for checkpoint_hangs in [false, true] {
+        let (disk, hung, go) = hanging();
+        let log = match checkpoint_hangs {
+            false => AuditLog::over(disk, sound(), clock(), settings).unwrap(),
+            true => {
+                let settings = Settings { checkpoint_records: 1, ..settings };
+                AuditLog::over(sound(), disk, clock(), settings).unwrap()
+            }
+        };
+        drop(log.record(&record(0)).await);
+        hung.recv().unwrap();
+        // The write has begun, and this waits as long as one may take.
+        assert!(matches!(log.record(&record(1)).await, Err(AuditError::Timeout)));
+        assert!(matches!(log.check(), Err(AuditError::Stalled)));
+        go.send(()).unwrap();
+        while log.record(&record(2)).await.is_err() || log.check().is_err() {}
+    }
 }
 
 // attack 56
@@ -124,10 +163,8 @@ async fn a_caller_that_stops_waiting_loses_only_its_own_receipt() {
         let abandoned = record(0);
         let call = log.record(&abandoned);
         tokio::pin!(call);
-        // Polled once: the line is queued, and the caller goes.
-        let first =
-            std::future::poll_fn(|context| std::task::Poll::Ready(call.as_mut().poll(context)));
-        drop(first.await);
+        // The line is queued, and the caller goes.
+        queue(call.as_mut()).await;
     }
     assert_eq!(log.record(&record(1)).await.unwrap().index, 2);
     log.close().await.unwrap();

@@ -60,6 +60,17 @@ async fn a_new_pair_is_shown_without_a_restart_and_a_bad_one_is_not() {
 
     // attack 63
     let key = folder.path().join("key.pem");
-    fs::set_permissions(&key, fs::Permissions::from_mode(0o604)).unwrap();
+    let set_mode = |mode| fs::set_permissions(&key, fs::Permissions::from_mode(mode)).unwrap();
+    set_mode(0o604);
     assert!(matches!(open(), Err(TlsError::Exposed(_))));
+
+    // A renewed key that everybody may read is shown once that is mended, without being written
+    // again.
+    write(folder.path(), old.certificate.as_bytes(), old.key.expose());
+    set_mode(0o644);
+    assert!(matches!(served.handle.reload_certificates(), Err(TlsError::Exposed(_))));
+    assert!(shown(&served, &new.authority).await);
+    set_mode(0o600);
+    served.handle.reload_certificates().unwrap();
+    assert!(shown(&served, &old.authority).await);
 }

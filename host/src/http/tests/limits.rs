@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::support::{Raw, settings, start};
 use crate::http::{HttpSettings, Rate};
+use crate::telemetry::capture::capture;
 
 const TOKEN: &str = r#"{"token":"t"}"#;
 
@@ -25,6 +26,27 @@ async fn a_client_over_its_rate_is_told_when_to_come_back() {
     assert!((1..=60).contains(&wait));
 }
 
+// attacks 7 and 38
+#[tokio::test]
+async fn a_flood_is_counted_in_the_log_and_not_repeated() {
+    const FLOOD: u64 = 60;
+    let rate = Rate { burst: 1, interval: Duration::from_secs(3600) };
+    let served = start(HttpSettings { rate: Some(rate), ..settings() }).await;
+    let log = capture(tracing::Level::INFO);
+    let mut raw = served.raw().await;
+    assert_eq!(raw.ask("GET /v1/health", "", "").await.status, 200);
+    for _ in 0..FLOOD {
+        assert_eq!(raw.ask("GET /v1/health", "", "").await.code(), "rate-limited");
+    }
+    let counted = |text: &str| -> u64 {
+        let counts = text.split("rate_limited=").skip(1);
+        counts.map(|rest| rest.split_whitespace().next().unwrap().parse::<u64>().unwrap()).sum()
+    };
+    let text = log.wait_for(|text| (counted(text) == FLOOD).then(|| text.to_owned())).await;
+    assert!(text.lines().count() < FLOOD as usize / 4, "{text}");
+    assert!(text.lines().all(|line| line.contains(" WARN ")), "{text}");
+}
+
 #[tokio::test]
 async fn requests_over_those_served_at_once_are_turned_away() {
     let served = start(HttpSettings { requests_at_once: 1, ..settings() }).await;
@@ -34,12 +56,48 @@ async fn requests_over_those_served_at_once_are_turned_away() {
     first.send(format!("POST /v1/keys/slow/release HTTP/1.1\r\n{head}{TOKEN}")).await;
     begun.await;
     let mut second = served.raw().await;
-    let refused = second.ask("GET /v1/health", "", "").await;
+    let refused = second.ask("GET /.well-known/jwks.json", "", "").await;
     assert_eq!((refused.status, refused.code()), (503, "overloaded"));
     assert_eq!(refused.header("retry-after"), Some("1"));
+    // Whoever watches is told that the host is well, which it is.
+    assert_eq!(second.ask("GET /v1/health", "", "").await.status, 200);
+    assert_eq!(second.ask("GET /t/a/v1/health", "", "").await.status, 200);
     served.host.go.notify_one();
     assert_eq!(first.receive().await.status, 200);
-    assert_eq!(second.ask("GET /v1/health", "", "").await.status, 200);
+    assert_eq!(second.ask("GET /.well-known/jwks.json", "", "").await.status, 200);
+}
+
+// attacks 7 and 38
+#[tokio::test]
+async fn slow_bodies_of_one_client_keep_no_other_client_out() {
+    let limits = HttpSettings { requests_at_once: 3, requests_per_client: 2, ..settings() };
+    let served = start(limits).await;
+    let (mut first, mut second) = (served.raw().await, served.raw().await);
+    first.begin_body("/v1/challenges").await;
+    second.begin_body("/v1/challenges").await;
+    let mut greedy = served.raw().await;
+    let refused = greedy.ask("GET /.well-known/jwks.json", "", "").await;
+    assert_eq!((refused.status, refused.code()), (429, "rate-limited"));
+    assert_eq!(refused.header("retry-after"), Some("1"));
+    let mut honest = served.raw_from([127, 0, 0, 2]).await;
+    assert_eq!(honest.ask("GET /.well-known/jwks.json", "", "").await.status, 200);
+    // Its places come back with its requests.
+    drop((first, second));
+    while greedy.ask("GET /.well-known/jwks.json", "", "").await.status != 200 {
+        tokio::task::yield_now().await;
+    }
+}
+
+// attack 38
+#[tokio::test]
+async fn a_body_has_less_time_than_its_request() {
+    let body_timeout = Duration::from_millis(100);
+    let served = start(HttpSettings { body_timeout, ..settings() }).await;
+    let mut raw = served.raw().await;
+    raw.begin_body("/v1/keys/k/release").await;
+    let refused = raw.receive().await;
+    assert_eq!((refused.status, refused.code()), (408, "request-timeout"));
+    assert!(served.host.called().is_empty());
 }
 
 #[tokio::test]
@@ -48,14 +106,7 @@ async fn a_request_that_takes_too_long_ends_with_an_answer() {
     let served = start(HttpSettings { request_timeout, ..settings() }).await;
     let mut raw = served.raw().await;
     let refused = raw.post("/v1/keys/slow/release", TOKEN).await;
-    assert_eq!((refused.status, refused.code()), (408, "request-timeout"));
-
-    // attack 38: the body counts, too.
-    let mut raw = served.raw().await;
-    let head = "host: h\r\ncontent-type: application/json\r\ncontent-length: 900\r\n\r\n{";
-    raw.send(format!("POST /v1/challenges HTTP/1.1\r\n{head}")).await;
-    let refused = raw.receive().await;
-    assert_eq!((refused.status, refused.code()), (408, "request-timeout"));
+    assert_eq!((refused.status, refused.code()), (503, "answer-timeout"));
 }
 
 #[tokio::test]

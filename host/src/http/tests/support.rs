@@ -8,7 +8,7 @@ use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::Notify;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -303,6 +303,12 @@ impl Served {
         Raw::connect(self.handle.api_address().port(), &self.authority, &[b"http/1.1"]).await
     }
 
+    /// A connection of another client.
+    pub(super) async fn raw_from(&self, client: [u8; 4]) -> Raw {
+        let port = self.handle.api_address().port();
+        Raw::connect_from(client, port, &self.authority, &[b"http/1.1"]).await
+    }
+
     pub(super) async fn raw_admin(&self) -> Raw {
         let port = self.handle.admin_address().unwrap().port();
         Raw::connect(port, &self.authority, &[b"http/1.1"]).await
@@ -339,13 +345,25 @@ impl Received {
 
 impl Raw {
     pub(super) async fn connect(port: u16, authority: &str, alpn: &[&[u8]]) -> Self {
+        Self::connect_from([127, 0, 0, 1], port, authority, alpn).await
+    }
+
+    /// From another address of the loopback network: another client.
+    pub(super) async fn connect_from(
+        client: [u8; 4],
+        port: u16,
+        authority: &str,
+        alpn: &[&[u8]],
+    ) -> Self {
         let mut config = ClientConfig::builder_with_provider(tls::provider())
             .with_safe_default_protocol_versions()
             .unwrap()
             .with_root_certificates(tls::roots(authority.as_bytes()).unwrap())
             .with_no_client_auth();
         config.alpn_protocols = alpn.iter().map(|name| name.to_vec()).collect();
-        let stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind((client, 0).into()).unwrap();
+        let stream = socket.connect(([127, 0, 0, 1], port).into()).await.unwrap();
         let name = ServerName::try_from("localhost").unwrap();
         let connector = TlsConnector::from(Arc::new(config));
         Self(connector.connect(name, stream).await.unwrap())
@@ -370,6 +388,13 @@ impl Raw {
 
     pub(super) async fn post(&mut self, path: &str, body: &str) -> Received {
         self.ask(&format!("POST {path}"), "content-type: application/json\r\n", body).await
+    }
+
+    /// A request whose body does not come. Returns once the host waits for it.
+    pub(super) async fn begin_body(&mut self, path: &str) {
+        let head = "host: h\r\ncontent-type: application/json\r\ncontent-length: 900\r\n";
+        self.send(format!("POST {path} HTTP/1.1\r\n{head}expect: 100-continue\r\n\r\n")).await;
+        assert_eq!(self.receive().await.status, 100);
     }
 
     pub(super) async fn receive(&mut self) -> Received {

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use rustls::pki_types::pem::PemObject;
@@ -30,10 +30,14 @@ struct Files {
     seen: Mutex<[Option<Stamp>; 2]>,
 }
 
-/// What tells that a file is another one.
+/// What tells that a file is another one, or is open to others than before: a key that was refused
+/// for its mode is looked at again once that is mended.
 #[derive(Clone, Debug, PartialEq)]
 struct Stamp {
-    modified: Option<SystemTime>,
+    /// When content, owner or mode last changed (ctime): seconds and nanoseconds.
+    changed: (i64, i64),
+    /// Of its own, because two changes may fall into one tick of the file system's clock.
+    mode: u32,
     length: u64,
     inode: u64,
 }
@@ -124,7 +128,8 @@ impl Files {
 fn stamp(path: &Path) -> Option<Stamp> {
     let metadata = fs::metadata(path).ok()?;
     Some(Stamp {
-        modified: metadata.modified().ok(),
+        changed: (metadata.ctime(), metadata.ctime_nsec()),
+        mode: metadata.mode(),
         length: metadata.len(),
         inode: metadata.ino(),
     })

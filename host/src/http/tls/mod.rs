@@ -3,6 +3,8 @@
 mod certificate;
 mod development;
 mod files;
+#[cfg(test)]
+mod tests;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -10,7 +12,7 @@ use std::sync::Arc;
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
-use rustls::server::WebPkiClientVerifier;
+use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
 use rustls::{RootCertStore, ServerConfig};
 
 pub use certificate::ServerCertificate;
@@ -60,7 +62,8 @@ pub(crate) fn roots(pem: &[u8]) -> Result<RootCertStore, TlsError> {
 }
 
 /// How a listener speaks TLS. With `client_authority` (PEM) a client may show a certificate, which
-/// must then lead to it; whether it needs one is for authentication to say.
+/// must then lead to it; whether it needs one is for authentication to say. A session is then not
+/// resumed: that would take over a certificate that was checked once, and may have expired since.
 pub(crate) fn server_config(
     certificate: Arc<ServerCertificate>,
     client_authority: Option<&[u8]>,
@@ -79,6 +82,10 @@ pub(crate) fn server_config(
         }
     };
     let mut config = builder.with_cert_resolver(certificate);
+    if client_authority.is_some() {
+        config.session_storage = Arc::new(NoServerSessionStorage {});
+        config.send_tls13_tickets = 0;
+    }
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(Arc::new(config))
 }

@@ -1,49 +1,83 @@
 //! `material`: key material as handles. The bytes stay in the host.
 
+use std::fmt;
+
 use data_encoding::{BASE64, BASE64URL, BASE64URL_NOPAD, HEXLOWER_PERMISSIVE};
 use wasmtime::component::Resource;
 
 use crate::plugin::kms::bindings::claviger::plugin::material::{Encoding, Host, HostSecret};
 use crate::plugin::kms::call::KmsCall;
-use crate::plugin::limits::Metered;
+use crate::plugin::limits::{Held, Metered};
 use crate::secret::Secret;
 
+/// Key material behind a handle.
+#[derive(Clone)]
+pub struct Material {
+    pub(in crate::plugin) secret: Secret,
+    /// Whether the plugin knows the bytes: it made the handle from them.
+    pub(in crate::plugin) known: bool,
+}
+
+impl Material {
+    /// Material that the plugin does not know.
+    pub(in crate::plugin) fn unknown(secret: Secret) -> Self {
+        Self { secret, known: false }
+    }
+}
+
+impl Held for Material {
+    fn held(&self) -> usize {
+        self.secret.len()
+    }
+}
+
+impl fmt::Debug for Material {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.secret, f)
+    }
+}
+
 impl Host for KmsCall {
-    fn hold(&mut self, bytes: Vec<u8>) -> wasmtime::Result<Resource<Secret>> {
+    fn hold(&mut self, bytes: Vec<u8>) -> wasmtime::Result<Resource<Material>> {
         self.meter().host_call()?;
-        self.meter().push(Secret::new(bytes))
+        self.meter().push(Material { secret: Secret::new(bytes), known: true })
     }
 }
 
 impl HostSecret for KmsCall {
-    fn length(&mut self, secret: Resource<Secret>) -> wasmtime::Result<u32> {
+    fn length(&mut self, material: Resource<Material>) -> wasmtime::Result<u32> {
         self.meter().host_call()?;
-        let length = self.meter().table.get(&secret)?.len();
+        let length = self.meter().table.get(&material)?.secret.len();
         Ok(u32::try_from(length).unwrap_or(u32::MAX))
     }
 
     fn decode(
         &mut self,
-        secret: Resource<Secret>,
+        material: Resource<Material>,
         encoding: Encoding,
-    ) -> wasmtime::Result<Result<Resource<Secret>, String>> {
+    ) -> wasmtime::Result<Result<Resource<Material>, String>> {
         self.meter().host_call()?;
-        match decode(self.meter().table.get(&secret)?, encoding) {
-            Some(decoded) => self.meter().push(decoded).map(Ok),
+        let Material { secret, known } = self.meter().table.get(&material)?;
+        let known = *known;
+        match decode(secret, encoding) {
+            Some(secret) => self.meter().push(Material { secret, known }).map(Ok),
             None => Ok(Err("the secret is not written that way".into())),
         }
     }
 
-    fn reveal(&mut self, secret: Resource<Secret>) -> wasmtime::Result<Result<Vec<u8>, String>> {
+    fn reveal(
+        &mut self,
+        material: Resource<Material>,
+    ) -> wasmtime::Result<Result<Vec<u8>, String>> {
         self.meter().host_call()?;
         if !self.services().reads_key_material {
             return Ok(Err("this plugin may not read key material".into()));
         }
-        Ok(Ok(self.meter().table.get(&secret)?.expose().to_vec()))
+        Ok(Ok(self.meter().table.get(&material)?.secret.expose().to_vec()))
     }
 
-    fn drop(&mut self, secret: Resource<Secret>) -> wasmtime::Result<()> {
-        self.meter().table.delete(secret)?;
+    fn drop(&mut self, material: Resource<Material>) -> wasmtime::Result<()> {
+        self.meter().table.delete(material)?;
         Ok(())
     }
 }

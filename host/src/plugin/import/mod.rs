@@ -8,6 +8,7 @@ pub mod http;
 pub mod log;
 pub mod material;
 pub mod quotes;
+pub mod release_context;
 pub mod sealed_keys;
 pub mod sealed_store;
 pub mod secrets;

@@ -7,10 +7,10 @@ use key::Key;
 
 use wasmtime::component::Resource;
 
+use super::material::Material;
 use crate::plugin::kms::bindings::claviger::plugin::sealed_keys as wit;
 use crate::plugin::kms::call::{KmsCall, Place};
 use crate::plugin::limits::Metered;
-use crate::secret::Secret;
 use crate::store::StoreError;
 use wit::{Error, Host, Kind};
 
@@ -32,16 +32,16 @@ impl Host for KmsCall {
         &mut self,
         name: String,
         kind: Kind,
-        key: Resource<Secret>,
+        key: Resource<Material>,
     ) -> Answer<Option<String>> {
-        let given = self.meter().table.get(&key)?.clone();
+        let given = self.meter().table.get(&key)?.secret.clone();
         self.on_keys(&name, move |place, at| keep(place, at, &Key::import(kind, &given)?)).await
     }
 
-    fn open(&mut self, name: String) -> Answer<Resource<Secret>> {
+    fn open(&mut self, name: String) -> Answer<Resource<Material>> {
         self.meter().host_call()?;
         match self.place().and_then(|place| find(place, &at(place, &name)?)) {
-            Ok(key) => self.meter().push(key.material).map(Ok),
+            Ok(key) => self.meter().push(Material::unknown(key.material)).map(Ok),
             Err(error) => Ok(Err(error)),
         }
     }
@@ -73,11 +73,11 @@ impl Host for KmsCall {
         name: String,
         algorithm: String,
         wrapped: Vec<u8>,
-    ) -> Answer<Resource<Secret>> {
+    ) -> Answer<Resource<Material>> {
         let unwrapped =
             self.on_keys(&name, move |place, at| find(place, at)?.unwrap(&algorithm, &wrapped));
         match unwrapped.await? {
-            Ok(secret) => self.meter().push(secret).map(Ok),
+            Ok(secret) => self.meter().push(Material::unknown(secret)).map(Ok),
             Err(error) => Ok(Err(error)),
         }
     }

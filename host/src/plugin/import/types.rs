@@ -23,7 +23,7 @@ impl From<Claim> for types::Claim {
             Value::Texts(texts) => types::Value::Texts(texts),
             Value::Unsigned(number) => types::Value::Unsigned(number),
         };
-        Self { name: claim.name, value }
+        Self { name: claim.name.into_owned(), value }
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use data_encoding::BASE64URL_NOPAD;
+
 use super::bindings::exports::claviger::plugin::key_release as release;
 use super::bindings::managed::exports::claviger::plugin::key_management as management;
 use crate::plugin::call::Stopped;
@@ -26,10 +28,10 @@ pub enum Released {
     },
     /// Already wrapped by the key management service.
     Wrapped {
-        /// How it is wrapped: `application/jose`.
+        /// What is inside.
         media_type: String,
-        /// The wrapped key.
-        bytes: Vec<u8>,
+        /// The wrapped key: JWE in compact form, not opened.
+        jwe: String,
         /// The version that it is.
         version: String,
     },
@@ -177,6 +179,17 @@ pub(super) fn check_released(
         return Err(KmsFailure::Invalid("another version than was asked for".into()));
     }
     Ok(())
+}
+
+/// A JWE in compact form (RFC 7516 section 7.1): five parts in base64url. Whether it is for the
+/// recipient is for the flow to see.
+pub(super) fn compact_jwe(bytes: Vec<u8>) -> Result<String, KmsFailure> {
+    let invalid = || KmsFailure::Invalid("the wrapped key is not a JWE in compact form".into());
+    let text = String::from_utf8(bytes).map_err(|_| invalid())?;
+    let parts: Vec<_> = text.split('.').collect();
+    let encoded = parts.iter().all(|part| BASE64URL_NOPAD.decode(part.as_bytes()).is_ok());
+    let present = parts.len() == 5 && parts.first().is_some_and(|header| !header.is_empty());
+    if encoded && present { Ok(text) } else { Err(invalid()) }
 }
 
 /// A summary, of the key `name` where one was asked for.

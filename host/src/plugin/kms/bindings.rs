@@ -20,7 +20,8 @@ wasmtime::component::bindgen!({
     require_store_data_send: true,
     with: {
         "claviger:plugin/log": crate::plugin::bindings::claviger::plugin::log,
-        "claviger:plugin/material.secret": crate::secret::Secret,
+        "claviger:plugin/material.secret": crate::plugin::import::material::Material,
+        "claviger:plugin/release-context.context": crate::plugin::import::release_context::Context,
         "claviger:plugin/settings": crate::plugin::bindings::claviger::plugin::settings,
         "claviger:plugin/types": crate::plugin::bindings::claviger::plugin::types,
     },
@@ -39,6 +40,7 @@ pub mod managed {
             "claviger:plugin/http": super::claviger::plugin::http,
             "claviger:plugin/log": crate::plugin::bindings::claviger::plugin::log,
             "claviger:plugin/material": super::claviger::plugin::material,
+            "claviger:plugin/release-context": super::claviger::plugin::release_context,
             "claviger:plugin/sealed-keys": super::claviger::plugin::sealed_keys,
             "claviger:plugin/sealed-store": super::claviger::plugin::sealed_store,
             "claviger:plugin/secrets": super::claviger::plugin::secrets,

@@ -126,15 +126,16 @@ impl settings::Host for KmsCall {
 mod tests {
     use super::*;
     use crate::clock::SystemClock;
+    use crate::plugin::import::material::Material;
     use crate::plugin::kms::bindings::claviger::plugin::{
         http, material, sealed_keys, sealed_store, secrets,
     };
-    use crate::plugin::limits::Limits;
+    use crate::plugin::limits::{Exceeded, Limits};
     use crate::random::SystemRandomness;
     use crate::secret::Secret;
     use crate::store::{Embedded, MasterKey};
     use crate::tenant::Tenant;
-    use material::{Host as _, HostSecret as _};
+    use material::{Host as _, HostSecret};
     use sealed_keys::Kind;
 
     fn services() -> KmsServices {
@@ -164,9 +165,23 @@ mod tests {
         assert_eq!(with.reveal(secret).unwrap().unwrap(), b"key");
     }
 
+    // attack 45
+    #[test]
+    fn what_is_held_by_handles_is_bounded_in_bytes_even_where_they_are_dropped() {
+        let services = services();
+        let mut call = call(&services, Some("a"));
+        let megabyte = || vec![0; 1 << 20];
+        for _ in 0..8 {
+            let held = call.hold(megabyte()).unwrap();
+            HostSecret::drop(&mut call, held).unwrap();
+        }
+        let refused = call.hold(vec![0; 1]).unwrap_err();
+        assert_eq!(refused.downcast_ref::<Exceeded>(), Some(&Exceeded::Held));
+    }
+
     fn without_ref(
-        secret: &wasmtime::component::Resource<Secret>,
-    ) -> wasmtime::component::Resource<Secret> {
+        secret: &wasmtime::component::Resource<Material>,
+    ) -> wasmtime::component::Resource<Material> {
         wasmtime::component::Resource::new_borrow(secret.rep())
     }
 

@@ -10,6 +10,7 @@ use super::bindings::managed::exports::claviger::plugin::key_management as wit;
 use super::call::KmsCall;
 use super::{KeyReference, KmsPlugin, check_name};
 use crate::plugin::call::Call;
+use crate::plugin::import::material::Material;
 use crate::plugin::limits::{Limits, Metered};
 use crate::secret::Secret;
 use crate::tenant::Tenant;
@@ -177,8 +178,8 @@ impl KmsPlugin {
     }
 }
 
-fn hand_over(call: &mut Call<KmsCall>, material: Secret) -> Result<Resource<Secret>, KmsFailure> {
-    let handle = call.store().data_mut().meter().push(material);
+fn hand_over(call: &mut Call<KmsCall>, material: Secret) -> Result<Resource<Material>, KmsFailure> {
+    let handle = call.store().data_mut().meter().push(Material::unknown(material));
     Ok(call.end(handle)?)
 }
 

@@ -93,14 +93,9 @@ impl PublicKey {
 
     /// x and y of a named curve, each of the curve's length exactly.
     pub(super) fn from_x_y(kind: Kind, x: &[u8], y: &[u8]) -> Result<Self, Fault> {
-        let length = match kind {
-            Kind::P256 => 32,
-            Kind::P384 => 48,
-            Kind::P521 => 66,
-            _ => {
-                return Err(Fault::unsupported("coordinates of a key that is not on a curve"));
-            }
-        };
+        let length = kind
+            .coordinate()
+            .ok_or_else(|| Fault::unsupported("coordinates of a key that is not on a curve"))?;
         if x.len() != length || y.len() != length {
             return Err(Fault::malformed("a coordinate that has not the curve's length"));
         }
@@ -117,7 +112,13 @@ impl PublicKey {
             return Err(Fault::Unsupported(format!("an RSA key of {bits} bits")));
         }
         let odd = |number: &[u8]| number.last().is_some_and(|last| last & 1 == 1);
-        if !odd(modulus) || !odd(exponent) || matches!(exponent, [0, ..] | [1]) {
+        // From 3 to 33 bits: larger ones only cost time.
+        let sound = match exponent {
+            [] | [0, ..] | [1] => false,
+            [1, _, _, _, _] => true,
+            _ => exponent.len() <= 4,
+        };
+        if !odd(modulus) || !odd(exponent) || !sound {
             return Err(Fault::malformed("an RSA key with an impossible modulus or exponent"));
         }
         let components = RsaPublicKeyComponents { n: modulus, e: exponent };
@@ -129,8 +130,20 @@ impl PublicKey {
 
     /// The key's own bytes: a SEC 1 point, or the raw key of Ed25519 and ML-DSA.
     pub(super) fn of_kind(kind: Kind, bytes: &[u8]) -> Result<Self, Fault> {
-        if kind == Kind::Ed25519 && bytes.len() != 32 {
-            return Err(Fault::malformed("an Ed25519 key of other than 32 bytes"));
+        // The provider reads more than these: a whole SubjectPublicKeyInfo, hybrid points.
+        let form = match (kind, bytes.first()) {
+            (Kind::Ed25519, _) => bytes.len() == 32,
+            (Kind::MlDsa65, _) => bytes.len() == 1952,
+            (Kind::MlDsa87, _) => bytes.len() == 2592,
+            (_, Some(4)) => kind.coordinate().is_some_and(|one| bytes.len() == 1 + 2 * one),
+            (_, Some(2 | 3)) => kind.coordinate().is_some_and(|one| bytes.len() == 1 + one),
+            _ => false,
+        };
+        if !form {
+            return Err(Fault::Malformed(format!(
+                "a {} key of another form or length",
+                kind.name()
+            )));
         }
         let algorithm = algorithm(kind, kind.usual_scheme())?;
         let parsed = ParsedPublicKey::new(algorithm, bytes)
@@ -139,7 +152,12 @@ impl PublicKey {
     }
 
     fn parsed(kind: Kind, key: ParsedPublicKey) -> Self {
-        Self(Arc::new(Parsed { kind, first: (kind.usual_scheme(), key), second: OnceLock::new() }))
+        Self(Arc::new(Parsed {
+            kind,
+            first: (kind.usual_scheme(), key),
+            fingerprint: OnceLock::new(),
+            second: OnceLock::new(),
+        }))
     }
 }
 
@@ -164,5 +182,76 @@ impl<'a> Spki<'a> {
         };
         identifier.finish()?;
         Ok(Self { oid, parameters, bits })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_lc_rs::encoding::{AsDer, PublicKeyX509Der};
+    use aws_lc_rs::signature::{
+        ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair,
+    };
+
+    use super::*;
+
+    /// A value with a tag and a length under 128.
+    fn tlv(tag: u8, content: &[u8]) -> Vec<u8> {
+        [&[tag, content.len() as u8], content].concat()
+    }
+
+    fn spki_of_ec(bits: &[u8]) -> Vec<u8> {
+        let oids = [tlv(tag::OID, oid::EC), tlv(tag::OID, oid::P256)].concat();
+        let bits = tlv(tag::BIT_STRING, &[&[0], bits].concat());
+        let content = [tlv(tag::SEQUENCE, &oids), bits].concat();
+        let length = content.len();
+        match length {
+            0..128 => tlv(tag::SEQUENCE, &content),
+            _ => [&[tag::SEQUENCE, 0x81, length as u8], content.as_slice()].concat(),
+        }
+    }
+
+    // attack 53
+    #[test]
+    fn a_point_has_one_form_or_the_other_and_its_curves_length() {
+        let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap();
+        let point = pair.public_key().as_ref();
+        let spki: PublicKeyX509Der<'_> = pair.public_key().as_der().unwrap();
+        let read = |bits: &[u8]| PublicKey::from_spki(&spki_of_ec(bits)).map(|key| key.kind());
+        let parity = point[64] & 1;
+        let compressed = [&[2 | parity], &point[1..33]].concat();
+        let hybrid = [&[6 | parity], &point[1..]].concat();
+        assert_eq!(read(point), Ok(Kind::P256));
+        assert_eq!(read(&compressed), Ok(Kind::P256));
+        let longer = [point, &[0]].concat();
+        for other in [&hybrid, spki.as_ref(), &point[..64], &longer, &[0], &[]] {
+            assert!(matches!(read(other), Err(Fault::Malformed(_))), "{other:?}");
+        }
+    }
+
+    // attack 53
+    #[test]
+    fn a_key_that_is_no_point_has_its_length() {
+        let pair = Ed25519KeyPair::generate().unwrap();
+        let spki: PublicKeyX509Der<'_> = pair.public_key().as_der().unwrap();
+        let read = |bytes: &[u8]| PublicKey::of_kind(Kind::Ed25519, bytes).is_ok();
+        assert!(read(pair.public_key().as_ref()));
+        assert!(!read(spki.as_ref()) && !read(&pair.public_key().as_ref()[1..]));
+        assert!(PublicKey::of_kind(Kind::MlDsa65, &[1; 1951]).is_err());
+        assert!(PublicKey::of_kind(Kind::MlDsa87, &[1; 1952]).is_err());
+    }
+
+    // attack 53
+    #[test]
+    fn an_rsa_exponent_is_odd_and_of_33_bits_at_most() {
+        let modulus = [&[0xc1][..], &[0x55; 255]].concat();
+        let read = |exponent: &[u8]| PublicKey::from_rsa(&modulus, exponent).is_ok();
+        for sound in [&[3][..], &[1, 0, 1], &[0xff; 4], &[1, 0, 0, 0, 1]] {
+            assert!(read(sound), "{sound:?}");
+        }
+        for unsound in
+            [&[][..], &[0], &[1], &[2], &[0, 3], &[1, 0, 0], &[2, 0, 0, 0, 1], &[1, 0, 0, 0, 0, 1]]
+        {
+            assert!(!read(unsound), "{unsound:?}");
+        }
     }
 }

@@ -22,6 +22,8 @@ struct Parsed {
     kind: Kind,
     /// For the scheme that such keys are mostly used with.
     first: (Scheme, ParsedPublicKey),
+    /// Once somebody asked for it.
+    fingerprint: OnceLock<[u8; 32]>,
     /// For another scheme, where one was asked for: an RSA key serves several.
     second: OnceLock<(Scheme, ParsedPublicKey)>,
 }
@@ -60,7 +62,7 @@ impl PublicKey {
         message: &[u8],
         signature: &[u8],
     ) -> Result<(), Fault> {
-        let Parsed { kind, first, second } = &*self.0;
+        let Parsed { kind, first, second, .. } = &*self.0;
         let check = |key: &ParsedPublicKey| {
             key.verify_sig(message, signature).map_err(|_| Fault::BadSignature)
         };
@@ -86,10 +88,14 @@ impl PublicKey {
 
     /// SHA-256 over the DER SubjectPublicKeyInfo: the key's name, whatever it was written in.
     pub(crate) fn fingerprint(&self) -> Result<[u8; 32], Fault> {
+        if let Some(known) = self.0.fingerprint.get() {
+            return Ok(*known);
+        }
         let spki: PublicKeyX509Der<'_> =
             self.0.first.1.as_der().map_err(|_| Fault::malformed("a public key"))?;
         let digest = DigestAlgorithm::Sha256.digest(spki.as_ref());
-        digest.as_ref().try_into().map_err(|_| Fault::malformed("a public key"))
+        let digest = digest.as_ref().try_into().map_err(|_| Fault::malformed("a public key"))?;
+        Ok(*self.0.fingerprint.get_or_init(|| digest))
     }
 
     /// For a person: the kind and the first bytes of the fingerprint.
@@ -110,6 +116,16 @@ impl Kind {
             Self::P384 => "P-384",
             Self::P521 => "P-521",
             Self::Rsa => "RSA",
+        }
+    }
+
+    /// Bytes of a coordinate, where the key is a point of a curve.
+    fn coordinate(self) -> Option<usize> {
+        match self {
+            Self::P256 => Some(32),
+            Self::P384 => Some(48),
+            Self::P521 => Some(66),
+            Self::Ed25519 | Self::MlDsa65 | Self::MlDsa87 | Self::Rsa => None,
         }
     }
 

@@ -28,7 +28,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<PublicKey, Fault> {
                 0x0005 => Kind::P521,
                 _ => return Err(Fault::unsupported("a TPM key on this curve")),
             };
-            PublicKey::from_x_y(kind, x, y)
+            PublicKey::from_x_y(kind, &padded(kind, x), &padded(kind, y))
         }
         Key::Rsa { exponent, modulus } => {
             let exponent = if exponent == 0 { 65_537 } else { exponent };
@@ -37,6 +37,12 @@ pub(super) fn decode(bytes: &[u8]) -> Result<PublicKey, Fault> {
             PublicKey::from_rsa(modulus, bytes.get(start..).unwrap_or_default())
         }
     }
+}
+
+/// A coordinate in the curve's length: TPMs may leave out its leading zeros.
+fn padded(kind: Kind, coordinate: &[u8]) -> Vec<u8> {
+    let missing = kind.coordinate().unwrap_or_default().saturating_sub(coordinate.len());
+    [&vec![0; missing], coordinate].concat()
 }
 
 struct Public<'a> {
@@ -128,12 +134,16 @@ mod tests {
         let document = EcdsaKeyPair::generate_pkcs8(algorithm, &SystemRandom::new()).unwrap();
         let pair = EcdsaKeyPair::from_pkcs8(algorithm, document.as_ref()).unwrap();
         let point = pair.public_key().as_ref();
+        public(attributes, &point[1..33], &point[33..])
+    }
+
+    fn public(attributes: u32, x: &[u8], y: &[u8]) -> Vec<u8> {
         let mut public = vec![0x00, 0x23, 0x00, 0x0b];
         public.extend_from_slice(&attributes.to_be_bytes());
         // No policy; no symmetric algorithm; ECDSA with SHA-256; P-256; no KDF.
         public.extend_from_slice(&[0, 0, 0, 0x10, 0, 0x18, 0, 0x0b, 0, 3, 0, 0x10]);
-        for coordinate in [&point[1..33], &point[33..]] {
-            public.extend_from_slice(&[0, 32]);
+        for coordinate in [x, y] {
+            public.extend_from_slice(&[0, coordinate.len() as u8]);
             public.extend_from_slice(coordinate);
         }
         public
@@ -143,6 +153,19 @@ mod tests {
     fn a_signing_key_is_read_and_an_encryption_key_is_not() {
         assert_eq!(decode(&ecc(0x0005_0072)).unwrap().kind(), Kind::P256);
         assert!(matches!(decode(&ecc(0x0003_0072)), Err(Fault::Untrusted(_))));
+    }
+
+    #[test]
+    fn leading_zeros_of_a_coordinate_may_be_left_out() {
+        let pairs = std::iter::repeat_with(|| {
+            EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap()
+        });
+        let short = pairs.take(1 << 16).find(|pair| pair.public_key().as_ref()[1] == 0).unwrap();
+        let point = short.public_key().as_ref();
+        let (x, y) = (&point[1..33], &point[33..]);
+        let whole = decode(&public(SIGN, x, y)).unwrap().fingerprint();
+        assert_eq!(decode(&public(SIGN, &x[1..], y)).unwrap().fingerprint(), whole);
+        assert!(decode(&public(SIGN, &[&[0], x].concat(), y)).is_err());
     }
 
     #[test]

@@ -41,6 +41,12 @@ impl Facts {
         if !report.chip_id_masked() {
             self.bytes("snp.chip_id", &report.chip_id);
         }
+        if let Some(hardware_id) = &endorsement.vek.hardware_id {
+            // As CHIP_ID would be written: the key that signed is this chip's, masked or not.
+            let mut certified = hardware_id.clone();
+            certified.resize(report.chip_id.len(), 0);
+            self.bytes("snp.certified_chip_id", &certified);
+        }
         self.flag("snp.mask_chip_key", report.mask_chip_key());
         if let Some(cpu) = report.cpuid {
             self.unsigned("snp.cpuid_family", cpu.family.into());
@@ -91,7 +97,7 @@ impl Facts {
 
     fn firmware(&mut self, report: &Report, product: Product) {
         let Report { reported_tcb, committed_tcb, current_tcb, launch_tcb, .. } = *report;
-        let mut tcb = |names: [&str; 5], bytes| {
+        let mut tcb = |names: [&'static str; 5], bytes| {
             let tcb = Tcb::from_bytes(product, bytes);
             let parts =
                 [tcb.fmc, Some(tcb.bootloader), Some(tcb.tee), Some(tcb.snp), Some(tcb.microcode)];
@@ -113,19 +119,19 @@ impl Facts {
         }
     }
 
-    fn unsigned(&mut self, name: &str, value: u64) {
+    fn unsigned(&mut self, name: &'static str, value: u64) {
         self.0.push(Claim::new(name, Value::Unsigned(value)));
     }
 
-    fn flag(&mut self, name: &str, value: bool) {
+    fn flag(&mut self, name: &'static str, value: bool) {
         self.0.push(Claim::new(name, Value::Flag(value)));
     }
 
-    fn text(&mut self, name: &str, value: &str) {
+    fn text(&mut self, name: &'static str, value: &str) {
         self.0.push(Claim::new(name, Value::Text(value.to_owned())));
     }
 
-    fn bytes(&mut self, name: &str, value: &[u8]) {
+    fn bytes(&mut self, name: &'static str, value: &[u8]) {
         self.0.push(Claim::new(name, Value::Bytes(value.to_vec())));
     }
 }

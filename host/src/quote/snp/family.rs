@@ -34,7 +34,7 @@ impl Family {
 
     /// A family from the root first, then its authorities.
     fn from_pem(pem: &[u8]) -> Result<Self, Fault> {
-        let bundle = Bundle::read([pem])?;
+        let bundle = Bundle::supplied(pem)?;
         let mut certificates = bundle.certificates.iter().map(|item| Certificate::parse(&item.der));
         let root = certificates.next().ok_or_else(|| Fault::malformed("no root"))??;
         let mut family = Self::of_root(root, false)?;

@@ -1,11 +1,13 @@
 //! AMD SEV-SNP: a whole report checked in one call.
 
+pub(crate) mod brought;
 pub(crate) mod endorsement;
 pub(crate) mod facts;
 pub(crate) mod family;
 pub mod layout;
 pub mod product;
 pub(crate) mod report;
+pub(crate) mod search;
 pub(crate) mod table;
 pub mod tcb;
 pub(crate) mod vek;
@@ -15,7 +17,6 @@ use std::sync::Arc;
 use super::authority::Authority;
 use super::bundle::Bundle;
 use super::fault::Fault;
-use super::key::Scheme;
 use super::signer::Signer;
 use super::statement::{Format, Parts, Statement};
 use super::trail::Deed;
@@ -26,6 +27,7 @@ pub use report::{Cpuid, EndorsementKey, FirmwareVersion, Mitigations};
 pub use tcb::Tcb;
 
 use report::{Report, read_signature};
+use search::Signed;
 
 /// A report that was checked, with its fields. Every byte of every field was signed.
 #[derive(Clone, Debug)]
@@ -93,14 +95,14 @@ pub(super) fn check(
         return Err(Fault::Malformed(format!("an SNP report of {} bytes", bytes.len())));
     }
     let report = Report::parse(&bytes)?;
-    check_signed_by_firmware(&report)?;
+    let key = check_signed_by_firmware(&report)?;
     let signature = read_signature(bytes.get(layout::SIGNED..).unwrap_or_default())?;
-    let bundle = Bundle::read(certificates.iter().map(Vec::as_slice))?;
-    let endorsement = endorsement::endorse(authority, &bundle, &report, at)?;
+    let bundle = Bundle::brought(certificates.iter().map(Vec::as_slice));
     // From here on only what was signed.
     bytes.truncate(layout::SIGNED);
+    let signed = Signed { report: &report, key, message: &bytes, signature: &signature };
+    let endorsement = search::endorse(authority, &bundle, &signed, at)?;
     let signer = endorsement.signer.clone();
-    signer.parts().key.verify(Scheme::EcdsaFixed, &bytes, &signature)?;
     let product = endorsement.vek.product;
     let endorsement_key = endorsement.vek.key;
     let statement = Statement::new(Parts {
@@ -144,8 +146,9 @@ pub(super) fn check(
     })
 }
 
-/// What the report says of its own signature and of who asked for it.
-fn check_signed_by_firmware(report: &Report) -> Result<(), Fault> {
+/// What the report says of its own signature and of who asked for it. Answers which kind of key
+/// signed.
+fn check_signed_by_firmware(report: &Report) -> Result<EndorsementKey, Fault> {
     const ECDSA_P384_SHA384: u32 = 1;
     if report.signature_algorithm != ECDSA_P384_SHA384 {
         return Err(Fault::Unsupported(format!(
@@ -153,13 +156,14 @@ fn check_signed_by_firmware(report: &Report) -> Result<(), Fault> {
             report.signature_algorithm
         )));
     }
-    if report.mask_chip_key() {
+    let key = report.signing_key()?;
+    // The provider's key is not the chip's, and signs all the same.
+    if report.mask_chip_key() && key == EndorsementKey::Vcek {
         return Err(Fault::untrusted("MASK_CHIP_KEY is set: the firmware did not sign the report"));
     }
-    report.signing_key()?;
     // The hypervisor can ask for reports too (0xffffffff); they do not speak for the guest.
     if report.vmpl > 3 {
         return Err(Fault::untrusted("a report that no privilege level of the guest asked for"));
     }
-    Ok(())
+    Ok(key)
 }

@@ -143,7 +143,7 @@ impl Report {
         self.key_info & 1 != 0
     }
 
-    /// MASK_CHIP_KEY: the firmware writes zeros instead of signing.
+    /// MASK_CHIP_KEY: the firmware writes zeros instead of signing with the chip's key.
     pub(crate) fn mask_chip_key(&self) -> bool {
         self.key_info & 2 != 0
     }

@@ -4,18 +4,15 @@
 //! (GUID, offset, length; little-endian 32-bit numbers, offsets from the table's start), ended by an
 //! entry of zeros; then the certificates.
 
-use super::super::fault::Fault;
-
 const MAX_ENTRIES: usize = 24;
 
 /// The entries' contents, in order. What a GUID promises is not relied on: what counts is what the
-/// bytes turn out to be.
-pub(crate) fn entries(table: &[u8]) -> Result<Vec<&[u8]>, Fault> {
-    let bad = || Fault::malformed("an attachment that is neither DER, PEM nor a certificate table");
+/// bytes turn out to be. None where it is no table.
+pub(crate) fn entries(table: &[u8]) -> Option<Vec<&[u8]>> {
     let mut found = Vec::new();
     let mut rest = table;
     loop {
-        let (entry, after) = rest.split_first_chunk::<24>().ok_or_else(bad)?;
+        let (entry, after) = rest.split_first_chunk::<24>()?;
         rest = after;
         if entry == &[0; 24] {
             break;
@@ -23,17 +20,14 @@ pub(crate) fn entries(table: &[u8]) -> Result<Vec<&[u8]>, Fault> {
         let [.., o0, o1, o2, o3, l0, l1, l2, l3] = *entry;
         let offset = u32::from_le_bytes([o0, o1, o2, o3]);
         let length = u32::from_le_bytes([l0, l1, l2, l3]);
-        let content = usize::try_from(offset)
-            .ok()
-            .zip(usize::try_from(length).ok())
-            .and_then(|(offset, length)| table.get(offset..offset.checked_add(length)?))
-            .ok_or_else(bad)?;
+        let (offset, length) = (usize::try_from(offset).ok()?, usize::try_from(length).ok()?);
+        let content = table.get(offset..offset.checked_add(length)?)?;
         if found.len() == MAX_ENTRIES {
-            return Err(Fault::malformed("a certificate table with too many entries"));
+            return None;
         }
         found.push(content);
     }
-    Ok(found)
+    Some(found)
 }
 
 #[cfg(test)]
@@ -56,11 +50,11 @@ mod tests {
 
     #[test]
     fn entries_stay_inside_the_table() {
-        assert_eq!(entries(&table(&[(48, 2)], b"ab")), Ok(vec![&b"ab"[..]]));
-        assert!(entries(&table(&[(48, 3)], b"ab")).is_err());
-        assert!(entries(&table(&[(u32::MAX, u32::MAX)], b"ab")).is_err());
-        assert!(entries(&[7; 48]).is_err(), "no end");
-        assert!(entries(&table(&[(72, 0); 25], b"")).is_err(), "too many");
+        assert_eq!(entries(&table(&[(48, 2)], b"ab")), Some(vec![&b"ab"[..]]));
+        assert!(entries(&table(&[(48, 3)], b"ab")).is_none());
+        assert!(entries(&table(&[(u32::MAX, u32::MAX)], b"ab")).is_none());
+        assert!(entries(&[7; 48]).is_none(), "no end");
+        assert!(entries(&table(&[(72, 0); 25], b"")).is_none(), "too many");
     }
 
     proptest! {

@@ -8,7 +8,7 @@ use super::super::fault::Fault;
 use super::super::key::Kind;
 use super::super::x509::Certificate;
 use super::product::Product;
-use super::report::{EndorsementKey, Report};
+use super::report::{Cpuid, EndorsementKey, Report};
 use super::tcb::Tcb;
 
 /// What a VCEK or VLEK certificate says.
@@ -109,26 +109,21 @@ impl Vek {
         Ok(Self { key, product, product_name, tcb, hardware_id, csp_id })
     }
 
-    /// Whether the report can be one of this key: its kind, product, TCB and chip.
-    pub(crate) fn check_report(&self, report: &Report) -> Result<(), Fault> {
-        if report.signing_key()? != self.key {
-            return Err(Fault::Untrusted(format!(
-                "SIGNING_KEY does not name the {} whose certificate came with the report",
-                self.key.name()
-            )));
+    /// Whether a report that names `signing_key` can be one of this key: its kind, product, TCB and
+    /// chip.
+    pub(crate) fn check_report(
+        &self,
+        report: &Report,
+        signing_key: EndorsementKey,
+    ) -> Result<(), Misfit> {
+        if signing_key != self.key {
+            return Err(Misfit::Key(self.key));
         }
-        if let Some(cpu) = report.cpuid {
-            let product = Product::of_cpu(cpu.family, cpu.model).ok_or_else(|| {
-                Fault::Unsupported(format!(
-                    "a processor of family {:#x}, model {:#x}",
-                    cpu.family, cpu.model
-                ))
-            })?;
+        if let Some(Cpuid { family, model, .. }) = report.cpuid {
+            let product =
+                Product::of_cpu(family, model).ok_or(Misfit::Processor { family, model })?;
             if product != self.product {
-                return Err(Fault::Untrusted(format!(
-                    "the report is of {product}, the certificate of {}",
-                    self.product
-                )));
+                return Err(Misfit::Product { report: product, certificate: self.product });
             }
         }
         self.check_tcb(Tcb::from_bytes(self.product, report.reported_tcb))?;
@@ -136,7 +131,7 @@ impl Vek {
     }
 
     /// Field by field, so that the fault can name the field.
-    fn check_tcb(&self, reported: Tcb) -> Result<(), Fault> {
+    fn check_tcb(&self, reported: Tcb) -> Result<(), Misfit> {
         let fields = [
             ("fmc", reported.fmc, self.tcb.fmc),
             ("bootloader", Some(reported.bootloader), Some(self.tcb.bootloader)),
@@ -144,33 +139,71 @@ impl Vek {
             ("snp", Some(reported.snp), Some(self.tcb.snp)),
             ("microcode", Some(reported.microcode), Some(self.tcb.microcode)),
         ];
-        for (field, reported, certified) in fields {
-            if reported != certified {
-                let number = |value: Option<u8>| value.map_or("none".to_owned(), |v| v.to_string());
-                return Err(Fault::Untrusted(format!(
-                    "reported_tcb.{field} is {} in the report and {} in the certificate",
-                    number(reported),
-                    number(certified)
-                )));
-            }
+        match fields.into_iter().find(|(_, reported, certified)| reported != certified) {
+            Some((field, reported, certified)) => Err(Misfit::Tcb { field, reported, certified }),
+            None => Ok(()),
         }
-        Ok(())
     }
 
     /// A masked CHIP_ID (all zeros) cannot be compared: the facts say so, and policy decides. The
     /// signature still proves that the certified chip made the report.
-    fn check_chip(&self, report: &Report) -> Result<(), Fault> {
+    fn check_chip(&self, report: &Report) -> Result<(), Misfit> {
         let Some(hardware_id) = &self.hardware_id else {
             return Ok(());
         };
-        let (start, rest) = report
-            .chip_id
-            .split_at_checked(hardware_id.len())
-            .ok_or_else(|| Fault::malformed("a hardware id"))?;
-        let same = start == hardware_id.as_slice() && rest.iter().all(|byte| *byte == 0);
+        let rest = report.chip_id.strip_prefix(hardware_id.as_slice());
+        let same = rest.is_some_and(|rest| rest.iter().all(|byte| *byte == 0));
         match same || report.chip_id_masked() {
             true => Ok(()),
-            false => Err(Fault::untrusted("chip_id in the report is not the certificate's chip")),
+            false => Err(Misfit::Chip),
+        }
+    }
+}
+
+/// Why a report is none of a key's. Put into words only where somebody hears of it: many keys may be
+/// tried.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Misfit {
+    Chip,
+    /// The kind of key that the certificate is of.
+    Key(EndorsementKey),
+    Processor {
+        family: u8,
+        model: u8,
+    },
+    Product {
+        report: Product,
+        certificate: Product,
+    },
+    Tcb {
+        field: &'static str,
+        reported: Option<u8>,
+        certified: Option<u8>,
+    },
+}
+
+impl From<Misfit> for Fault {
+    fn from(misfit: Misfit) -> Self {
+        match misfit {
+            Misfit::Chip => Self::untrusted("chip_id in the report is not the certificate's chip"),
+            Misfit::Key(key) => Self::Untrusted(format!(
+                "SIGNING_KEY does not name the {} whose certificate came with the report",
+                key.name()
+            )),
+            Misfit::Processor { family, model } => {
+                Self::Unsupported(format!("a processor of family {family:#x}, model {model:#x}"))
+            }
+            Misfit::Product { report, certificate } => Self::Untrusted(format!(
+                "the report is of {report}, the certificate of {certificate}"
+            )),
+            Misfit::Tcb { field, reported, certified } => {
+                let number = |value: Option<u8>| value.map_or("none".to_owned(), |v| v.to_string());
+                Self::Untrusted(format!(
+                    "reported_tcb.{field} is {} in the report and {} in the certificate",
+                    number(reported),
+                    number(certified)
+                ))
+            }
         }
     }
 }

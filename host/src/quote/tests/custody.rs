@@ -330,8 +330,32 @@ fn a_report_checked_step_by_step_is_no_whole_report() {
     let statement = check(report.bytes()).unwrap();
     assert_eq!(statement.tee(), None);
     assert!(statement.facts().is_empty());
-    assert!(statement.may_bind(span(0x50, 64)));
-    assert!(!statement.may_bind(span(0xc0, 32)));
+    // It would lend its REPORT_DATA to the facts of another report.
+    assert!(!statement.may_bind(span(0x50, 64)));
+    let vouched = examination.vouch(
+        &statement,
+        span(0x50, 64),
+        DigestAlgorithm::Sha512,
+        b"whatever the guest chose".to_vec(),
+    );
+    assert!(matches!(vouched, Err(Fault::Untrusted(_))));
+    let adopted = examination.adopt(&statement, span(0x50, 64), KeyEncoding::RawXy);
+    assert!(matches!(adopted, Err(Fault::Untrusted(_))));
+}
+
+#[test]
+fn a_statement_descends_from_what_it_rests_on_and_from_nothing_like_it() {
+    let message = DigestAlgorithm::Sha256.digest(b"blob").as_ref().to_vec();
+    let (one, like_it) = (signed(&message), signed(&message));
+    let vouch = |by| {
+        examination().vouch(by, span(0, 32), DigestAlgorithm::Sha256, b"blob".to_vec()).unwrap()
+    };
+    let (of_one, twin) = (vouch(&one), vouch(&one));
+    assert!(one.descends_from(&one) && one.descends_from(&one.clone()));
+    assert!(of_one.descends_from(&one));
+    assert!(!one.descends_from(&of_one));
+    assert!(!one.descends_from(&like_it) && !of_one.descends_from(&like_it));
+    assert!(!of_one.descends_from(&twin));
 }
 
 #[test]

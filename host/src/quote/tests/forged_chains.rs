@@ -180,20 +180,6 @@ fn an_endorsement_key_that_is_an_authority_or_may_not_sign_is_refused() {
 }
 
 #[test]
-fn more_certificates_than_one_report_needs_are_refused() {
-    let report = Report::of(MILAN);
-    let mut certificates = vec![mint::ask(MILAN).der()];
-    for serial in 0..5 {
-        let mut leaf = mint::vek(EndorsementKey::Vcek, MILAN, &report);
-        leaf.serial = vec![serial];
-        certificates.push(leaf.der());
-    }
-    let authority = Arc::new(mint::trusting(MILAN).build().unwrap());
-    let outcome = Examination::new(authority, NOW).snp(report.signed(), &certificates);
-    assert!(malformed(&outcome.map(|_| ())));
-}
-
-#[test]
 fn evidence_may_leave_out_what_the_operator_supplied() {
     let report = Report::of(MILAN);
     let leaf = mint::vek(EndorsementKey::Vcek, MILAN, &report).der();

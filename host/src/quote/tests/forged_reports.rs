@@ -91,6 +91,8 @@ fn a_masked_chip_id_is_a_fact_for_policy() {
     let fact = |name: &str| facts.iter().find(|claim| claim.name == name).map(|claim| &claim.value);
     assert_eq!(fact("snp.chip_id_masked"), Some(&crate::claim::Value::Flag(true)));
     assert_eq!(fact("snp.chip_id"), None);
+    let chip = crate::claim::Value::Bytes(certified.chip_id.to_vec());
+    assert_eq!(fact("snp.certified_chip_id"), Some(&chip));
 }
 
 // attack 19
@@ -120,6 +122,15 @@ fn a_report_that_says_it_is_not_signed_by_this_key_is_refused() {
     assert!(matches!(outcome, Err(Fault::Untrusted(_))), "asked for by the hypervisor");
     let vlek = check(EndorsementKey::Vlek, &sound, &sound);
     assert!(matches!(vlek, Err(Fault::Untrusted(_))), "VCEK report, VLEK certificate");
+}
+
+#[test]
+fn a_providers_key_signs_where_the_chips_key_is_masked() {
+    let report = Report { key_info: 1 << 2 | 2, ..Report::of(Product::Milan) };
+    let outcome = check(EndorsementKey::Vlek, &report, &report).unwrap();
+    let facts = outcome.statement.facts();
+    let fact = facts.iter().find(|claim| claim.name == "snp.mask_chip_key").unwrap();
+    assert_eq!(fact.value, crate::claim::Value::Flag(true));
 }
 
 // attack 18

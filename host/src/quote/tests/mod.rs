@@ -1,8 +1,11 @@
 //! Tests of the whole path, on recorded evidence and on forged hardware.
 
+mod anchors;
+mod attachments;
 mod custody;
 mod forged_chains;
 mod forged_reports;
+mod lists;
 mod mint;
 mod oracles;
 mod recorded;

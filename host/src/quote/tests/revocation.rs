@@ -87,6 +87,21 @@ fn a_forged_list_is_refused() {
     assert_eq!(authority.add_crl(&altered), Err(Fault::BadSignature));
 }
 
+// attack 35
+#[test]
+fn lists_beside_a_good_one_are_passed_over_and_only_some_are_looked_at() {
+    let good = Crl::of(MILAN).der();
+    let forged = |number| Crl { number, signer: mint::STRANGER, ..Crl::of(MILAN) }.der();
+    let unreadable = Crl { next_update: None, ..Crl::of(MILAN) }.der();
+    let outcome = |before: Vec<Vec<u8>>| {
+        check_at(&Arc::new(requiring()), &[before, vec![good.clone()]].concat(), NOW)
+    };
+    assert_eq!(outcome(vec![unreadable, forged(1), Crl::of(Product::Turin).der()]), Ok(()));
+    assert_eq!(outcome(vec![forged(1); 9]), Ok(()), "it is one list");
+    assert_eq!(outcome((1..=3).map(forged).collect()), Ok(()));
+    assert_eq!(outcome((1..=4).map(forged).collect()), Err(Fault::BadSignature));
+}
+
 // attack 24
 #[test]
 fn a_list_of_another_product_does_not_serve() {

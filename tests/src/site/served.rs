@@ -1,0 +1,102 @@
+//! A site's host behind its front doors: TLS on loopback, ports of the system's choice.
+
+use std::sync::Arc;
+
+use claviger::client::{Client, ClientSettings};
+use claviger::clock::{Clock, SystemClock};
+use claviger::http::{
+    AdminListener, Administrator, Credential, DevelopmentCertificates, HttpSettings, Listener,
+    Listeners, ServerCertificate, ServerHandle, serve,
+};
+use claviger::random::SystemRandomness;
+use claviger::tenant::Tenant;
+
+use super::{Raw, Site};
+
+/// The token of the administrator of all tenants.
+pub const ADMINISTRATOR: &str = "administrators-token-for-the-tests";
+
+/// Serves until it is dropped.
+pub struct Served {
+    handle: ServerHandle,
+    authority: Vec<u8>,
+}
+
+impl Site {
+    /// Opens the front doors, without a rate limit: every test comes from one address.
+    pub async fn serve(&self) -> Served {
+        self.serve_by(HttpSettings { rate: None, ..HttpSettings::default() }).await
+    }
+
+    /// Opens the front doors.
+    pub async fn serve_by(&self, settings: HttpSettings) -> Served {
+        // Certificates are looked at by the system's clock, on both sides.
+        let minted = DevelopmentCertificates::mint(SystemClock.now()).unwrap();
+        let (certificate, key) = (minted.certificate.as_bytes(), minted.key.expose());
+        let certificate = ServerCertificate::from_pem(certificate, key).unwrap();
+        let listener = || Listener {
+            address: ([127, 0, 0, 1], 0).into(),
+            certificate: Arc::clone(&certificate),
+        };
+        let administrators = vec![Administrator {
+            name: "tests".to_owned(),
+            tenant: None,
+            credential: Credential::of_token(ADMINISTRATOR),
+        }];
+        let admin = AdminListener { listener: listener(), client_authority: None, administrators };
+        let listeners = Listeners { api: listener(), admin: Some(admin) };
+        let random = Arc::new(SystemRandomness::default());
+        let handle = serve(self.host.clone(), random, settings, listeners).await.unwrap();
+        Served { handle, authority: minted.authority.into_bytes() }
+    }
+}
+
+impl Served {
+    /// A workload's client of the default tenant.
+    #[must_use]
+    pub fn client(&self) -> Client {
+        Client::new(self.api()).unwrap()
+    }
+
+    /// A workload's client of a tenant.
+    #[must_use]
+    pub fn client_of(&self, tenant: &Tenant) -> Client {
+        Client::new(ClientSettings { tenant: Some(tenant.clone()), ..self.api() }).unwrap()
+    }
+
+    /// The administrator's client.
+    #[must_use]
+    pub fn administrator(&self) -> Client {
+        Client::new(self.admin()).unwrap()
+    }
+
+    /// The administrator's client for a tenant.
+    #[must_use]
+    pub fn administrator_of(&self, tenant: &Tenant) -> Client {
+        Client::new(ClientSettings { tenant: Some(tenant.clone()), ..self.admin() }).unwrap()
+    }
+
+    /// A connection to the workloads' door on which anything can be sent.
+    pub async fn raw(&self) -> Raw {
+        Raw::connect(self.handle.api_address().port(), &self.authority).await
+    }
+
+    /// The same to the administrators' door.
+    pub async fn raw_admin(&self) -> Raw {
+        Raw::connect(self.admin_port(), &self.authority).await
+    }
+
+    fn admin_port(&self) -> u16 {
+        self.handle.admin_address().unwrap().port()
+    }
+
+    fn api(&self) -> ClientSettings {
+        let url = format!("https://localhost:{}", self.handle.api_address().port());
+        ClientSettings::new(url, self.authority.clone())
+    }
+
+    fn admin(&self) -> ClientSettings {
+        let url = format!("https://localhost:{}", self.admin_port());
+        ClientSettings::new(url, self.authority.clone()).token(ADMINISTRATOR)
+    }
+}

@@ -1,0 +1,35 @@
+//! What Claviger promises, each promise in a file of its own: tests that try to break it. The
+//! numbers in the comments are those of the architecture's invariants and of the attacks that the
+//! host must survive.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test stops at the first surprise"
+)]
+
+mod administration;
+mod binding;
+mod bodies;
+mod challenges;
+mod connectors;
+mod determinism;
+mod endorsements;
+mod examples;
+mod grants;
+mod keys;
+mod moment;
+mod plugins;
+mod production;
+mod readme;
+mod recipients;
+mod recording;
+mod reports;
+mod secrecy;
+mod tcb;
+mod tenants;
+mod tokens;
+mod unknown;
+mod vouching;
