@@ -24,16 +24,16 @@ const CERTIFICATES: [&str; 5] = ["der", "pem", "crt", "cer", "crl"];
 /// A case's roots are looked for beside it and in as many folders above.
 const LEVELS: usize = 5;
 
-/// The folder with recorded evidence: `CLAVIGER_VECTORS`, or `../shared/vectors` beside the
-/// checkout. None, said aloud, where it is not there.
+/// The folder with recorded evidence: `CLAVIGER_VECTORS`, by default `../shared/vectors`, both taken
+/// from the checkout. None, said aloud, where it is not there.
 ///
 /// # Panics
 /// Where `CLAVIGER_VECTORS` names it, and in continuous integration, it must be there.
 #[must_use]
 pub fn folder() -> Option<PathBuf> {
-    let given = std::env::var_os("CLAVIGER_VECTORS").map(PathBuf::from);
+    let given = std::env::var_os("CLAVIGER_VECTORS").filter(|given| !given.is_empty());
     let needed = given.is_some() || std::env::var_os("CI").is_some();
-    let folder = given.unwrap_or_else(|| root().join("../shared/vectors"));
+    let folder = root().join(given.unwrap_or_else(|| "../shared/vectors".into()));
     if folder.is_dir() {
         return Some(folder);
     }
