@@ -18,6 +18,7 @@ use crate::clock::{Clock, SystemClock, Timestamp};
 use crate::error::Refusal;
 use crate::flow::{Evidence, Verified, examine};
 use crate::plugin::{Engine, EngineSettings, Manifest, Settings, VerifierPlugin, bundled};
+use crate::quote::snp::Product;
 use crate::quote::{Authority, Revocation};
 
 /// The largest file that is read.
@@ -36,6 +37,9 @@ pub(super) struct Arguments {
     /// The moment for which everything must be valid (RFC 3339); now, where absent
     #[arg(long)]
     at: Option<String>,
+    /// Trust only this product line's root; may be repeated; all of AMD's, where absent
+    #[arg(long, value_enum)]
+    product: Vec<Line>,
     /// Do without a check that needs what cannot be had
     #[arg(long, value_enum)]
     waive: Vec<Waiver>,
@@ -56,20 +60,32 @@ enum Waiver {
     Revocation,
 }
 
+/// AMD's product lines, each with a root of its own.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+enum Line {
+    Milan,
+    /// With Bergamo and Siena
+    Genoa,
+    Turin,
+}
+
+impl From<Line> for Product {
+    fn from(line: Line) -> Self {
+        match line {
+            Line::Milan => Self::Milan,
+            Line::Genoa => Self::Genoa,
+            Line::Turin => Self::Turin,
+        }
+    }
+}
+
 pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let at = match &arguments.at {
         Some(text) => Timestamp::parse(text).with_context(|| format!("--at {text}"))?,
         None => SystemClock.now(),
     };
     let waived = arguments.waive.contains(&Waiver::Revocation);
-    let (data, attachments) = gather(&arguments)?;
-    let authority = authority(&arguments, waived)?;
-    let outcome = block_on(async {
-        let plugin = verifier(&arguments)?;
-        let media_type = data.starts_with(b"{").then(|| "application/json".to_owned());
-        let evidence = Evidence { tee: arguments.tee.clone(), media_type, data, attachments };
-        Ok(examine(&plugin, authority.into(), evidence, at).await)
-    })?;
+    let outcome = outcome(&arguments, waived, at)?;
     if waived {
         note!("claviger: revocation is waived: a revoked certificate would not be noticed");
     }
@@ -79,6 +95,22 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         false => print_text(&report),
     };
     verdict(printed, if outcome.is_ok() { ExitCode::SUCCESS } else { ExitCode::from(REFUSED) })
+}
+
+fn outcome(
+    arguments: &Arguments,
+    waived: bool,
+    at: Timestamp,
+) -> anyhow::Result<Result<Verified, Refusal>> {
+    let (data, attachments) = gather(arguments)?;
+    let authority = authority(arguments, waived)?;
+    block_on(async {
+        let plugin = verifier(arguments)?;
+        let json = data.trim_ascii_start().starts_with(b"{");
+        let media_type = json.then(|| "application/json".to_owned());
+        let evidence = Evidence { tee: arguments.tee.clone(), media_type, data, attachments };
+        Ok(examine(&plugin, authority.into(), evidence, at).await)
+    })
 }
 
 /// The evidence and what goes with it. In a directory the evidence is the file called `report.bin`,
@@ -132,6 +164,10 @@ fn verifier(arguments: &Arguments) -> anyhow::Result<VerifierPlugin> {
 
 fn authority(arguments: &Arguments, waived: bool) -> anyhow::Result<Authority> {
     let mut builder = Authority::builder();
+    if !arguments.product.is_empty() {
+        let products: Vec<Product> = arguments.product.iter().copied().map(Into::into).collect();
+        builder = builder.products(&products);
+    }
     if waived {
         builder = builder.revocation(Revocation::Waived);
     }
@@ -212,4 +248,64 @@ fn print_text(report: &Value) -> anyhow::Result<()> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+    use data_encoding::BASE64;
+
+    use super::*;
+    use crate::simulated::{Family, SimulatedGuest};
+
+    /// 2026-01-01T00:00:00Z
+    const NOW: Timestamp = Timestamp(1_767_225_600);
+
+    #[derive(Parser)]
+    struct Command {
+        #[command(flatten)]
+        arguments: Arguments,
+    }
+
+    /// Whether `claviger verify` finds the evidence of a simulated Genoa guest genuine.
+    fn genuine(written: impl Fn(&[u8]) -> Vec<u8>, options: &[&str]) -> bool {
+        let folder = tempfile::tempdir().unwrap();
+        let family = Family::mint(Product::Genoa, NOW).unwrap();
+        let guest = SimulatedGuest::new(family.chip(&family.chip_template()).unwrap());
+        let report = guest.report([7; 64]);
+        let mut line = vec!["verify".to_owned(), "--tee=snp".to_owned()];
+        for (option, name, bytes) in [
+            ("", "evidence", written(&report)),
+            ("--with=", "vcek", guest.attachments[0].clone()),
+            ("--with=", "ask", family.ask().to_vec()),
+            ("--with=", "log", b"nothing that is known".to_vec()),
+            ("--dev-simulated-roots=", "ark", family.ark().to_vec()),
+        ] {
+            let path = folder.path().join(name);
+            std::fs::write(&path, bytes).unwrap();
+            line.push(format!("{option}{}", path.display()));
+        }
+        line.extend(options.iter().map(|option| (*option).to_owned()));
+        let Command { arguments } = Command::try_parse_from(line).unwrap();
+        outcome(&arguments, true, NOW).unwrap().is_ok()
+    }
+
+    #[test]
+    fn json_is_known_with_space_before_it() {
+        let json = |space: &str, report: &[u8]| {
+            let report = BASE64.encode(report);
+            format!(r#"{space}{{"attestation_report": "{report}"}}"#).into_bytes()
+        };
+        assert!(genuine(|report| json("", report), &[]));
+        assert!(genuine(|report| json("\n\t ", report), &[]));
+    }
+
+    // attack 23
+    #[test]
+    fn a_product_line_that_is_not_trusted_is_refused() {
+        let raw = |report: &[u8]| report.to_vec();
+        assert!(genuine(raw, &["--product=genoa"]));
+        assert!(genuine(raw, &["--product=milan", "--product=genoa"]));
+        assert!(!genuine(raw, &["--product=milan", "--product=turin"]));
+    }
 }

@@ -134,7 +134,7 @@ pub struct AuthorityBuilder {
 }
 
 impl AuthorityBuilder {
-    /// Trusts only these of AMD's product lines; without this, all of them.
+    /// Trusts only these product lines, of AMD's and of simulated hardware; without this, all.
     #[must_use]
     pub fn products(mut self, products: &[Product]) -> Self {
         self.products = Some(products.to_vec());
@@ -204,13 +204,13 @@ impl AuthorityBuilder {
         for certificate in families.iter().flat_map(Family::certificates) {
             snp_keys.insert(certificate.key.fingerprint()?);
         }
-        if let Some(products) = &self.products {
-            families.retain(|family| products.contains(&family.product));
-        }
         for root in &self.simulated_roots {
             let family = Family::of_root(one_certificate(root)?, true)?;
             snp_keys.insert(family.root_key);
             families.push(family);
+        }
+        if let Some(products) = &self.products {
+            families.retain(|family| products.contains(&family.product));
         }
         let mut known_keys = Vec::new();
         let mut issuers: Vec<Arc<Certificate>> = Vec::new();
