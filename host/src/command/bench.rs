@@ -12,13 +12,14 @@ use anyhow::{Context, bail, ensure};
 use clap::Args;
 use serde::Serialize;
 
-use super::block_on;
-use super::demo::Folder;
+use super::addresses::Addresses;
 use super::files::{read_bounded, read_token};
 use super::floor::Floor;
+use super::folder::Folder;
 use super::guest::{Guest, hardware};
 use super::out::out;
-use super::serve::{Addresses, new_token};
+use super::serve::new_token;
+use super::stopping::block_on;
 use crate::client::{Client, ClientSettings};
 use crate::http::{ChallengeRequest, NewKeyRequest};
 use crate::random::SystemRandomness;
@@ -69,10 +70,12 @@ struct Figures {
 }
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
-    let host = RunningHost::find(arguments)?;
-    let floor_before = Floor::measure()?;
-    let load = block_on(load(arguments, &host))?;
-    let floor = floor_before.lower(Floor::measure()?);
+    let (load, floor) = block_on(async {
+        let host = RunningHost::find(arguments).await?;
+        let floor_before = Floor::measure()?;
+        let load = load(arguments, &host).await?;
+        Ok((load, floor_before.lower(Floor::measure()?)))
+    })?;
     let floor_us = floor.total();
     let flow_cpu_us = load.host_cpu.as_secs_f64() * 1e6 / load.flows.max(1) as f64;
     let at = |quantile: f64| {
@@ -257,7 +260,7 @@ struct RunningHost {
 }
 
 impl RunningHost {
-    fn find(arguments: &Arguments) -> anyhow::Result<Self> {
+    async fn find(arguments: &Arguments) -> anyhow::Result<Self> {
         match (&arguments.state, &arguments.token_file) {
             (Some(state), Some(token)) => Ok(Self {
                 state: state.clone(),
@@ -265,11 +268,11 @@ impl RunningHost {
                 token: read_token(token)?,
                 started: None,
             }),
-            _ => Self::start(arguments.threads),
+            _ => Self::start(arguments.threads).await,
         }
     }
 
-    fn start(threads: Option<usize>) -> anyhow::Result<Self> {
+    async fn start(threads: Option<usize>) -> anyhow::Result<Self> {
         let random = SystemRandomness::default();
         let folder = Folder::new(&random)?;
         let token = new_token(&random)?;
@@ -277,7 +280,7 @@ impl RunningHost {
         command
             .args(["serve", "--dev", "--listen", "127.0.0.1:0", "--listen-admin", "127.0.0.1:0"])
             .arg("--state")
-            .arg(&folder.0)
+            .arg(folder.path())
             .env("CLAVIGER_DEV_TOKEN", &token)
             .env("CLAVIGER_LOG", "warn")
             .stdin(Stdio::null())
@@ -288,16 +291,16 @@ impl RunningHost {
         }
         let child = command.spawn()?;
         let mut host = Self {
-            state: folder.0.clone(),
+            state: folder.path().to_owned(),
             addresses: Addresses { api: ([127, 0, 0, 1], 0).into(), admin: None, process: 0 },
             token: crate::secret::Secret::new(token.into_bytes()),
             started: Some((child, folder)),
         };
-        host.addresses = host.wait()?;
+        host.addresses = host.wait().await?;
         Ok(host)
     }
 
-    fn wait(&mut self) -> anyhow::Result<Addresses> {
+    async fn wait(&mut self) -> anyhow::Result<Addresses> {
         for _ in 0..600 {
             if let Ok(addresses) = Addresses::read(&self.state) {
                 return Ok(addresses);
@@ -307,7 +310,7 @@ impl RunningHost {
             {
                 bail!("the host ended: {status}");
             }
-            std::thread::sleep(Duration::from_millis(50));
+            tokio::time::sleep(Duration::from_millis(50)).await;
         }
         bail!("the host does not answer")
     }

@@ -7,11 +7,11 @@ use anyhow::Context;
 use clap::{Args, ValueEnum};
 use data_encoding::HEXLOWER;
 
+use super::addresses::Addresses;
 use super::block_on;
 use super::files::read_bounded;
 use super::guest::{Guest, hardware};
 use super::out::{self, out};
-use super::serve::Addresses;
 use crate::client::{Client, ClientSettings};
 
 #[derive(Debug, Args)]
