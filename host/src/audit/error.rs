@@ -4,6 +4,7 @@ use std::fmt;
 use std::io;
 use std::path::Path;
 
+use super::checkpoint::CheckpointFault;
 use crate::error::{Code, Refusal};
 
 /// Why a record is not durable, or the log not open.
@@ -115,6 +116,9 @@ pub enum Finding {
         /// Why.
         problem: String,
     },
+    /// The checkpoint that was kept elsewhere is not one of this log.
+    #[error("the checkpoint that was kept elsewhere: {0}")]
+    KeptCheckpoint(CheckpointFault),
     /// A record is not a line as this host writes it.
     #[error("record {index} is malformed: {problem}")]
     RecordMalformed {

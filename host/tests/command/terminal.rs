@@ -1,22 +1,16 @@
 //! What a person at a terminal does to a command: stops reading, and stops it.
-#![allow(clippy::unwrap_used, reason = "support code of tests may stop at the first surprise")]
 
 use std::fs;
 use std::io::{BufRead, BufReader, Lines};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStderr, ChildStdout, Command, Output, Stdio};
+use std::process::{Child, ChildStderr, ChildStdout, Output, Stdio};
 
 use claviger::client::{Client, ClientSettings};
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// The binary, with nothing of this environment but what it needs.
-fn claviger(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_claviger"));
-    command.env_clear().stdin(Stdio::null()).args(arguments);
-    command
-}
+use crate::claviger;
 
 /// Runs a command whose output nobody reads.
 fn unread(arguments: &[&str]) -> Output {
