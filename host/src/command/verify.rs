@@ -34,8 +34,8 @@ pub(super) struct Arguments {
     #[arg(long)]
     with: Vec<PathBuf>,
     /// The moment for which everything must be valid (RFC 3339); now, where absent
-    #[arg(long)]
-    at: Option<String>,
+    #[arg(long, value_parser = moment)]
+    at: Option<Timestamp>,
     /// Do without a check that needs what cannot be had
     #[arg(long, value_enum)]
     waive: Vec<Waiver>,
@@ -56,11 +56,12 @@ enum Waiver {
     Revocation,
 }
 
+fn moment(text: &str) -> Result<Timestamp, &'static str> {
+    Timestamp::parse(text).ok_or("wanted is an RFC 3339 moment: 2026-01-01T00:00:00Z")
+}
+
 pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
-    let at = match &arguments.at {
-        Some(text) => Timestamp::parse(text).with_context(|| format!("--at {text}"))?,
-        None => SystemClock.now(),
-    };
+    let at = arguments.at.unwrap_or_else(|| SystemClock.now());
     let waived = arguments.waive.contains(&Waiver::Revocation);
     let (data, attachments) = gather(&arguments)?;
     let authority = authority(&arguments, waived)?;

@@ -1,5 +1,5 @@
 //! Refusals on the wire: problem details (RFC 9457). The caller gets the code and the request's
-//! identifier; the reason goes to the log.
+//! identifier; the reason goes to the log, and only some of it to an administrator.
 
 use std::fmt;
 
@@ -33,17 +33,21 @@ pub struct Problem {
     pub status: u16,
     /// Stable; what a program should look at.
     pub code: String,
+    /// What was wrong with the request; told to administrators only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
     /// Names this request in the host's log and audit record.
     pub request_id: String,
 }
 
 impl Problem {
-    fn new(code: Code, request_id: &str) -> Self {
+    fn new(code: Code, detail: Option<String>, request_id: &str) -> Self {
         Self {
             kind: format!("{TYPE_PREFIX}{code}"),
             title: code.title().to_owned(),
             status: code.status(),
             code: code.as_str().to_owned(),
+            detail,
             request_id: request_id.to_owned(),
         }
     }
@@ -103,9 +107,17 @@ pub(super) fn take_refusal(response: &mut Response) -> Option<Refusal> {
     Some(Refusal::new(code, format!("answered {status} without a reason")))
 }
 
-/// The whole answer to a refused request; headers that stand in `response` stay.
-pub(super) fn render(response: &mut Response, refusal: &Refusal, request_id: &str) {
-    let problem = Problem::new(refusal.code, request_id);
+/// The whole answer to a refused request; headers that stand in `response` stay. An administrator
+/// learns what was wrong with what he sent; a workload, who may be anybody, does not.
+pub(super) fn render(
+    response: &mut Response,
+    refusal: &Refusal,
+    administrator: bool,
+    request_id: &str,
+) {
+    let told = administrator && matches!(refusal.code, Code::Conflict | Code::RequestMalformed);
+    let detail = told.then(|| Escaped(&refusal.reason).to_string());
+    let problem = Problem::new(refusal.code, detail, request_id);
     let body = serde_json::to_vec(&problem).unwrap_or_default();
     let response_status = status(refusal.code);
     *response.status_mut() = response_status;
