@@ -28,8 +28,7 @@ pub(crate) fn capture(level: Level) -> Captured {
 impl Captured {
     /// Everything so far.
     pub(crate) fn text(&self) -> String {
-        let bytes = self.log.0.bytes.lock().unwrap_or_else(PoisonError::into_inner);
-        String::from_utf8_lossy(&bytes).into_owned()
+        self.log.text()
     }
 
     /// Waits until what was logged so far has `what` in it, and gives that.
@@ -58,6 +57,13 @@ pub(crate) struct Log(Arc<Shared>);
 struct Shared {
     bytes: Mutex<Vec<u8>>,
     written: Notify,
+}
+
+impl Log {
+    pub(super) fn text(&self) -> String {
+        let bytes = self.0.bytes.lock().unwrap_or_else(PoisonError::into_inner);
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
 }
 
 impl io::Write for Log {
