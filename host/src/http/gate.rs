@@ -15,7 +15,7 @@ use http::header::{CACHE_CONTROL, HeaderName, HeaderValue, X_CONTENT_TYPE_OPTION
 
 use super::door::Door;
 use super::path::require_plain;
-use super::problem::{Escaped, Refused, render, take_refusal};
+use super::problem::{Reason, Refused, render, take_refusal};
 use crate::error::{Code, Refusal};
 use crate::random::Random;
 
@@ -137,7 +137,7 @@ impl Passing {
         };
         let client = self.peer.map(|peer| tracing::field::display(peer.address.ip()));
         let code = refusal.code.as_str();
-        let reason = Escaped(&refusal.reason);
+        let reason = Reason(&refusal.reason);
         if door.turned_away.count(refusal.code) {
             tracing::debug!(request_id, client, method, route, code, %reason, "turned away");
         } else if refusal.code.status() >= 500 {
