@@ -4,6 +4,8 @@
 #[cfg(test)]
 pub(crate) mod capture;
 
+use std::panic::PanicHookInfo;
+
 use tracing::Subscriber;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::format::Writer;
@@ -11,6 +13,11 @@ use tracing_subscriber::fmt::{self, FmtContext, FormatEvent, FormatFields, MakeW
 use tracing_subscriber::layer::Layer;
 use tracing_subscriber::prelude::*;
 use tracing_subscriber::registry::LookupSpan;
+
+use crate::escape::Escaped;
+
+/// How much of a panic's words is logged, in bytes.
+const LONGEST_WORDS: usize = 2048;
 
 /// How log lines look.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq, clap::ValueEnum)]
@@ -23,7 +30,7 @@ pub enum LogFormat {
 }
 
 /// Starts logging; `CLAVIGER_LOG` says what (`info` where it is not set, in the syntax of
-/// tracing's `EnvFilter`). A development host marks each line.
+/// tracing's `EnvFilter`). A development host marks each line. Panics are logged from here on, too.
 pub fn start(format: LogFormat, development: bool) {
     let filter = EnvFilter::try_from_env("CLAVIGER_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
     let lines = lines(format, development, std::io::stderr);
@@ -31,6 +38,20 @@ pub fn start(format: LogFormat, development: bool) {
     if tracing_subscriber::registry().with(filter).with(lines).try_init().is_err() {
         tracing::debug!("logging has started before");
     }
+    log_panics();
+}
+
+fn log_panics() {
+    std::panic::set_hook(Box::new(log_panic));
+}
+
+/// A panic's words may be a client's or a plugin's; the standard library would print them as they
+/// are, over as many lines as they like.
+fn log_panic(panic: &PanicHookInfo<'_>) {
+    let words = panic.payload_as_str().unwrap_or("(no words)");
+    let words = words.get(..words.floor_char_boundary(LONGEST_WORDS)).unwrap_or_default();
+    let place = panic.location().map(tracing::field::display);
+    tracing::error!(place, words = %Escaped(words), "panicked");
 }
 
 fn lines<S, W>(format: LogFormat, development: bool, writer: W) -> Box<dyn Layer<S> + Send + Sync>
@@ -118,6 +139,22 @@ mod tests {
             let mark = lines.iter().all(|line| line["development"] == true);
             assert_eq!(mark, development, "{text}");
         }
+    }
+
+    // attack 41
+    #[test]
+    fn a_panic_is_one_line_of_the_log_whatever_its_words() {
+        let log = capture::capture(tracing::Level::INFO);
+        // Before: what the test harness has set; nothing of it is lost.
+        let before = std::panic::take_hook();
+        log_panics();
+        let panicked = std::panic::catch_unwind(|| panic!("bad\n2026 INFO {}", "\u{1b}[2J"));
+        std::panic::set_hook(before);
+        assert!(panicked.is_err());
+        let text = log.text();
+        assert_eq!(text.lines().count(), 1, "{text}");
+        assert!(text.contains("bad\\u{a}2026 INFO \\u{1b}[2J"), "{text}");
+        assert!(text.contains("telemetry.rs:"), "{text}");
     }
 
     // attack 61
