@@ -6,6 +6,7 @@ use std::path::Path;
 
 use super::checkpoint::CheckpointFault;
 use crate::error::{Code, Refusal};
+use crate::store::private_file::NotPrivate;
 
 /// Why a record is not durable, or the log not open.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -19,14 +20,10 @@ pub enum AuditError {
     /// A write failed; nothing more is taken until the log is opened anew.
     #[error("the audit log has failed: {0}")]
     Failed(String),
-    /// A file or directory is open to others than its owner, or not what it should be.
-    #[error("{path}: {problem}")]
-    Insecure {
-        /// Which.
-        path: String,
-        /// What is wrong with it.
-        problem: String,
-    },
+    /// A file or directory is open to others than its owner, or not what it should be: which, and
+    /// what is wrong with it.
+    #[error("{0}")]
+    Insecure(String),
     /// The operating system refused.
     #[error("{path}: {problem}")]
     Io {
@@ -59,9 +56,14 @@ impl AuditError {
     pub(super) fn io(path: &Path, error: &io::Error) -> Self {
         Self::Io { path: path.display().to_string(), problem: error.to_string() }
     }
+}
 
-    pub(super) fn insecure(path: &Path, problem: impl Into<String>) -> Self {
-        Self::Insecure { path: path.display().to_string(), problem: problem.into() }
+impl From<NotPrivate> for AuditError {
+    fn from(error: NotPrivate) -> Self {
+        match error {
+            NotPrivate::Io { path, source } => Self::io(&path, &source),
+            other => Self::Insecure(other.to_string()),
+        }
     }
 }
 

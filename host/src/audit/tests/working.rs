@@ -206,10 +206,10 @@ async fn a_log_that_others_may_read_or_write_is_refused() {
         std::fs::set_permissions(site.path().join(name), PermissionsExt::from_mode(mode)).unwrap();
     };
     mode("audit.jsonl", 0o644);
-    assert!(matches!(site.open(), Err(AuditError::Insecure { .. })));
+    assert!(matches!(site.open(), Err(AuditError::Insecure(_))));
     mode("audit.jsonl", 0o600);
     mode("", 0o770);
-    assert!(matches!(site.open(), Err(AuditError::Insecure { .. })));
+    assert!(matches!(site.open(), Err(AuditError::Insecure(_))));
     mode("", 0o750);
     site.open().unwrap();
 }
