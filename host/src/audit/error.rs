@@ -41,6 +41,19 @@ pub enum AuditError {
     /// A record cannot be written as one line.
     #[error("the record cannot be written: {0}")]
     Record(String),
+    /// The log was begun under another name, by the same key.
+    #[error(
+        "{directory} is the audit log of {was:?}, and this host is {is:?}: a log keeps the name that \
+         it was begun under (host.id); take that again, or begin a new log in another directory"
+    )]
+    Renamed {
+        /// The log's directory.
+        directory: String,
+        /// The name that it was begun under.
+        was: String,
+        /// The name that it is opened under.
+        is: String,
+    },
     /// A write has not come back for longer than a record may take; it may yet.
     #[error("the disk under the audit log does not answer")]
     Stalled,

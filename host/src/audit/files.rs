@@ -33,6 +33,20 @@ impl Paths {
         Ok(private_file::own_directory(&self.directory)?)
     }
 
+    /// Refuses to go on under another name, which would look like tampering.
+    pub(super) fn check_name(&self, key: &VerificationKey) -> Result<(), AuditError> {
+        let known = std::fs::read_to_string(&self.public).ok();
+        let known = known.and_then(|text| text.parse::<VerificationKey>().ok());
+        match known {
+            Some(known) if known.is_renamed(key) => Err(AuditError::Renamed {
+                directory: self.directory.display().to_string(),
+                was: known.name().to_owned(),
+                is: key.name().to_owned(),
+            }),
+            _ => Ok(()),
+        }
+    }
+
     /// Makes new names durable.
     pub(super) fn sync(&self) -> Result<(), AuditError> {
         File::open(&self.directory)

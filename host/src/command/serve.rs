@@ -43,10 +43,10 @@ pub(super) struct Arguments {
     #[arg(long, requires = "dev", env = "CLAVIGER_DEV_TOKEN", hide_env_values = true)]
     dev_token: Option<String>,
     /// With --dev: where workloads are served
-    #[arg(long, requires = "dev", default_value = "127.0.0.1:8443")]
+    #[arg(long, requires = "dev", default_value = "127.0.0.1:8443", value_parser = loopback)]
     listen: SocketAddr,
     /// With --dev: where administration is served
-    #[arg(long, requires = "dev", default_value = "127.0.0.1:8444")]
+    #[arg(long, requires = "dev", default_value = "127.0.0.1:8444", value_parser = loopback)]
     listen_admin: SocketAddr,
     /// How log lines look
     #[arg(long, value_enum, default_value_t)]
@@ -54,6 +54,13 @@ pub(super) struct Arguments {
     /// Threads that serve requests; as many as processors where absent
     #[arg(long)]
     threads: Option<usize>,
+}
+
+/// A host that takes simulated hardware for genuine is for this machine alone.
+fn loopback(text: &str) -> Result<SocketAddr, String> {
+    let address: SocketAddr = text.parse().map_err(|_| "wanted is ADDRESS:PORT")?;
+    let own = address.ip().to_canonical().is_loopback();
+    own.then_some(address).ok_or_else(|| "a development host listens on loopback only".to_owned())
 }
 
 /// What is served, and where.
@@ -260,6 +267,20 @@ mod tests {
         assert_eq!(addresses.admin_url(), None);
         assert!(serving.stop().await.unwrap());
         assert!(Addresses::read(folder.as_ref().unwrap().path()).is_err());
+    }
+
+    // attack 61
+    #[test]
+    fn a_development_host_listens_on_loopback_only() {
+        for option in ["--listen", "--listen-admin"] {
+            for own in ["127.0.0.1:0", "127.9.9.9:8443", "[::1]:8443", "[::ffff:127.0.0.1]:1"] {
+                assert!(parse(&["--dev", option, own]).is_ok(), "{own}");
+            }
+            for open in ["0.0.0.0:8443", "[::]:8443", "192.0.2.1:8443", "[fe80::1]:1", "8443"] {
+                let error = parse(&["--dev", option, open]).unwrap_err();
+                assert_eq!(error.exit_code(), 2, "{open}");
+            }
+        }
     }
 
     // attacks 55 and 62

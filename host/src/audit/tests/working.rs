@@ -194,7 +194,12 @@ async fn a_log_keeps_its_key_and_its_name() {
     };
     let tampered = |error| matches!(error, Some(AuditError::Tampered(Finding::File { .. })));
     assert!(tampered(open("host.example/audit", &other)));
-    assert!(tampered(open("other.example/audit", &site.key)));
+    assert!(tampered(open("other.example/audit", &other)));
+    // Somebody changed the configuration, and nobody the log.
+    let renamed = open("other.example/audit", &site.key).unwrap().to_string();
+    assert!(renamed.contains("\"host.example/audit\""), "{renamed}");
+    assert!(renamed.contains("host.id") && !renamed.contains("tamper"), "{renamed}");
+    assert!(open("host.example/audit", &site.key).is_none());
 }
 
 // attack 63
