@@ -7,6 +7,7 @@ mod config;
 mod demo;
 mod development;
 mod documents;
+mod dumps;
 mod files;
 mod floor;
 mod folder;
@@ -65,6 +66,8 @@ enum Command {
 /// Exit codes: 0 done; 1 failed; 2 wrong usage (by clap); 3 refused, by `verify` and `audit`; 64
 /// the configuration is wrong; 130 stopped (Ctrl-C) before it was done.
 pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+    // Most commands hold a key or a token at some time, and none needs a core dump.
+    dumps::keep_out();
     match perform(cli.command) {
         Err(error) if error.is::<out::Closed>() => Ok(ExitCode::SUCCESS),
         done => done,

@@ -74,7 +74,6 @@ pub(super) struct Service {
 
 pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     telemetry::start(arguments.log, arguments.dev);
-    keep_out_of_core_dumps();
     if let Some(threads) = arguments.threads {
         ensure!((1..=1024).contains(&threads), "--threads: from 1 to 1024");
     }
@@ -220,18 +219,6 @@ pub(super) fn administrator(token: &str) -> Administrator {
         name: "development".to_owned(),
         tenant: None,
         credential: Credential::of_token(token),
-    }
-}
-
-/// Secrets stay out of core dumps and away from debuggers of the same user (invariant 9).
-fn keep_out_of_core_dumps() {
-    use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
-    let none = Rlimit { current: Some(0), maximum: Some(0) };
-    if let Err(error) = setrlimit(Resource::Core, none) {
-        tracing::warn!(%error, "core dumps could not be turned off");
-    }
-    if let Err(error) = set_dumpable_behavior(DumpableBehavior::NotDumpable) {
-        tracing::warn!(%error, "debuggers could not be kept out");
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod audit;
 mod terminal;
+mod usage;
 
 use std::process::{Command, Stdio};
 

@@ -10,7 +10,7 @@ use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::claviger;
+use crate::{claviger, run};
 
 /// Runs a command whose output nobody reads.
 fn unread(arguments: &[&str]) -> Output {
@@ -179,6 +179,24 @@ async fn a_host_that_is_told_twice_to_stop_does_not_wait_for_its_clients() {
     host.signal(Signal::INT);
     host.says("stopped clean=false");
     assert_eq!(host.end(), Some(1));
+}
+
+#[test]
+fn a_benchmark_says_why_its_host_does_not_serve() {
+    let (code, _, errors) = run(&["bench", "--threads", "0"]);
+    assert_eq!(code, Some(1), "{errors}");
+    assert!(errors.contains("--threads: from 1 to 1024"), "{errors}");
+}
+
+// invariant 9
+#[test]
+fn no_command_dumps_core() {
+    let mut demo = Running::start(&["demo"]);
+    demo.says("DEVELOPMENT HOST");
+    let limits = fs::read_to_string(format!("/proc/{}/limits", demo.child.id())).unwrap();
+    let core = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
+    let words: Vec<_> = core.split_whitespace().collect();
+    assert_eq!(words[4..6], ["0", "0"], "{core}");
 }
 
 #[test]
