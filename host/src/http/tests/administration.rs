@@ -47,6 +47,7 @@ async fn an_administrator_manages_keys() {
     let key = client.create_key(&new_key()).await.unwrap();
     assert_eq!((key.name.as_str(), key.updated.as_str()), ("k", "2026-01-01T00:01:00Z"));
     let page = client.list_keys(None).await.unwrap();
+    assert_ne!(page.next.as_deref(), Some("page-2"));
     let last = client.list_keys(page.next.as_deref()).await.unwrap();
     assert!(last.next.is_none());
     client.key("k").await.unwrap();
