@@ -46,7 +46,7 @@ pub enum ClientError {
         reason: String,
     },
     /// The host refused.
-    #[error("{code} ({status}): {title} [request {request_id}]", code = .0.code, status = .0.status, title = .0.title, request_id = .0.request_id)]
+    #[error("{code} ({status}): {title}{detail} [request {request_id}]", code = .0.code, status = .0.status, title = .0.title, detail = Detail(.0.detail.as_deref()), request_id = .0.request_id)]
     Problem(Box<Problem>),
     /// The answer is not one of this API.
     #[error("unexpected answer ({status}): {reason}")]
@@ -56,6 +56,15 @@ pub enum ClientError {
         /// What is wrong with it.
         reason: String,
     },
+}
+
+/// What a problem tells besides, if anything.
+struct Detail<'a>(Option<&'a str>);
+
+impl std::fmt::Display for Detail<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.map_or(Ok(()), |detail| write!(f, ": {detail}"))
+    }
 }
 
 impl ClientError {

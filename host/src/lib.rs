@@ -11,6 +11,7 @@ pub mod clock;
 pub mod command;
 pub mod config;
 pub mod error;
+pub mod escape;
 pub mod files;
 pub mod flow;
 pub mod http;

@@ -6,14 +6,16 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use claviger::command::{self, Cli};
+use claviger::escape::Escaped;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
     match command::run(cli) {
         Ok(code) => code,
         Err(error) => {
-            // Not by a macro that would panic where nobody reads.
-            let _ = writeln!(std::io::stderr(), "claviger: {error:#}");
+            // A host's or a plugin's words may be in it; and nobody may be there to read it.
+            let text = format!("{error:#}");
+            let _ = writeln!(std::io::stderr(), "claviger: {}", Escaped(&text));
             command::exit_code(&error)
         }
     }

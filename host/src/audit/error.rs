@@ -4,7 +4,9 @@ use std::fmt;
 use std::io;
 use std::path::Path;
 
+use super::checkpoint::CheckpointFault;
 use crate::error::{Code, Refusal};
+use crate::store::private_file::NotPrivate;
 
 /// Why a record is not durable, or the log not open.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -18,14 +20,10 @@ pub enum AuditError {
     /// A write failed; nothing more is taken until the log is opened anew.
     #[error("the audit log has failed: {0}")]
     Failed(String),
-    /// A file or directory is open to others than its owner, or not what it should be.
-    #[error("{path}: {problem}")]
-    Insecure {
-        /// Which.
-        path: String,
-        /// What is wrong with it.
-        problem: String,
-    },
+    /// A file or directory is open to others than its owner, or not what it should be: which, and
+    /// what is wrong with it.
+    #[error("{0}")]
+    Insecure(String),
     /// The operating system refused.
     #[error("{path}: {problem}")]
     Io {
@@ -43,6 +41,19 @@ pub enum AuditError {
     /// A record cannot be written as one line.
     #[error("the record cannot be written: {0}")]
     Record(String),
+    /// The log was begun under another name, by the same key.
+    #[error(
+        "{directory} is the audit log of {was:?}, and this host is {is:?}: a log keeps the name that \
+         it was begun under (host.id); take that again, or begin a new log in another directory"
+    )]
+    Renamed {
+        /// The log's directory.
+        directory: String,
+        /// The name that it was begun under.
+        was: String,
+        /// The name that it is opened under.
+        is: String,
+    },
     /// A write has not come back for longer than a record may take; it may yet.
     #[error("the disk under the audit log does not answer")]
     Stalled,
@@ -58,9 +69,14 @@ impl AuditError {
     pub(super) fn io(path: &Path, error: &io::Error) -> Self {
         Self::Io { path: path.display().to_string(), problem: error.to_string() }
     }
+}
 
-    pub(super) fn insecure(path: &Path, problem: impl Into<String>) -> Self {
-        Self::Insecure { path: path.display().to_string(), problem: problem.into() }
+impl From<NotPrivate> for AuditError {
+    fn from(error: NotPrivate) -> Self {
+        match error {
+            NotPrivate::Io { path, source } => Self::io(&path, &source),
+            other => Self::Insecure(other.to_string()),
+        }
     }
 }
 
@@ -115,6 +131,9 @@ pub enum Finding {
         /// Why.
         problem: String,
     },
+    /// The checkpoint that was kept elsewhere is not one of this log.
+    #[error("the checkpoint that was kept elsewhere: {0}")]
+    KeptCheckpoint(CheckpointFault),
     /// A record is not a line as this host writes it.
     #[error("record {index} is malformed: {problem}")]
     RecordMalformed {

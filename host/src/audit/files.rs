@@ -1,15 +1,14 @@
 //! The log's files: where they are, how they are opened safely, how their lines are read.
 
-use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, BufRead, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-
-use rustix::fs::OFlags;
 
 use super::encoding::MAX_LINE;
 use super::error::AuditError;
 use super::key::VerificationKey;
+use crate::store::private_file;
 
 /// The files of a log.
 pub(super) struct Paths {
@@ -31,20 +30,21 @@ impl Paths {
 
     /// Makes the directory where it is missing; refuses one that others may write to.
     pub(super) fn prepare(&self) -> Result<(), AuditError> {
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(&self.directory)
-            .map_err(|error| AuditError::io(&self.directory, &error))?;
-        let metadata = std::fs::metadata(&self.directory)
-            .map_err(|error| AuditError::io(&self.directory, &error))?;
-        if metadata.mode() & 0o022 != 0 {
-            return Err(AuditError::insecure(
-                &self.directory,
-                "others may write to this directory; chmod go-w",
-            ));
+        Ok(private_file::own_directory(&self.directory)?)
+    }
+
+    /// Refuses to go on under another name, which would look like tampering.
+    pub(super) fn check_name(&self, key: &VerificationKey) -> Result<(), AuditError> {
+        let known = std::fs::read_to_string(&self.public).ok();
+        let known = known.and_then(|text| text.parse::<VerificationKey>().ok());
+        match known {
+            Some(known) if known.is_renamed(key) => Err(AuditError::Renamed {
+                directory: self.directory.display().to_string(),
+                was: known.name().to_owned(),
+                is: key.name().to_owned(),
+            }),
+            _ => Ok(()),
         }
-        Ok(())
     }
 
     /// Makes new names durable.
@@ -87,22 +87,12 @@ impl Paths {
 }
 
 /// Opens a file of the log for reading and appending, makes it where it is missing, and locks it.
-/// Symbolic links, other kinds of files, second names and files open to others are refused.
+/// What [`private_file`] refuses is refused, and a file with a second name.
 pub(super) fn open_private(path: &Path) -> Result<File, AuditError> {
-    let file = OpenOptions::new()
-        .read(true)
-        .append(true)
-        .create(true)
-        .mode(0o600)
-        .custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed())
-        .open(path)
-        .map_err(|error| AuditError::io(path, &error))?;
+    let file = private_file::open_to_append(path)?;
     let metadata = file.metadata().map_err(|error| AuditError::io(path, &error))?;
-    if !metadata.is_file() || metadata.nlink() != 1 {
-        return Err(AuditError::insecure(path, "not a plain file with one name"));
-    }
-    if metadata.mode() & 0o077 != 0 {
-        return Err(AuditError::insecure(path, "open to others than its owner; chmod 600"));
+    if metadata.nlink() != 1 {
+        return Err(AuditError::Insecure(format!("{} has a second name", path.display())));
     }
     match file.try_lock() {
         Ok(()) => Ok(file),
@@ -153,13 +143,13 @@ mod tests {
         drop(open_private(&real).unwrap());
         assert_eq!(std::fs::metadata(&real).unwrap().mode() & 0o777, 0o600);
         symlink(&real, &link).unwrap();
-        assert!(matches!(open_private(&link), Err(AuditError::Io { .. })));
+        assert!(matches!(open_private(&link), Err(AuditError::Insecure(_))));
         std::fs::hard_link(&real, directory.path().join("second")).unwrap();
-        assert!(matches!(open_private(&real), Err(AuditError::Insecure { .. })));
+        assert!(matches!(open_private(&real), Err(AuditError::Insecure(_))));
         let open = directory.path().join("open");
         drop(open_private(&open).unwrap());
         std::fs::set_permissions(&open, PermissionsExt::from_mode(0o640)).unwrap();
-        assert!(matches!(open_private(&open), Err(AuditError::Insecure { .. })));
+        assert!(matches!(open_private(&open), Err(AuditError::Insecure(_))));
     }
 
     #[test]

@@ -15,6 +15,9 @@ use crate::secret::Secret;
 /// The signature type of Ed25519 in signed notes.
 const ED25519_TYPE: u8 = 1;
 
+/// What a log's name is made of.
+pub const NAME_RULE: &str = "1 to 200 printable ASCII characters without space and plus";
+
 /// Longer names are refused.
 const MAX_NAME: usize = 200;
 
@@ -42,9 +45,7 @@ impl SigningKey {
     /// [`AuditError::Key`] where the name or the key is not valid.
     pub fn new(name: &str, pkcs8: &Secret) -> Result<Self, AuditError> {
         if !is_name(name) {
-            return Err(key_error(
-                "the name must be 1 to 200 printable ASCII characters without space and plus",
-            ));
+            return Err(AuditError::Key(format!("the name must be {NAME_RULE}")));
         }
         let pair = Ed25519KeyPair::from_pkcs8_maybe_unchecked(pkcs8.expose())
             .map_err(|_| key_error("is not an Ed25519 key in PKCS#8"))?;
@@ -103,6 +104,11 @@ impl VerificationKey {
         &self.name
     }
 
+    /// Whether the other is the same key under another name.
+    pub(super) fn is_renamed(&self, other: &Self) -> bool {
+        self.public == other.public && self.name != other.name
+    }
+
     /// What a signature line of a signed note says about `text`: `None` where the line is not by
     /// this key (another name or key id), else whether the signature holds.
     pub(super) fn check(&self, text: &str, name: &str, blob: &[u8]) -> Option<bool> {
@@ -148,7 +154,9 @@ impl FromStr for VerificationKey {
     }
 }
 
-fn is_name(name: &str) -> bool {
+/// Whether a log may be called this: see [`NAME_RULE`].
+#[must_use]
+pub fn is_name(name: &str) -> bool {
     (1..=MAX_NAME).contains(&name.len())
         && name.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'+')
 }

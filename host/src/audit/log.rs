@@ -81,6 +81,7 @@ impl AuditLog {
         let key = SigningKey::new(origin, key)?;
         let paths = Paths::of(directory);
         paths.prepare()?;
+        paths.check_name(key.verification())?;
         let log = files::open_private(&paths.log)?;
         let checkpoints = files::open_private(&paths.checkpoints)?;
         let recovered = recover(&paths, &log, &checkpoints, key.verification())?;

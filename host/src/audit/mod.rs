@@ -34,4 +34,4 @@ pub use log::{AuditLog, Receipt, Settings};
 pub use proof::{Proof, ProofFault, prove};
 pub use record::{Digest, Event, Module, Outcome, Record};
 pub use tail::Tail;
-pub use verify::{VerifiedLog, verify};
+pub use verify::{VerifiedLog, verify, verify_against};

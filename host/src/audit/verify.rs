@@ -44,13 +44,38 @@ fn text<S: Serializer>(key: &VerificationKey, serializer: S) -> Result<S::Ok, S:
 /// # Errors
 /// The first [`Finding`].
 pub fn verify(directory: &Path, key: Option<&VerificationKey>) -> Result<VerifiedLog, Finding> {
+    check(directory, key, None)
+}
+
+/// The same, and the log must be the one, or continue the one, that `checkpoint` (a signed note that
+/// was kept elsewhere) speaks of. This shows also where an older state of all its files was put back.
+///
+/// # Errors
+/// The first [`Finding`].
+pub fn verify_against(
+    directory: &Path,
+    key: Option<&VerificationKey>,
+    checkpoint: &str,
+) -> Result<VerifiedLog, Finding> {
+    check(directory, key, Some(checkpoint))
+}
+
+fn check(
+    directory: &Path,
+    key: Option<&VerificationKey>,
+    kept: Option<&str>,
+) -> Result<VerifiedLog, Finding> {
     let paths = Paths::of(directory);
     let key = match key {
         Some(key) => key.clone(),
         None => published_key(&paths)?,
     };
+    let kept = kept.map(|note| Checkpoint::open(note, &key)).transpose();
+    let kept = kept.map_err(Finding::KeptCheckpoint)?;
     // Checkpoints first: a running host only ever adds records.
-    let checkpoints = read_checkpoints(&paths, &key)?;
+    let mut checkpoints: Vec<_> =
+        read_checkpoints(&paths, &key)?.into_iter().map(|(checkpoint, _)| checkpoint).collect();
+    let last = checkpoints.last().cloned();
     let mut found = VerifiedLog {
         origin: key.name().to_owned(),
         key,
@@ -60,13 +85,18 @@ pub fn verify(directory: &Path, key: Option<&VerificationKey>) -> Result<Verifie
         root: String::new(),
         unfinished: 0,
     };
+    if let Some(kept) = kept {
+        let place = checkpoints.partition_point(|own| own.size <= kept.size);
+        checkpoints.insert(place, kept);
+    }
     let frontier = walk(&paths, &checkpoints, &mut found)?;
     found.records = frontier.size();
-    match checkpoints.last() {
-        Some((last, _)) if last.size > found.records => {
-            Err(Finding::Shortened { records: found.records, covered: last.size })
+    let largest = checkpoints.last().map_or(0, |checkpoint| checkpoint.size);
+    match last {
+        _ if largest > found.records => {
+            Err(Finding::Shortened { records: found.records, covered: largest })
         }
-        Some((last, _)) => {
+        Some(last) => {
             found.covered = last.size;
             found.root = data_encoding::BASE64.encode(&last.root);
             Ok(found)
@@ -125,13 +155,13 @@ fn read_note(reader: &mut impl BufRead) -> io::Result<Option<String>> {
 /// Reads the log once and compares it with each checkpoint on the way.
 fn walk(
     paths: &Paths,
-    checkpoints: &[(Checkpoint, String)],
+    checkpoints: &[Checkpoint],
     found: &mut VerifiedLog,
 ) -> Result<Frontier, Finding> {
     let unreadable = |error: io::Error| Finding::file(&paths.log, &error);
     let file = File::open(&paths.log).map_err(unreadable)?;
     let mut reader = BufReader::with_capacity(1 << 20, file);
-    let covered = checkpoints.last().map_or(0, |(last, _)| last.size);
+    let covered = checkpoints.last().map_or(0, |last| last.size);
     let mut ahead = checkpoints.iter().peekable();
     let mut frontier = Frontier::default();
     let mut closing = Closing::default();
@@ -140,7 +170,7 @@ fn walk(
     let mut unconfirmed = 0;
     loop {
         let index = frontier.size();
-        while let Some((checkpoint, _)) = ahead.next_if(|(next, _)| next.size == index) {
+        while let Some(checkpoint) = ahead.next_if(|next| next.size == index) {
             if checkpoint.root != frontier.root() {
                 return Err(Finding::Diverges {
                     first: unconfirmed,

@@ -10,7 +10,7 @@ use clap::Subcommand;
 use super::REFUSED;
 use super::files::read_bounded;
 use super::out::{out, verdict};
-use crate::audit::{self, Proof, Tail, VerificationKey};
+use crate::audit::{self, Proof, Tail, VerificationKey, VerifiedLog};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -22,6 +22,9 @@ pub(super) enum Command {
         /// directory where absent
         #[arg(long)]
         key: Option<PathBuf>,
+        /// A checkpoint of the log that was kept elsewhere: the log must continue what it covers
+        #[arg(long)]
+        checkpoint: Option<PathBuf>,
     },
     /// Print the last lines
     Tail {
@@ -53,30 +56,26 @@ pub(super) enum Command {
 
 pub(super) fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
-        Command::Verify { directory, key } => {
+        Command::Verify { directory, key, checkpoint } => {
             let key = key.map(|path| verification_key(&path)).transpose()?;
-            match audit::verify(&directory, key.as_ref()) {
-                Ok(log) => {
-                    out!(
-                        "verified: {} records of {}, Merkle root {}; {} signed checkpoints cover {}",
-                        log.records,
-                        log.origin,
-                        log.root,
-                        log.checkpoints,
-                        log.covered
-                    )?;
-                    Ok(ExitCode::SUCCESS)
-                }
+            let kept = checkpoint.map(|path| read_text(&path)).transpose()?;
+            let found = match &kept {
+                None => audit::verify(&directory, key.as_ref()),
+                Some(kept) => audit::verify_against(&directory, key.as_ref(), kept),
+            };
+            match found {
+                Ok(log) => verified(&log, key.is_some(), kept.is_some()),
                 Err(finding) => refused(out!("NOT VERIFIED: {finding}")),
             }
         }
         Command::Tail { directory, lines, follow } => tail(&directory, lines, follow),
-        Command::Prove { directory, index } => match audit::prove(&directory, index)? {
-            Some(proof) => {
+        Command::Prove { directory, index } => match audit::prove(&directory, index) {
+            Ok(Some(proof)) => {
                 out!("{}", serde_json::to_string_pretty(&proof)?)?;
                 Ok(ExitCode::SUCCESS)
             }
-            None => bail!("record {index} is not there, or no checkpoint covers it yet"),
+            Ok(None) => bail!("record {index} is not there, or no checkpoint covers it yet"),
+            Err(finding) => refused(out!("NOT PROVED: {finding}")),
         },
         Command::CheckProof { proof, key } => {
             let proof: Proof = serde_json::from_slice(&read_bounded(&proof, 1 << 20)?)?;
@@ -91,13 +90,42 @@ pub(super) fn run(command: Command) -> anyhow::Result<ExitCode> {
     }
 }
 
+/// What was found to hold, and what that rests on: a key that lies beside the log may have been
+/// written by whoever wrote the log anew.
+fn verified(log: &VerifiedLog, own_key: bool, own_checkpoint: bool) -> anyhow::Result<ExitCode> {
+    out!(
+        "verified: {} records of {}, Merkle root {}; {} signed checkpoints cover {}",
+        log.records,
+        log.origin,
+        log.root,
+        log.checkpoints,
+        log.covered
+    )?;
+    match (own_key, own_checkpoint) {
+        (true, _) => out!("by the key {}", log.key)?,
+        (false, true) => {
+            out!("by the key {}, which signed the checkpoint kept elsewhere", log.key)?
+        }
+        (false, false) => out!(
+            "by the key {}, which was FOUND BESIDE THE LOG: whoever could write the log anew could \
+             write this key too; give --key or --checkpoint from where it was kept",
+            log.key
+        )?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
 fn refused(printed: anyhow::Result<()>) -> anyhow::Result<ExitCode> {
     verdict(printed, ExitCode::from(REFUSED))
 }
 
 fn verification_key(path: &std::path::Path) -> anyhow::Result<VerificationKey> {
-    let text = String::from_utf8(read_bounded(path, 4096)?)?;
-    text.trim().parse().with_context(|| path.display().to_string())
+    read_text(path)?.trim().parse().with_context(|| path.display().to_string())
+}
+
+/// The text of a key or a checkpoint.
+fn read_text(path: &std::path::Path) -> anyhow::Result<String> {
+    String::from_utf8(read_bounded(path, 4096)?).with_context(|| path.display().to_string())
 }
 
 fn tail(directory: &std::path::Path, lines: usize, follow: bool) -> anyhow::Result<ExitCode> {

@@ -2,26 +2,26 @@
 //! floor: what one P-384 verification, one token signature and one key agreement with its wrap cost
 //! on this machine, in this run.
 
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitCode, Stdio};
+mod host;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, bail, ensure};
+use anyhow::Context;
 use clap::Args;
 use serde::Serialize;
 
-use super::block_on;
-use super::demo::Folder;
-use super::files::{read_bounded, read_token};
+use super::files::read_bounded;
 use super::floor::Floor;
 use super::guest::{Guest, hardware};
 use super::out::out;
-use super::serve::{Addresses, new_token};
+use super::stopping::block_on;
 use crate::client::{Client, ClientSettings};
 use crate::http::{ChallengeRequest, NewKeyRequest};
-use crate::random::SystemRandomness;
+use host::RunningHost;
 
 const KEY: &str = "bench-key";
 
@@ -69,10 +69,12 @@ struct Figures {
 }
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
-    let host = RunningHost::find(arguments)?;
-    let floor_before = Floor::measure()?;
-    let load = block_on(load(arguments, &host))?;
-    let floor = floor_before.lower(Floor::measure()?);
+    let (load, floor) = block_on(async {
+        let host = RunningHost::find(arguments).await?;
+        let floor_before = Floor::measure()?;
+        let load = load(arguments, &host).await?;
+        Ok((load, floor_before.lower(Floor::measure()?)))
+    })?;
     let floor_us = floor.total();
     let flow_cpu_us = load.host_cpu.as_secs_f64() * 1e6 / load.flows.max(1) as f64;
     let at = |quantile: f64| {
@@ -245,104 +247,5 @@ impl Worker {
             }
         }
         (latencies, failed)
-    }
-}
-
-/// The host under load: a process of its own, so that its processor time is its own.
-struct RunningHost {
-    state: PathBuf,
-    addresses: Addresses,
-    token: crate::secret::Secret,
-    started: Option<(Child, Folder)>,
-}
-
-impl RunningHost {
-    fn find(arguments: &Arguments) -> anyhow::Result<Self> {
-        match (&arguments.state, &arguments.token_file) {
-            (Some(state), Some(token)) => Ok(Self {
-                state: state.clone(),
-                addresses: Addresses::read(state)?,
-                token: read_token(token)?,
-                started: None,
-            }),
-            _ => Self::start(arguments.threads),
-        }
-    }
-
-    fn start(threads: Option<usize>) -> anyhow::Result<Self> {
-        let random = SystemRandomness::default();
-        let folder = Folder::new(&random)?;
-        let token = new_token(&random)?;
-        let mut command = Command::new(std::env::current_exe()?);
-        command
-            .args(["serve", "--dev", "--listen", "127.0.0.1:0", "--listen-admin", "127.0.0.1:0"])
-            .arg("--state")
-            .arg(&folder.0)
-            .env("CLAVIGER_DEV_TOKEN", &token)
-            .env("CLAVIGER_LOG", "warn")
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null());
-        if let Some(threads) = threads {
-            command.arg("--threads").arg(threads.to_string());
-        }
-        let child = command.spawn()?;
-        let mut host = Self {
-            state: folder.0.clone(),
-            addresses: Addresses { api: ([127, 0, 0, 1], 0).into(), admin: None, process: 0 },
-            token: crate::secret::Secret::new(token.into_bytes()),
-            started: Some((child, folder)),
-        };
-        host.addresses = host.wait()?;
-        Ok(host)
-    }
-
-    fn wait(&mut self) -> anyhow::Result<Addresses> {
-        for _ in 0..600 {
-            if let Ok(addresses) = Addresses::read(&self.state) {
-                return Ok(addresses);
-            }
-            if let Some((child, _)) = &mut self.started
-                && let Some(status) = child.try_wait()?
-            {
-                bail!("the host ended: {status}");
-            }
-            std::thread::sleep(Duration::from_millis(50));
-        }
-        bail!("the host does not answer")
-    }
-
-    /// Processor time so far, of all threads, user and system.
-    fn cpu(&self) -> anyhow::Result<Duration> {
-        let text = std::fs::read_to_string(self.process("stat"))?;
-        // After the command's name, which may hold anything: fields 14 and 15 of proc(5).
-        let fields: Vec<&str> =
-            text.rsplit_once(')').context("/proc")?.1.split_whitespace().collect();
-        let ticks = |index: usize| -> anyhow::Result<u64> {
-            Ok(fields.get(index).context("/proc")?.parse()?)
-        };
-        let per_second = rustix::param::clock_ticks_per_second();
-        ensure!(per_second > 0, "the system has no clock ticks");
-        Ok(Duration::from_secs_f64((ticks(11)? + ticks(12)?) as f64 / per_second as f64))
-    }
-
-    fn resident(&self) -> anyhow::Result<f64> {
-        let text = std::fs::read_to_string(self.process("statm"))?;
-        let pages: u64 = text.split_whitespace().nth(1).context("/proc")?.parse()?;
-        Ok(pages as f64 * rustix::param::page_size() as f64 / f64::from(1 << 20))
-    }
-
-    fn process(&self, file: &str) -> PathBuf {
-        Path::new("/proc").join(self.addresses.process.to_string()).join(file)
-    }
-}
-
-impl Drop for RunningHost {
-    fn drop(&mut self) {
-        if let Some((child, _)) = &mut self.started {
-            // Only what was started here, and it may have ended by itself.
-            let _ = child.kill();
-            let _ = child.wait();
-        }
     }
 }

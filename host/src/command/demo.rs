@@ -1,6 +1,5 @@
 //! `demo`: a host, a simulated guest, a key released step by step; then three refusals.
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -8,16 +7,16 @@ use anyhow::{Context, ensure};
 use clap::Args;
 use data_encoding::HEXLOWER;
 
-use super::block_on;
-use super::development::{self, Development};
+use super::development::Development;
+use super::folder::Folder;
 use super::guest::{Guest, hardware};
 use super::out::out;
 use super::serve;
+use super::stopping::block_on;
 use crate::client::{Client, ClientError, ClientSettings};
-use crate::clock::SystemClock;
 use crate::http::{Challenge, ChallengeRequest, NewKeyRequest, ReleaseRequest};
 use crate::keys::{RecipientKind, RecipientPrivateKey};
-use crate::random::{Random, SystemRandomness};
+use crate::random::SystemRandomness;
 use crate::simulated::report::POLICY_DEBUG;
 
 /// The demonstration's key.
@@ -45,16 +44,16 @@ async fn demonstrate() -> anyhow::Result<ExitCode> {
     out!("Claviger: a key for a confidential VM, on simulated AMD SEV-SNP hardware\n")?;
     let any = ([127, 0, 0, 1], 0).into();
     let development = Development {
-        state: Some(folder.0.clone()),
+        folder: folder.path().to_owned(),
+        kept: true,
         token: Some(token.clone()),
         api: any,
         admin: any,
     };
-    let service = development::service(&development, &SystemClock, &random)?;
-    let (host, handle) = serve::open(service).await?;
-    let authority = std::fs::read(folder.0.join("ca.pem"))?;
-    let api = format!("https://{}", handle.api_address());
-    let admin = format!("https://{}", handle.admin_address().context("no administration")?);
+    let host = serve::open(move || development.service()).await?;
+    let authority = std::fs::read(folder.path().join("ca.pem"))?;
+    let api = format!("https://{}", host.handle.api_address());
+    let admin = format!("https://{}", host.handle.admin_address().context("no administration")?);
     out!("host      {api} (workloads), {admin} (administration), over TLS")?;
 
     let administrator = Client::new(ClientSettings::new(admin, authority.clone()).token(token))?;
@@ -73,7 +72,7 @@ async fn demonstrate() -> anyhow::Result<ExitCode> {
     )?;
 
     let client = Client::new(ClientSettings::new(api, authority))?;
-    let guest = Guest::new(&hardware(&folder.0)?)?;
+    let guest = Guest::new(&hardware(folder.path())?)?;
     release(&client, &guest).await?;
 
     out!("\nthree that are refused:")?;
@@ -81,9 +80,8 @@ async fn demonstrate() -> anyhow::Result<ExitCode> {
     debugged(&client, &guest).await?;
     relayed(&client, &guest).await?;
 
-    handle.shutdown().await;
-    host.close().await?;
-    let log = crate::audit::verify(&folder.0.join("audit"), None)
+    host.stop().await?;
+    let log = crate::audit::verify(&folder.path().join("audit"), None)
         .map_err(|finding| anyhow::anyhow!("the audit log does not verify: {finding}"))?;
     out!("\naudit     {} records, Merkle root {}, verified", log.records, log.root)?;
     out!("done in {:.1} s", started.elapsed().as_secs_f64())?;
@@ -170,23 +168,4 @@ async fn challenge(client: &Client) -> anyhow::Result<Challenge> {
 
 fn start(bytes: &[u8]) -> String {
     HEXLOWER.encode(bytes.get(..8).unwrap_or(bytes))
-}
-
-/// A folder that is removed in the end, with everything in it.
-pub(super) struct Folder(pub(super) PathBuf);
-
-impl Folder {
-    pub(super) fn new(random: &dyn Random) -> anyhow::Result<Self> {
-        let mut name = [0; 8];
-        random.fill(&mut name)?;
-        let name = format!("claviger-{}", HEXLOWER.encode(&name));
-        Ok(Self(std::env::temp_dir().join(name)))
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        // It may never have been made.
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
 }

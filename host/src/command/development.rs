@@ -11,91 +11,92 @@ use super::serve::{Service, administrator, new_token};
 use crate::appraisal::SnpPolicy;
 use crate::assemble::{AuditPlan, Plan};
 use crate::audit;
-use crate::clock::Clock;
+use crate::clock::{Clock, SystemClock};
 use crate::http::{
     AdminListener, DevelopmentCertificates, HttpSettings, Listener, Listeners, ServerCertificate,
 };
 use crate::plugin::ProgressEvent;
 use crate::quote::Revocation;
 use crate::quote::snp::Product;
-use crate::random::Random;
+use crate::random::SystemRandomness;
 use crate::simulated::Family;
 use crate::simulated::report::ReportTemplate;
-use crate::store::{Embedded, MasterKey, Store, private_file};
+use crate::store::{Embedded, MasterKey, Store};
 
 /// What `serve --dev` was told.
 pub(super) struct Development {
-    /// The folder for state; none: a fresh one that goes with the system's temporary files.
-    pub(super) state: Option<PathBuf>,
+    /// The folder for state; it is there.
+    pub(super) folder: PathBuf,
+    /// Whether keys are kept in it, or in memory.
+    pub(super) kept: bool,
     /// The administrator's token; none: a new one, printed once.
     pub(super) token: Option<String>,
     pub(super) api: SocketAddr,
     pub(super) admin: SocketAddr,
 }
 
-pub(super) fn service(
-    development: &Development,
-    clock: &dyn Clock,
-    random: &dyn Random,
-) -> anyhow::Result<Service> {
-    note!(
-        "\n  DEVELOPMENT HOST, NOT FOR PRODUCTION: simulated hardware is accepted as if it were \
-         genuine.\n"
-    );
-    let folder = folder(development.state.as_deref(), random)?;
-    let kept = development.state.is_some();
-    let family = family(&folder, clock)?;
-    let certificates = DevelopmentCertificates::open(&folder, clock.now())?;
-    let token = match &development.token {
-        Some(token) => token.clone(),
-        None => {
-            let token = new_token(random)?;
-            note!("  administrator's token (shown once): {token}");
-            token
-        }
-    };
-    note!("  certificate authority: {}", folder.join("ca.pem").display());
-    note!("  state: {}{}\n", folder.display(), if kept { "" } else { " (keys in memory)" });
-    let (store, master_key): (Arc<dyn Store>, _) = if kept {
-        let store = Embedded::open(&folder.join("store.redb"))?;
-        (Arc::new(store), MasterKey::file(folder.join("master.key")))
-    } else {
-        (Arc::new(Embedded::in_memory()?), MasterKey::ephemeral(random)?)
-    };
-    let plan = Plan {
-        store,
-        master_key,
-        plugin_cache: kept.then(|| folder.join("plugin-cache")),
-        ..plan(&family, folder.join("audit"))?
-    };
-    let certificate = ServerCertificate::from_pem(
-        certificates.certificate.as_bytes(),
-        certificates.key.expose(),
-    )?;
-    let listener = |address| Listener { address, certificate: Arc::clone(&certificate) };
-    Ok(Service {
-        plan,
-        // All its clients come from one address.
-        settings: HttpSettings {
-            rate: None,
-            requests_per_client: HttpSettings::default().requests_at_once,
-            ..HttpSettings::default()
-        },
-        listeners: Listeners {
-            api: listener(development.api),
-            admin: Some(AdminListener {
-                listener: listener(development.admin),
-                client_authority: None,
-                administrators: vec![administrator(&token)],
-            }),
-        },
-        announce: Some(folder),
-    })
+impl Development {
+    /// What is to be served. Takes its time where hardware is to be minted.
+    pub(super) fn service(self) -> anyhow::Result<Service> {
+        let Self { folder, kept, token, api, admin } = self;
+        let (clock, random) = (SystemClock, SystemRandomness::default());
+        note!(
+            "\n  DEVELOPMENT HOST, NOT FOR PRODUCTION: simulated hardware is accepted as if it were \
+             genuine.\n"
+        );
+        let family = family(&folder, &clock)?;
+        let certificates = DevelopmentCertificates::open(&folder, clock.now())?;
+        let token = match token {
+            Some(token) => token,
+            None => {
+                let token = new_token(&random)?;
+                note!("  administrator's token (shown once): {token}");
+                token
+            }
+        };
+        note!("  certificate authority: {}", folder.join("ca.pem").display());
+        note!("  state: {}{}\n", folder.display(), if kept { "" } else { " (keys in memory)" });
+        let (store, master_key): (Arc<dyn Store>, _) = if kept {
+            let store = Embedded::open(&folder.join("store.redb"))?;
+            (Arc::new(store), MasterKey::file(folder.join("master.key")))
+        } else {
+            (Arc::new(Embedded::in_memory()?), MasterKey::ephemeral(&random)?)
+        };
+        let plan = Plan {
+            store,
+            master_key,
+            plugin_cache: kept.then(|| folder.join("plugin-cache")),
+            ..plan(&family, folder.join("audit"))?
+        };
+        let certificate = ServerCertificate::from_pem(
+            certificates.certificate.as_bytes(),
+            certificates.key.expose(),
+        )?;
+        let listener = |address| Listener { address, certificate: Arc::clone(&certificate) };
+        Ok(Service {
+            plan,
+            // All its clients come from one address.
+            settings: HttpSettings {
+                rate: None,
+                requests_per_client: HttpSettings::default().requests_at_once,
+                ..HttpSettings::default()
+            },
+            listeners: Listeners {
+                api: listener(api),
+                admin: Some(AdminListener {
+                    listener: listener(admin),
+                    client_authority: None,
+                    administrators: vec![administrator(&token)],
+                }),
+            },
+            announce: Some(folder),
+        })
+    }
 }
 
 /// The plan of a development host that trusts `family`; its store is in memory.
 pub(super) fn plan(family: &Family, audit: PathBuf) -> anyhow::Result<Plan> {
-    let random = crate::random::SystemRandomness::default();
+    let random = SystemRandomness::default();
     Ok(Plan {
         id: "claviger-development".to_owned(),
         issuer: "https://localhost:8443".to_owned(),
@@ -131,21 +132,6 @@ pub(super) fn plan(family: &Family, audit: PathBuf) -> anyhow::Result<Plan> {
             ProgressEvent::Cached { .. } => {}
         })),
     })
-}
-
-/// The state folder, this user's alone.
-fn folder(state: Option<&Path>, random: &dyn Random) -> anyhow::Result<PathBuf> {
-    let path = match state {
-        Some(path) => path.to_owned(),
-        None => {
-            let mut name = [0; 8];
-            random.fill(&mut name)?;
-            let name = format!("claviger-{}", data_encoding::HEXLOWER.encode(&name));
-            std::env::temp_dir().join(name)
-        }
-    };
-    private_file::create_directory(&path)?;
-    Ok(path)
 }
 
 /// The simulated hardware of the folder; minted on first use, or when what it issues has expired.

@@ -11,8 +11,10 @@ use super::block_on;
 use super::files::{read_bounded, read_token};
 use super::out::out;
 use crate::client::{Client, ClientSettings};
+use crate::flow::ReleaseRule;
 use crate::http::{NewKeyRequest, SecretBytes};
 use crate::secret::Secret;
+use crate::store::names::{self, NotAName};
 use crate::tenant::Tenant;
 
 #[derive(Debug, Args)]
@@ -28,8 +30,8 @@ pub(super) struct Arguments {
     #[arg(long)]
     token_file: Option<PathBuf>,
     /// The tenant
-    #[arg(long, default_value = "default")]
-    tenant: String,
+    #[arg(long, default_value_t, value_parser = Tenant::parse)]
+    tenant: Tenant,
     #[command(subcommand)]
     command: Command,
 }
@@ -39,6 +41,7 @@ enum Command {
     /// Make or import a key
     Create {
         /// Its name
+        #[arg(value_parser = key_name)]
         name: String,
         /// oct-256, rsa-2048, rsa-3072, rsa-4096, ec-p256, ec-p384, ec-p521, ed25519
         #[arg(long, default_value = "oct-256")]
@@ -47,7 +50,7 @@ enum Command {
         #[arg(long)]
         import: Option<PathBuf>,
         /// When it may be released
-        #[arg(long, default_value = "affirming")]
+        #[arg(long, default_value = "affirming", value_parser = release_policy)]
         release_policy: String,
     },
     /// List keys
@@ -55,21 +58,25 @@ enum Command {
     /// Show a key
     Show {
         /// Its name
+        #[arg(value_parser = key_name)]
         name: String,
     },
     /// Show the versions of a key
     Versions {
         /// Its name
+        #[arg(value_parser = key_name)]
         name: String,
     },
     /// Add a version
     Rotate {
         /// Its name
+        #[arg(value_parser = key_name)]
         name: String,
     },
     /// Allow releases
     Enable {
         /// Its name
+        #[arg(value_parser = key_name)]
         name: String,
         /// One version; all of them where absent
         #[arg(long)]
@@ -78,6 +85,7 @@ enum Command {
     /// Stop releases
     Disable {
         /// Its name
+        #[arg(value_parser = key_name)]
         name: String,
         /// One version; all of them where absent
         #[arg(long)]
@@ -86,6 +94,7 @@ enum Command {
     /// Destroy a key with all its versions
     Delete {
         /// Its name
+        #[arg(value_parser = key_name)]
         name: String,
     },
 }
@@ -93,10 +102,20 @@ enum Command {
 pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let mut settings = ClientSettings::new(&arguments.url, read_bounded(&arguments.ca, 1 << 20)?);
     settings.token = Some(token(arguments.token_file.as_deref())?);
-    settings.tenant = Some(Tenant::parse(&arguments.tenant)?);
+    settings.tenant = Some(arguments.tenant);
     let client = Client::new(settings)?;
     block_on(async { perform(&client, arguments.command).await })?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Said here, where the reason can be: what is malformed need not be asked for.
+pub(super) fn key_name(text: &str) -> Result<String, NotAName> {
+    names::check_key_name(text).map(str::to_owned)
+}
+
+fn release_policy(text: &str) -> Result<String, &'static str> {
+    let known = ReleaseRule::parse(text).map(|_| text.to_owned());
+    known.ok_or("there is one policy so far: affirming")
 }
 
 /// Not from an argument: command lines are seen by everybody on the machine.
@@ -149,4 +168,36 @@ async fn perform(client: &Client, command: Command) -> anyhow::Result<()> {
 
 fn print(value: &impl Serialize) -> anyhow::Result<()> {
     out!("{}", serde_json::to_string(value)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Debug, Parser)]
+    struct Line {
+        #[command(flatten)]
+        _arguments: Arguments,
+    }
+
+    #[test]
+    fn what_no_host_would_take_is_wrong_usage_and_told_why() {
+        let parse = |arguments: &str| {
+            Line::try_parse_from(format!("key --ca ca.pem {arguments}").split_whitespace())
+        };
+        assert!(parse("create ui-key --release-policy affirming").is_ok());
+        assert!(parse("--tenant team-7 list").is_ok());
+        for (wrong, why) in [
+            ("create ui_key", "A-Z, a-z, 0-9 and -"),
+            ("show ../plugins", "A-Z, a-z, 0-9 and -"),
+            ("delete ui_key", "A-Z, a-z, 0-9 and -"),
+            ("create k --release-policy always", "affirming"),
+            ("--tenant Team list", "a-z, 0-9"),
+        ] {
+            let error = parse(wrong).unwrap_err();
+            assert_eq!(error.exit_code(), 2, "{wrong}");
+            assert!(error.to_string().contains(why), "{error}");
+        }
+    }
 }

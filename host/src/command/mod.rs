@@ -1,19 +1,23 @@
 //! The command line: one file per verb.
 
+mod addresses;
 mod audit;
 mod bench;
 mod config;
 mod demo;
 mod development;
 mod documents;
+mod dumps;
 mod files;
 pub mod floor;
+mod folder;
 mod guest;
 mod key;
 mod out;
 mod plugin;
 mod serve;
 mod simulate;
+mod stopping;
 mod verify;
 
 use std::process::ExitCode;
@@ -60,8 +64,10 @@ enum Command {
 }
 
 /// Exit codes: 0 done; 1 failed; 2 wrong usage (by clap); 3 refused, by `verify` and `audit`; 64
-/// the configuration is wrong.
+/// the configuration is wrong; 130 stopped (Ctrl-C) before it was done.
 pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+    // Most commands hold a key or a token at some time, and none needs a core dump.
+    dumps::keep_out();
     match perform(cli.command) {
         Err(error) if error.is::<out::Closed>() => Ok(ExitCode::SUCCESS),
         done => done,
@@ -87,7 +93,13 @@ fn perform(command: Command) -> anyhow::Result<ExitCode> {
 /// The exit code of a failure.
 #[must_use]
 pub fn exit_code(error: &anyhow::Error) -> ExitCode {
-    if error.is::<ConfigError>() { ExitCode::from(64) } else { ExitCode::FAILURE }
+    if error.is::<ConfigError>() {
+        ExitCode::from(64)
+    } else if error.is::<stopping::Stopped>() {
+        ExitCode::from(130)
+    } else {
+        ExitCode::FAILURE
+    }
 }
 
 /// Refused: what was asked was done, and the answer is no.

@@ -9,6 +9,7 @@ use clap::Subcommand;
 use super::REFUSED;
 use super::out::{out, verdict};
 use crate::assemble::{self, Inspection};
+use crate::escape::Escaped;
 use crate::plugin::bundled;
 
 #[derive(Debug, Subcommand)]
@@ -65,29 +66,56 @@ fn inspect(plugin: &Path, json: bool) -> anyhow::Result<ExitCode> {
     };
     let printed = match json {
         true => out!("{}", serde_json::to_string_pretty(&inspection)?),
-        false => print(&inspection),
+        false => out!("{}", as_text(&inspection)),
     };
     let admitted = inspection.refused.is_none();
     verdict(printed, if admitted { ExitCode::SUCCESS } else { ExitCode::from(REFUSED) })
 }
 
-fn print(plugin: &Inspection) -> anyhow::Result<()> {
-    out!("name      {}", plugin.name)?;
-    out!("kind      {}", plugin.kind)?;
-    out!("version   {}", plugin.version)?;
-    out!("about     {}", plugin.description)?;
-    out!("digest    sha256:{}", plugin.digest)?;
-    out!("size      {} bytes", plugin.bytes)?;
-    match &plugin.refused {
-        None => out!("admitted  yes")?,
-        Some(why) => out!("admitted  no: {why}")?,
+/// For a person. All of it is the component's own words, which may be anything.
+fn as_text(plugin: &Inspection) -> String {
+    let Inspection { name, kind, version, description, digest, bytes, .. } = plugin;
+    let mut lines = vec![
+        format!("name      {name}"),
+        format!("kind      {kind}"),
+        format!("version   {version}"),
+        format!("about     {description}"),
+        format!("digest    sha256:{digest}"),
+        format!("size      {bytes} bytes"),
+    ];
+    lines.push(match &plugin.refused {
+        None => "admitted  yes".to_owned(),
+        Some(why) => format!("admitted  no: {why}"),
+    });
+    lines.push("imports".to_owned());
+    lines.extend(plugin.imports.iter().map(|import| format!("  {import}")));
+    lines.extend(plugin.settings.iter().map(|(name, what)| format!("setting {name}: {what}")));
+    let lines: Vec<_> = lines.iter().map(|line| Escaped(line).to_string()).collect();
+    lines.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plugin::Kind;
+    use std::collections::BTreeMap;
+
+    // attack 41
+    #[test]
+    fn a_component_cannot_forge_a_line_or_steer_the_terminal() {
+        let hostile = || "x\nadmitted  yes\u{1b}[2J\u{202e}".to_owned();
+        let text = as_text(&Inspection {
+            name: hostile(),
+            kind: Kind::Kms,
+            version: hostile(),
+            description: hostile(),
+            digest: hostile(),
+            bytes: 1,
+            imports: vec![hostile()],
+            settings: BTreeMap::from([(hostile(), hostile())]),
+            refused: Some(hostile()),
+        });
+        assert_eq!(text.lines().count(), 10, "{text}");
+        assert!(text.chars().all(|c| c == '\n' || (' '..='~').contains(&c)), "{text:?}");
     }
-    out!("imports")?;
-    for import in &plugin.imports {
-        out!("  {import}")?;
-    }
-    for (name, what) in &plugin.settings {
-        out!("setting {name}: {what}")?;
-    }
-    Ok(())
 }

@@ -1,19 +1,21 @@
 //! `serve`: configuration read, host built, doors opened, signal awaited, requests drained.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use anyhow::{Context, ensure};
+use anyhow::ensure;
 use clap::Args;
 use data_encoding::BASE64URL_NOPAD;
-use serde::{Deserialize, Serialize};
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::development::{self, Development};
+use super::addresses::{Addresses, Announced};
+use super::development::Development;
+use super::folder::Folder;
+use super::stopping::Stop;
 use crate::assemble::{self, Plan};
-use crate::clock::{Clock, SystemClock};
+use crate::clock::SystemClock;
 use crate::config::{self, Config, Planned};
 use crate::flow::Host;
 use crate::http::{Administrator, Credential, HttpSettings, Listeners, ServerHandle, serve};
@@ -21,9 +23,6 @@ use crate::plugin::ProgressEvent;
 use crate::random::{Random, SystemRandomness};
 use crate::store::{Embedded, private_file};
 use crate::telemetry::{self, LogFormat};
-
-/// The file in a development host's state folder that says where it listens.
-const ADDRESSES: &str = "addresses.json";
 
 /// The shortest administrator's token that is taken from the command line, in bytes: whoever holds
 /// a valid one is never made to wait, so it must not be one that is guessed.
@@ -50,10 +49,10 @@ pub(super) struct Arguments {
     )]
     dev_token: Option<String>,
     /// With --dev: where workloads are served
-    #[arg(long, requires = "dev", conflicts_with = "config", default_value = "127.0.0.1:8443")]
+    #[arg(long, requires = "dev", conflicts_with = "config", default_value = "127.0.0.1:8443", value_parser = loopback)]
     listen: SocketAddr,
     /// With --dev: where administration is served
-    #[arg(long, requires = "dev", conflicts_with = "config", default_value = "127.0.0.1:8444")]
+    #[arg(long, requires = "dev", conflicts_with = "config", default_value = "127.0.0.1:8444", value_parser = loopback)]
     listen_admin: SocketAddr,
     /// How log lines look
     #[arg(long, value_enum, default_value_t)]
@@ -63,36 +62,11 @@ pub(super) struct Arguments {
     threads: Option<usize>,
 }
 
-/// A host's addresses, as a development host writes them down for its neighbours.
-#[derive(Debug, Deserialize, Serialize)]
-pub(super) struct Addresses {
-    pub(super) api: SocketAddr,
-    /// None: there is no administration.
-    pub(super) admin: Option<SocketAddr>,
-    pub(super) process: u32,
-}
-
-impl Addresses {
-    pub(super) fn read(state: &Path) -> anyhow::Result<Self> {
-        let path = state.join(ADDRESSES);
-        let text = std::fs::read(&path).with_context(|| path.display().to_string())?;
-        Ok(serde_json::from_slice(&text)?)
-    }
-
-    fn write(&self, state: &Path) -> anyhow::Result<()> {
-        // Whoever waits for the file must not read half of it.
-        let (path, new) = (state.join(ADDRESSES), state.join("addresses.json.new"));
-        std::fs::write(&new, serde_json::to_vec(self)?)?;
-        Ok(std::fs::rename(&new, &path)?)
-    }
-
-    pub(super) fn api_url(&self) -> String {
-        format!("https://{}", self.api)
-    }
-
-    pub(super) fn admin_url(&self) -> Option<String> {
-        self.admin.map(|address| format!("https://{address}"))
-    }
+/// A host that takes simulated hardware for genuine is for this machine alone.
+fn loopback(text: &str) -> Result<SocketAddr, String> {
+    let address: SocketAddr = text.parse().map_err(|_| "wanted is ADDRESS:PORT")?;
+    let own = address.ip().to_canonical().is_loopback();
+    own.then_some(address).ok_or_else(|| "a development host listens on loopback only".to_owned())
 }
 
 /// What is served, and where.
@@ -106,41 +80,50 @@ pub(super) struct Service {
 
 pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     telemetry::start(arguments.log, arguments.dev);
-    keep_out_of_core_dumps();
     if let Some(threads) = arguments.threads {
         ensure!((1..=1024).contains(&threads), "--threads: from 1 to 1024");
     }
-    let mut threads = arguments.threads;
-    let service = match &arguments.config {
-        Some(path) => {
-            let config = Config::read(path)?;
-            threads = threads.or(config.host.threads);
-            configured(config)?
-        }
-        None => {
-            let development = development(arguments)?;
-            development::service(&development, &SystemClock, &SystemRandomness::default())?
-        }
-    };
+    let config = arguments.config.as_deref().map(Config::read).transpose()?;
+    let configured_threads = config.as_ref().and_then(|config| config.host.threads);
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
-    if let Some(threads) = threads {
+    if let Some(threads) = arguments.threads.or(configured_threads) {
         runtime.worker_threads(threads);
     }
     let runtime = runtime.enable_all().build()?;
-    runtime.block_on(until_told_to_stop(service))
+    let ended = runtime.block_on(async {
+        let stop = Stop::new()?;
+        match config {
+            Some(config) => until_told_to_stop(stop, move || configured(config)).await,
+            None => {
+                // Removed in the end, however that comes about.
+                let (development, _folder) = development(arguments)?;
+                until_told_to_stop(stop, move || development.service()).await
+            }
+        }
+    });
+    // What computes on a thread of its own cannot be dropped; it ends with the process.
+    runtime.shutdown_background();
+    ended
 }
 
-/// A laptop's host. What is wrong with a token is said without the token, which clap would repeat.
-fn development(arguments: Arguments) -> anyhow::Result<Development> {
+/// A laptop's host, and its folder where it is to have one for this run only. What is wrong with a
+/// token is said without the token, which clap would repeat.
+fn development(arguments: Arguments) -> anyhow::Result<(Development, Option<Folder>)> {
     let token = arguments.dev_token;
     let long_enough = token.as_ref().is_none_or(|token| token.len() >= SHORTEST_TOKEN);
     ensure!(long_enough, "--dev-token: at least {SHORTEST_TOKEN} bytes, and not to be guessed");
-    Ok(Development {
-        state: arguments.state,
-        token,
-        api: arguments.listen,
-        admin: arguments.listen_admin,
-    })
+    let (api, admin) = (arguments.listen, arguments.listen_admin);
+    match arguments.state {
+        Some(folder) => {
+            private_file::create_directory(&folder)?;
+            Ok((Development { folder, kept: true, token, api, admin }, None))
+        }
+        None => {
+            let fresh = Folder::new(&SystemRandomness::default())?;
+            let folder = fresh.path().to_owned();
+            Ok((Development { folder, kept: false, token, api, admin }, Some(fresh)))
+        }
+    }
 }
 
 /// A production host.
@@ -156,50 +139,78 @@ fn configured(config: Config) -> anyhow::Result<Service> {
     Ok(Service { plan, settings, listeners, announce: None })
 }
 
-async fn until_told_to_stop(service: Service) -> anyhow::Result<ExitCode> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
+/// Serves until it is told to stop, and then finishes what it has begun. It ends at once where it is
+/// told before it serves, or once more while it finishes.
+async fn until_told_to_stop(
+    mut stop: Stop,
+    service: impl FnOnce() -> anyhow::Result<Service> + Send + 'static,
+) -> anyhow::Result<ExitCode> {
     let mut hangup = signal(SignalKind::hangup())?;
-    let (host, handle) = open(service).await?;
+    let serving = tokio::select! {
+        serving = open(service) => serving?,
+        () = stop.told() => {
+            tracing::info!("stopped before it served");
+            return Ok(ExitCode::SUCCESS);
+        }
+    };
     loop {
         tokio::select! {
-            _ = terminate.recv() => break,
-            _ = interrupt.recv() => break,
+            () = stop.told() => break,
             _ = hangup.recv() => {
-                if let Err(error) = handle.reload_certificates() {
+                if let Err(error) = serving.handle.reload_certificates() {
                     tracing::warn!(%error, "the certificate was not reloaded");
                 }
             }
         }
     }
     tracing::info!("draining");
-    let clean = handle.shutdown().await;
-    host.close().await?;
+    let clean = tokio::select! {
+        clean = serving.stop() => clean?,
+        () = stop.told() => false,
+    };
     tracing::info!(clean, "stopped");
     Ok(if clean { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Builds the host and opens its doors.
-pub(super) async fn open(service: Service) -> anyhow::Result<(Arc<Host>, ServerHandle)> {
-    let Service { plan, settings, listeners, announce } = service;
+/// A host with its doors open.
+pub(super) struct Serving {
+    host: Arc<Host>,
+    pub(super) handle: ServerHandle,
+    _announced: Option<Announced>,
+}
+
+/// Builds what is to be served, off the threads that serve, and opens the doors.
+pub(super) async fn open(
+    service: impl FnOnce() -> anyhow::Result<Service> + Send + 'static,
+) -> anyhow::Result<Serving> {
     let random: Arc<dyn Random> = Arc::new(SystemRandomness::default());
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let development = plan.development;
     let built = {
         let random = Arc::clone(&random);
-        tokio::task::spawn_blocking(move || assemble::assemble(plan, clock, random)).await??
+        tokio::task::spawn_blocking(move || {
+            let Service { plan, settings, listeners, announce } = service()?;
+            announce.iter().for_each(|state| Addresses::forget(state));
+            let development = plan.development;
+            let host = assemble::assemble(plan, Arc::new(SystemClock), random)?;
+            anyhow::Ok((Arc::new(host), development, settings, listeners, announce))
+        })
     };
-    let host = Arc::new(built);
+    let (host, development, settings, listeners, announce) = built.await??;
     host.record_start().await?;
     let handle = serve(host.clone(), random, settings, listeners).await?;
-    let admin = handle.admin_address();
-    let shown = admin.map(tracing::field::display);
-    tracing::info!(api = %handle.api_address(), admin = shown, development, "serving");
-    if let Some(state) = announce {
-        let addresses = Addresses { api: handle.api_address(), admin, process: std::process::id() };
-        addresses.write(&state)?;
+    let (api, admin) = (handle.api_address(), handle.admin_address());
+    let addresses = Addresses { api, admin, process: std::process::id() };
+    let announced = announce.map(|state| addresses.announce(&state)).transpose()?;
+    tracing::info!(%api, admin = admin.map(tracing::field::display), development, "serving");
+    Ok(Serving { host, handle, _announced: announced })
+}
+
+impl Serving {
+    /// Finishes what is in flight, and closes the audit log. Whether all was finished in time.
+    pub(super) async fn stop(self) -> anyhow::Result<bool> {
+        let clean = self.handle.shutdown().await;
+        self.host.close().await?;
+        Ok(clean)
     }
-    Ok((host, handle))
 }
 
 /// A random bearer token: 256 bits, base64url.
@@ -215,18 +226,6 @@ pub(super) fn administrator(token: &str) -> Administrator {
         name: "development".to_owned(),
         tenant: None,
         credential: Credential::of_token(token),
-    }
-}
-
-/// Secrets stay out of core dumps and away from debuggers of the same user (invariant 9).
-fn keep_out_of_core_dumps() {
-    use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
-    let none = Rlimit { current: Some(0), maximum: Some(0) };
-    if let Err(error) = setrlimit(Resource::Core, none) {
-        tracing::warn!(%error, "core dumps could not be turned off");
-    }
-    if let Err(error) = set_dumpable_behavior(DumpableBehavior::NotDumpable) {
-        tracing::warn!(%error, "debuggers could not be kept out");
     }
 }
 
@@ -247,24 +246,35 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_host_without_administration_serves() {
-        let state = tempfile::tempdir().unwrap();
+    async fn a_host_without_administration_serves_and_is_announced_as_long_as_it_does() {
+        let (development, folder) = development(parse(&["--dev"]).unwrap()).unwrap();
         let any = ([127, 0, 0, 1], 0).into();
-        let development = Development {
-            state: Some(state.path().join("state")),
-            token: None,
-            api: any,
-            admin: any,
-        };
-        let random = SystemRandomness::default();
-        let mut service = development::service(&development, &SystemClock, &random).unwrap();
-        service.listeners.admin = None;
-        let (host, handle) = open(service).await.unwrap();
-        let addresses = Addresses::read(&state.path().join("state")).unwrap();
-        assert_eq!(addresses.api, handle.api_address());
+        let development = Development { api: any, admin: any, ..development };
+        let serving = open(move || {
+            let mut service = development.service()?;
+            service.listeners.admin = None;
+            Ok(service)
+        });
+        let serving = serving.await.unwrap();
+        let addresses = Addresses::read(folder.as_ref().unwrap().path()).unwrap();
+        assert_eq!(addresses.api, serving.handle.api_address());
         assert_eq!(addresses.admin_url(), None);
-        assert!(handle.shutdown().await);
-        host.close().await.unwrap();
+        assert!(serving.stop().await.unwrap());
+        assert!(Addresses::read(folder.as_ref().unwrap().path()).is_err());
+    }
+
+    // attack 61
+    #[test]
+    fn a_development_host_listens_on_loopback_only() {
+        for option in ["--listen", "--listen-admin"] {
+            for own in ["127.0.0.1:0", "127.9.9.9:8443", "[::1]:8443", "[::ffff:127.0.0.1]:1"] {
+                assert!(parse(&["--dev", option, own]).is_ok(), "{own}");
+            }
+            for open in ["0.0.0.0:8443", "[::]:8443", "192.0.2.1:8443", "[fe80::1]:1", "8443"] {
+                let error = parse(&["--dev", option, open]).unwrap_err();
+                assert_eq!(error.exit_code(), 2, "{open}");
+            }
+        }
     }
 
     // attacks 55 and 62

@@ -7,11 +7,12 @@ use anyhow::Context;
 use clap::{Args, ValueEnum};
 use data_encoding::HEXLOWER;
 
+use super::addresses::Addresses;
 use super::block_on;
 use super::files::read_bounded;
 use super::guest::{Guest, hardware};
+use super::key::key_name;
 use super::out::{self, out};
-use super::serve::Addresses;
 use crate::client::{Client, ClientSettings};
 
 #[derive(Debug, Args)]
@@ -20,6 +21,7 @@ pub(super) struct Arguments {
     #[arg(long)]
     state: PathBuf,
     /// The key to ask for
+    #[arg(value_parser = key_name)]
     key: String,
     /// How to print it
     #[arg(long, value_enum, default_value_t)]

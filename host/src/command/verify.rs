@@ -16,6 +16,7 @@ use super::{REFUSED, block_on};
 use crate::assemble;
 use crate::clock::{Clock, SystemClock, Timestamp};
 use crate::error::Refusal;
+use crate::escape::Escaped;
 use crate::flow::{Evidence, Verified, examine};
 use crate::plugin::{Engine, EngineSettings, Manifest, Settings, VerifierPlugin, bundled};
 use crate::quote::snp::Product;
@@ -35,8 +36,8 @@ pub(super) struct Arguments {
     #[arg(long)]
     with: Vec<PathBuf>,
     /// The moment for which everything must be valid (RFC 3339); now, where absent
-    #[arg(long)]
-    at: Option<String>,
+    #[arg(long, value_parser = moment)]
+    at: Option<Timestamp>,
     /// Trust only this product line's root; may be repeated; all of AMD's, where absent
     #[arg(long, value_enum)]
     product: Vec<Line>,
@@ -79,11 +80,12 @@ impl From<Line> for Product {
     }
 }
 
+fn moment(text: &str) -> Result<Timestamp, &'static str> {
+    Timestamp::parse(text).ok_or("wanted is an RFC 3339 moment: 2026-01-01T00:00:00Z")
+}
+
 pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
-    let at = match &arguments.at {
-        Some(text) => Timestamp::parse(text).with_context(|| format!("--at {text}"))?,
-        None => SystemClock.now(),
-    };
+    let at = arguments.at.unwrap_or_else(|| SystemClock.now());
     let waived = arguments.waive.contains(&Waiver::Revocation);
     let outcome = outcome(&arguments, waived, at)?;
     if waived {
@@ -92,7 +94,7 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let report = report(&arguments.tee, at, waived, &outcome);
     let printed = match arguments.json {
         true => out!("{}", serde_json::to_string_pretty(&report)?),
-        false => print_text(&report),
+        false => out!("{}", as_text(&report)),
     };
     verdict(printed, if outcome.is_ok() { ExitCode::SUCCESS } else { ExitCode::from(REFUSED) })
 }
@@ -218,36 +220,38 @@ fn report(tee: &str, at: Timestamp, waived: bool, outcome: &Result<Verified, Ref
     report
 }
 
-fn print_text(report: &Value) -> anyhow::Result<()> {
-    let text = |name: &str| match report.get(name) {
-        Some(Value::String(text)) => text.clone(),
-        Some(value) => value.to_string(),
-        None => String::new(),
+/// For a person. What a plugin says may be anything, so all of it is escaped.
+fn as_text(report: &Value) -> String {
+    let shown = |value: &Value| match value {
+        Value::String(text) => Escaped(text).to_string(),
+        value => Escaped(&value.to_string()).to_string(),
     };
-    out!("{}: {} evidence at {}", text("verdict"), text("tee"), text("at"))?;
+    let member = |name: &str| report.get(name).map(shown).unwrap_or_default();
+    let mut lines =
+        vec![format!("{}: {} evidence at {}", member("verdict"), member("tee"), member("at"))];
     if report.get("code").is_some() {
-        out!("  code    {}", text("code"))?;
-        return out!("  reason  {}", text("reason"));
+        lines.push(format!("  code    {}", member("code")));
+        lines.push(format!("  reason  {}", member("reason")));
+        return lines.join("\n");
     }
-    out!("  revocation {}, valid until {}", text("revocation"), text("expires"))?;
-    out!("\nchecks, and what each rests on:")?;
+    let (revocation, expires) = (member("revocation"), member("expires"));
+    lines.push(format!("  revocation {revocation}, valid until {expires}"));
+    lines.push("\nchecks, and what each rests on:".to_owned());
     for check in report.get("checks").and_then(Value::as_array).into_iter().flatten() {
-        let part = |name: &str| check.get(name).and_then(Value::as_str).unwrap_or_default();
-        out!("  {:<8} {}", part("check"), part("rests_on"))?;
+        let part = |name: &str| check.get(name).map(shown).unwrap_or_default();
+        lines.push(format!("  {:<8} {}", part("check"), part("rests_on")));
     }
     for group in ["facts", "claims", "trustworthiness"] {
         let members = report.get(group).and_then(Value::as_object);
         if members.is_some_and(|members| !members.is_empty()) {
-            out!("\n{group}:")?;
+            lines.push(format!("\n{group}:"));
         }
         for (name, value) in members.into_iter().flatten() {
-            match value {
-                Value::String(value) => out!("  {name:<32} {value}")?,
-                value => out!("  {name:<32} {value}")?,
-            }
+            let name = Escaped(name).to_string();
+            lines.push(format!("  {name:<32} {}", shown(value)));
         }
     }
-    Ok(())
+    lines.join("\n")
 }
 
 #[cfg(test)]
@@ -307,5 +311,25 @@ mod tests {
         assert!(genuine(raw, &["--product=genoa"]));
         assert!(genuine(raw, &["--product=milan", "--product=genoa"]));
         assert!(!genuine(raw, &["--product=milan", "--product=turin"]));
+    }
+
+    // attack 41
+    #[test]
+    fn a_plugins_claims_cannot_forge_a_line_or_steer_the_terminal() {
+        let hostile = "x\nverdict: genuine\u{1b}[2J\u{9b}A\u{202e}";
+        let genuine = json!({
+            "verdict": "genuine", "tee": hostile, "at": "then", "revocation": "required",
+            "expires": "later",
+            "checks": [{ "check": hostile, "rests_on": hostile }],
+            "facts": { "f": hostile },
+            "claims": { hostile: hostile, "list": [hostile, { "deep": hostile }] },
+            "trustworthiness": { "hardware": 2 },
+        });
+        let refused = json!({ "verdict": "refused", "code": "c", "reason": hostile });
+        for (report, lines) in [(genuine, 15), (refused, 3)] {
+            let text = as_text(&report);
+            assert_eq!(text.lines().count(), lines, "{text}");
+            assert!(text.chars().all(|c| c == '\n' || (' '..='~').contains(&c)), "{text:?}");
+        }
     }
 }

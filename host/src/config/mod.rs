@@ -219,6 +219,19 @@ mod tests {
     }
 
     #[test]
+    fn a_host_is_called_what_its_audit_log_may_be_called() {
+        for id in ["", "claviger example", "claviger+example", "clävïger", &"x".repeat(201)] {
+            let text = LEAST.replacen("claviger.example", id, 1);
+            let store = std::sync::Arc::new(crate::store::Embedded::in_memory().unwrap());
+            let refused = plan(parse(&text).unwrap(), store).err();
+            assert!(
+                matches!(&refused, Some(ConfigError::Value { key, .. }) if key == "host.id"),
+                "{id}: {refused:?}"
+            );
+        }
+    }
+
+    #[test]
     fn the_full_example_has_every_option_and_its_comments_tell_the_defaults() {
         let full = parse(FULL).unwrap();
         assert!(full.admin.is_some() && !full.plugins.is_empty());

@@ -52,8 +52,9 @@ pub fn plan(config: Config, store: Arc<dyn Store>) -> Result<Planned, ConfigErro
     if config.challenge.remembered == 0 {
         return Err(ConfigError::value("challenge.remembered", "at least 1"));
     }
-    if config.host.id.is_empty() || config.host.id.len() > 255 {
-        return Err(ConfigError::value("host.id", "from 1 to 255 bytes"));
+    // It names the audit log.
+    if !audit::key::is_name(&config.host.id) {
+        return Err(ConfigError::value("host.id", audit::key::NAME_RULE));
     }
     if !config.host.issuer.starts_with("https://") {
         return Err(ConfigError::value("host.issuer", "an https URL"));

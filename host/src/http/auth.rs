@@ -10,7 +10,7 @@ use subtle::ConstantTimeEq;
 
 use super::caller::Asks;
 use super::door::Door;
-use super::gate::Peer;
+use super::gate::{Known, Peer};
 use super::problem::Refused;
 use super::rate::RateLimiter;
 use super::settings::Rate;
@@ -132,6 +132,9 @@ impl FromRequestParts<Door> for Principal {
         if tenant.is_some_and(|tenant| tenant != caller.tenant) {
             let reason = format!("{name} does not administer tenant {}", caller.tenant);
             return Err(Refused::new(Code::Forbidden, reason));
+        }
+        if let Some(known) = parts.extensions.get::<Known>() {
+            known.set();
         }
         Ok(Self(name))
     }

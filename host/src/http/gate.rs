@@ -3,6 +3,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use axum::extract::{MatchedPath, Request, State};
@@ -14,7 +15,7 @@ use http::header::{CACHE_CONTROL, HeaderName, HeaderValue, X_CONTENT_TYPE_OPTION
 
 use super::door::Door;
 use super::path::require_plain;
-use super::problem::{Escaped, Refused, render, take_refusal};
+use super::problem::{Reason, Refused, render, take_refusal};
 use crate::error::{Code, Refusal};
 use crate::random::Random;
 
@@ -45,6 +46,21 @@ impl RequestId {
     }
 }
 
+/// Whether the request has turned out to be an administrator's.
+#[derive(Clone, Default)]
+pub(super) struct Known(Arc<AtomicBool>);
+
+impl Known {
+    /// A credential was checked, and permits the request.
+    pub(super) fn set(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    fn get(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
 /// Lets one request through.
 pub(super) async fn gate(State(door): State<Door>, mut request: Request, next: Next) -> Response {
     let id = RequestId::fresh(&*door.random);
@@ -54,7 +70,9 @@ pub(super) async fn gate(State(door): State<Door>, mut request: Request, next: N
         method: known(request.method()),
         route: request.extensions().get::<MatchedPath>().cloned(),
         started: Instant::now(),
+        administrator: Known::default(),
     };
+    request.extensions_mut().insert(passing.administrator.clone());
     let response = match id {
         Ok(id) => {
             request.extensions_mut().insert(id);
@@ -74,6 +92,7 @@ struct Passing {
     method: &'static str,
     route: Option<MatchedPath>,
     started: Instant,
+    administrator: Known,
 }
 
 impl Passing {
@@ -95,7 +114,7 @@ impl Passing {
     fn leave(&self, door: &Door, mut response: Response) -> Response {
         let refusal = take_refusal(&mut response);
         if let Some(refusal) = &refusal {
-            render(&mut response, refusal, &self.id);
+            render(&mut response, refusal, self.administrator.get(), &self.id);
         }
         self.log(door, refusal.as_ref());
         let headers = response.headers_mut();
@@ -118,7 +137,7 @@ impl Passing {
         };
         let client = self.peer.map(|peer| tracing::field::display(peer.address.ip()));
         let code = refusal.code.as_str();
-        let reason = Escaped(&refusal.reason);
+        let reason = Reason(&refusal.reason);
         if door.turned_away.count(refusal.code) {
             tracing::debug!(request_id, client, method, route, code, %reason, "turned away");
         } else if refusal.code.status() >= 500 {

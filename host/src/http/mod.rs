@@ -21,6 +21,7 @@ mod openapi;
 mod path;
 mod problem;
 mod rate;
+mod routes;
 mod serve;
 mod settings;
 #[cfg(test)]

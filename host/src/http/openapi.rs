@@ -4,7 +4,7 @@
 use std::fmt::Write;
 use std::sync::LazyLock;
 
-use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{ContentBuilder, Ref, RefOr, ResponseBuilder, Schema, path::Operation};
 use utoipa::{Modify, OpenApi};
 
@@ -57,14 +57,18 @@ impl Modify for Credentials {
         let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build();
         let components = document.components.get_or_insert_default();
         components.add_security_scheme("administrator", SecurityScheme::Http(scheme));
-        let requirement = utoipa::openapi::security::SecurityRequirement::new::<_, _, String>(
-            "administrator",
-            [],
-        );
+        let mutual_tls = SecurityScheme::MutualTls {
+            description: Some("A certificate that the operators' authority issued.".to_owned()),
+            extensions: None,
+        };
+        components.add_security_scheme("clientCertificate", mutual_tls);
+        // Either will do.
+        let requirements = ["administrator", "clientCertificate"]
+            .map(|scheme| SecurityRequirement::new::<_, _, String>(scheme, []));
         for operation in operations(document) {
             let tags = operation.tags.iter().flatten();
             if tags.into_iter().any(|tag| tag == "administration") {
-                operation.security = Some(vec![requirement.clone()]);
+                operation.security = Some(requirements.to_vec());
             }
         }
     }
@@ -112,6 +116,7 @@ fn operations(document: &mut utoipa::openapi::OpenApi) -> impl Iterator<Item = &
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::BTreeSet;
 
     #[test]
     fn the_description_is_the_one_in_the_repository() {
@@ -127,9 +132,43 @@ mod tests {
         );
     }
 
+    fn parsed() -> serde_json::Value {
+        serde_json::from_str(document()).unwrap()
+    }
+
+    #[test]
+    fn what_is_routed_is_what_is_described() {
+        let under_v1 = native::ROUTES.iter().chain(admin::ROUTES);
+        let mut routed: BTreeSet<_> =
+            under_v1.map(|(method, path)| format!("{method} /v1{path}")).collect();
+        routed.insert(format!("get {}", native::JWKS));
+        let document = parsed();
+        let described: BTreeSet<_> = document["paths"]
+            .as_object()
+            .unwrap()
+            .iter()
+            .flat_map(|(path, item)| {
+                item.as_object().unwrap().keys().map(move |method| format!("{method} {path}"))
+            })
+            .collect();
+        assert_eq!(routed, described);
+    }
+
+    // attack 60
+    #[test]
+    fn administration_is_described_as_needing_a_credential() {
+        let document = parsed();
+        for (method, path) in admin::ROUTES {
+            let operation = &document["paths"][format!("/v1{path}")][method];
+            let open = operation["tags"][0] == "status";
+            let schemes = operation["security"].as_array().map_or(0, Vec::len);
+            assert_eq!(schemes, if open { 0 } else { 2 }, "{method} {path}");
+        }
+    }
+
     #[test]
     fn every_code_is_described() {
-        let document: serde_json::Value = serde_json::from_str(document()).unwrap();
+        let document = parsed();
         let code = &document["components"]["schemas"]["Problem"]["properties"]["code"];
         let described: Vec<_> = code["enum"].as_array().unwrap().iter().collect();
         assert_eq!(described.len(), Code::ALL.len());

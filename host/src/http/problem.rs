@@ -1,5 +1,5 @@
 //! Refusals on the wire: problem details (RFC 9457). The caller gets the code and the request's
-//! identifier; the reason goes to the log.
+//! identifier; the reason goes to the log, and only some of it to an administrator.
 
 use std::fmt;
 
@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::error::{Code, Refusal};
+use crate::escape::Escaped;
 
 /// Before the code in a problem's `type`.
 const TYPE_PREFIX: &str = "urn:claviger:problem:";
@@ -18,8 +19,8 @@ const TYPE_PREFIX: &str = "urn:claviger:problem:";
 /// The media type of a problem.
 pub(crate) const PROBLEM_JSON: &str = "application/problem+json";
 
-/// How much of a reason is logged, in characters.
-const LOGGED: usize = 2048;
+/// How much of a reason is shown, in characters.
+const SHOWN: usize = 2048;
 
 /// Why a request was refused (RFC 9457).
 #[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
@@ -33,17 +34,21 @@ pub struct Problem {
     pub status: u16,
     /// Stable; what a program should look at.
     pub code: String,
+    /// What was wrong with the request; told to administrators only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
     /// Names this request in the host's log and audit record.
     pub request_id: String,
 }
 
 impl Problem {
-    fn new(code: Code, request_id: &str) -> Self {
+    fn new(code: Code, detail: Option<String>, request_id: &str) -> Self {
         Self {
             kind: format!("{TYPE_PREFIX}{code}"),
             title: code.title().to_owned(),
             status: code.status(),
             code: code.as_str().to_owned(),
+            detail,
             request_id: request_id.to_owned(),
         }
     }
@@ -103,9 +108,17 @@ pub(super) fn take_refusal(response: &mut Response) -> Option<Refusal> {
     Some(Refusal::new(code, format!("answered {status} without a reason")))
 }
 
-/// The whole answer to a refused request; headers that stand in `response` stay.
-pub(super) fn render(response: &mut Response, refusal: &Refusal, request_id: &str) {
-    let problem = Problem::new(refusal.code, request_id);
+/// The whole answer to a refused request; headers that stand in `response` stay. An administrator
+/// learns what was wrong with what he sent; a workload, who may be anybody, does not.
+pub(super) fn render(
+    response: &mut Response,
+    refusal: &Refusal,
+    administrator: bool,
+    request_id: &str,
+) {
+    let told = administrator && matches!(refusal.code, Code::Conflict | Code::RequestMalformed);
+    let detail = told.then(|| Reason(&refusal.reason).to_string());
+    let problem = Problem::new(refusal.code, detail, request_id);
     let body = serde_json::to_vec(&problem).unwrap_or_default();
     let response_status = status(refusal.code);
     *response.status_mut() = response_status;
@@ -126,27 +139,15 @@ fn status(code: Code) -> StatusCode {
     StatusCode::from_u16(code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
 }
 
-/// Text from outside, fit for a log: control characters and line separators are escaped, length is
-/// bounded.
-pub(super) struct Escaped<'a>(pub(super) &'a str);
+/// A reason as it is shown: escaped, and its length bounded.
+pub(super) struct Reason<'a>(pub(super) &'a str);
 
-impl fmt::Display for Escaped<'_> {
+impl fmt::Display for Reason<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for character in self.0.chars().take(LOGGED) {
-            match character {
-                '\u{2028}' | '\u{2029}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' => {
-                    write!(f, "{}", character.escape_unicode())?;
-                }
-                character if character.is_control() => {
-                    write!(f, "{}", character.escape_default())?;
-                }
-                character => fmt::Write::write_char(f, character)?,
-            }
+        match self.0.char_indices().nth(SHOWN).and_then(|(end, _)| self.0.get(..end)) {
+            None => Escaped(self.0).fmt(f),
+            Some(beginning) => write!(f, "{}…", Escaped(beginning)),
         }
-        if self.0.chars().nth(LOGGED).is_some() {
-            f.write_str("…")?;
-        }
-        Ok(())
     }
 }
 
@@ -158,9 +159,13 @@ mod tests {
     fn a_line_break_in_a_reason_does_not_make_a_second_log_line() {
         // attack 41
         let forged = "bad\r\n2026-01-01 INFO key released\u{1b}[2K\u{2028}\u{202e}";
-        let logged = Escaped(forged).to_string();
-        assert_eq!(logged, "bad\\r\\n2026-01-01 INFO key released\\u{1b}[2K\\u{2028}\\u{202e}");
-        assert_eq!(Escaped(&"x".repeat(9999)).to_string().chars().count(), LOGGED + 1);
+        let shown = Reason(forged).to_string();
+        assert_eq!(
+            shown,
+            "bad\\u{d}\\u{a}2026-01-01 INFO key released\\u{1b}[2K\\u{2028}\\u{202e}"
+        );
+        assert_eq!(Reason(&"ä".repeat(9999)).to_string().chars().count(), SHOWN + 1);
+        assert_eq!(Reason(&"ä".repeat(SHOWN)).to_string().chars().count(), SHOWN);
     }
 
     #[test]

@@ -7,6 +7,7 @@ use wasmtime::{Store, Trap, UpdateDeadline};
 
 use super::engine::{Engine, Slot};
 use super::limits::{Exceeded, Limits, Meter, Metered};
+use crate::escape::Escaped;
 
 /// Why a plugin's call gave no result of its own.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
@@ -92,10 +93,11 @@ impl<T: Metered> Call<T> {
                 if cause.contains(TRANSFER_EXCEEDED) {
                     return Stopped::Limit(Exceeded::Transfer.to_string());
                 }
-                match meter.log.last_error() {
-                    Some(words) => Stopped::Trap(format!("{cause}; its last words: {words}")),
-                    None => Stopped::Trap(super::import::log::escape(&cause)),
-                }
+                let cause = Escaped(&cause);
+                Stopped::Trap(match meter.log.last_error() {
+                    Some(words) => format!("{cause}; its last words: {words}"),
+                    None => cause.to_string(),
+                })
             }
         }
     }

@@ -4,7 +4,11 @@
 //! t/{tenant}/plugin/{plugin}/key/{name}      a sealed key of a plugin
 //! t/{tenant}/plugin/{plugin}/record/{name}   a sealed record of a plugin
 //! t/{tenant}/{collection}/{name}             what the host itself keeps
+//! chip/snp/{chip id}                         the highest TCB that a chip has shown
+//! host/audit-key                             the key that signs audit checkpoints
 //! host/data-key                              the wrapped data key
+//! host/plugin-cache-key                      the key that authenticates compiled plugins
+//! host/token-keys                            the keys that sign attestation tokens
 //! ```
 //! Every part is checked against an alphabet without separators, dots at the beginning, escapes,
 //! control characters or anything beyond ASCII, so that two keys are the same only where they are

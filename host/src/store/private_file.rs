@@ -1,4 +1,5 @@
-//! Files that nobody but their owner may reach: how the host opens and makes them.
+//! Files that nobody but their owner may reach: how the host opens and makes them, the store's, the
+//! master key's and the audit log's alike.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
@@ -34,6 +35,9 @@ pub enum NotPrivate {
         /// Its permission bits.
         mode: u32,
     },
+    /// A directory into which others may put files.
+    #[error("others may write to the directory {}; chmod go-w", .0.display())]
+    SharedDirectory(PathBuf),
     /// It belongs to another user.
     #[error("{} does not belong to the user that this host runs as", .0.display())]
     Stranger(PathBuf),
@@ -47,6 +51,12 @@ pub enum NotPrivate {
 pub fn open_or_create(path: &Path) -> Result<File, NotPrivate> {
     check_directory(path)?;
     open(path, OpenOptions::new().read(true).write(true).create(true))
+}
+
+/// The same for reading and appending.
+pub fn open_to_append(path: &Path) -> Result<File, NotPrivate> {
+    check_directory(path)?;
+    open(path, OpenOptions::new().read(true).append(true).create(true))
 }
 
 /// Reads the whole of `path`, which may be at most `limit` bytes; none where there is no such file.
@@ -75,6 +85,19 @@ pub fn create_directory(path: &Path) -> Result<(), NotPrivate> {
     let mut builder = fs::DirBuilder::new();
     builder.mode(0o700).recursive(true);
     builder.create(path).map_err(|source| io_error(path, source))
+}
+
+/// The same, and nobody but this user and root may put files into the directory, or exchange it.
+pub fn own_directory(path: &Path) -> Result<(), NotPrivate> {
+    create_directory(path)?;
+    let metadata = fs::metadata(path).map_err(|source| io_error(path, source))?;
+    if metadata.uid() != geteuid().as_raw() && metadata.uid() != 0 {
+        return Err(NotPrivate::Stranger(path.to_owned()));
+    }
+    if metadata.mode() & 0o022 != 0 {
+        return Err(NotPrivate::SharedDirectory(path.to_owned()));
+    }
+    Ok(())
 }
 
 /// Makes `path` with mode 0600 and `bytes` in it, wholly or not at all, and durably. Never
@@ -219,6 +242,43 @@ mod tests {
         assert!(!path.exists());
         set_mode(folder.path(), 0o1777);
         assert!(open_or_create(&path).is_ok());
+    }
+
+    // attack 63
+    #[test]
+    fn what_belongs_to_another_user_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, directory) = (folder.path().join("key"), folder.path().join("of-nobody"));
+        if geteuid().is_root() {
+            let nobody = Some(65_534);
+            drop(open_to_append(&file).unwrap());
+            own_directory(&directory).unwrap();
+            std::os::unix::fs::chown(&file, nobody, nobody).unwrap();
+            std::os::unix::fs::chown(&directory, nobody, nobody).unwrap();
+            assert!(matches!(open_to_append(&file), Err(NotPrivate::Stranger(_))));
+            assert!(matches!(own_directory(&directory), Err(NotPrivate::Stranger(_))));
+        }
+        // Whoever runs this, one of the two belongs to somebody else.
+        let theirs = if geteuid().is_root() { &file } else { Path::new("/etc/passwd") };
+        assert!(matches!(read(theirs, 1 << 20), Err(NotPrivate::Stranger(_))));
+    }
+
+    // attack 63
+    #[test]
+    fn a_directory_that_others_may_write_to_is_not_ones_own() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("made/here");
+        own_directory(&path).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().mode() & 0o7777, 0o700);
+        for mode in [0o770, 0o702, 0o1777] {
+            set_mode(&path, mode);
+            assert!(
+                matches!(own_directory(&path), Err(NotPrivate::SharedDirectory(_))),
+                "{mode:o}"
+            );
+        }
+        set_mode(&path, 0o750);
+        own_directory(&path).unwrap();
     }
 
     #[test]

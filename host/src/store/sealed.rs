@@ -140,7 +140,9 @@ fn first_data_key(
     master: &MasterKey,
     random: &dyn Random,
 ) -> Result<Secret, OpenError> {
-    if !store.range("t/", None, 1)?.is_empty() {
+    // Whatever there is was sealed by a key that would be buried; but for one that another replica
+    // has made meanwhile.
+    if store.range("", None, 2)?.iter().any(|key| key != names::DATA_KEY) {
         return Err(OpenError::DataKeyLost);
     }
     let (master_key, derivation) = master.first(random)?;
@@ -270,14 +272,22 @@ mod tests {
     }
 
     #[test]
-    fn a_lost_data_key_is_not_replaced() {
-        let (store, master, sealed) = fresh();
-        sealed.swap("t/a/k", None, Some(b"value")).unwrap();
+    fn a_lost_data_key_is_not_replaced_whatever_it_sealed() {
+        for key in ["chip/snp/00", "host/token-keys", "t/a/k"] {
+            let (store, master, sealed) = fresh();
+            sealed.swap(key, None, Some(b"value")).unwrap();
+            let record = store.get(names::DATA_KEY).unwrap().unwrap();
+            assert!(store.swap(names::DATA_KEY, Some(&record), None).unwrap());
+            assert!(matches!(open(&store, &master), Err(OpenError::DataKeyLost)), "{key}");
+        }
+    }
+
+    #[test]
+    fn a_data_key_of_another_layout_is_not_replaced() {
+        let (store, master, _) = fresh();
         let record = store.get(names::DATA_KEY).unwrap().unwrap();
-        assert!(store.swap(names::DATA_KEY, Some(&record), None).unwrap());
-        assert!(matches!(open(&store, &master), Err(OpenError::DataKeyLost)));
         let foreign = [&[2], &record[1..]].concat();
-        assert!(store.swap(names::DATA_KEY, None, Some(&foreign)).unwrap());
+        assert!(store.swap(names::DATA_KEY, Some(&record), Some(&foreign)).unwrap());
         assert!(matches!(open(&store, &master), Err(OpenError::DataKeyUnreadable)));
     }
 

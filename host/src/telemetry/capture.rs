@@ -1,11 +1,11 @@
 //! What this thread logs, for a test to read.
 
 use std::io;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use tokio::sync::Notify;
-use tracing::Level;
-use tracing::subscriber::DefaultGuard;
+use tracing::subscriber::{DefaultGuard, NoSubscriber};
+use tracing::{Dispatch, Level};
 use tracing_subscriber::fmt::MakeWriter;
 
 /// Lines of text, gathered until it is dropped.
@@ -14,8 +14,14 @@ pub(crate) struct Captured {
     _guard: DefaultGuard,
 }
 
+/// Subscribers that want nothing. As long as there is no more than one, tracing takes it for
+/// everybody's: a line that another thread reaches first would be off for good.
+static OTHERS: LazyLock<[Dispatch; 2]> =
+    LazyLock::new(|| [(); 2].map(|()| Dispatch::new(NoSubscriber::default())));
+
 /// Gathers what this thread logs at `level` and above, as it would be written.
 pub(crate) fn capture(level: Level) -> Captured {
+    LazyLock::force(&OTHERS);
     let log = Log::default();
     let subscriber = tracing_subscriber::fmt()
         .with_max_level(level)
@@ -28,8 +34,7 @@ pub(crate) fn capture(level: Level) -> Captured {
 impl Captured {
     /// Everything so far.
     pub(crate) fn text(&self) -> String {
-        let bytes = self.log.0.bytes.lock().unwrap_or_else(PoisonError::into_inner);
-        String::from_utf8_lossy(&bytes).into_owned()
+        self.log.text()
     }
 
     /// Waits until what was logged so far has `what` in it, and gives that.
@@ -58,6 +63,13 @@ pub(crate) struct Log(Arc<Shared>);
 struct Shared {
     bytes: Mutex<Vec<u8>>,
     written: Notify,
+}
+
+impl Log {
+    pub(super) fn text(&self) -> String {
+        let bytes = self.0.bytes.lock().unwrap_or_else(PoisonError::into_inner);
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
 }
 
 impl io::Write for Log {

@@ -6,7 +6,7 @@ mod proof;
 mod vectors;
 
 pub use frontier::Frontier;
-pub use proof::{consistency, inclusion, root, verify_consistency, verify_inclusion};
+pub use proof::{inclusion, root, verify_inclusion};
 
 use aws_lc_rs::digest::{Context, SHA256, digest};
 

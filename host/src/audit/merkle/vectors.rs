@@ -2,8 +2,7 @@
 
 use data_encoding::HEXLOWER;
 
-use super::{Frontier, Hash, consistency, empty, inclusion, leaf, root};
-use super::{verify_consistency, verify_inclusion};
+use super::{Frontier, Hash, empty, inclusion, leaf, root, verify_inclusion};
 
 const LEAVES: [&str; 8] = [
     "",
@@ -85,45 +84,5 @@ fn the_reference_paths_are_made_and_accepted() {
         assert_eq!(inclusion(&leaves[..size], index).unwrap(), known);
         let root = hash(ROOTS[size - 1]);
         assert!(verify_inclusion(&leaves[index], index as u64, size as u64, &known, &root));
-    }
-}
-
-#[test]
-fn the_reference_consistency_proofs_are_made_and_accepted() {
-    let leaves = leaves();
-    let proofs: [(usize, usize, &[&str]); 4] = [
-        (1, 1, &[]),
-        (
-            1,
-            8,
-            &[
-                "96a296d224f285c67bee93c30f8a309157f0daa35dc5b87e410b78630a09cfc7",
-                "5f083f0a1a33ca076a95279832580db3e0ef4584bdff1f54c8a360f50de3031e",
-                "6b47aaf29ee3c2af9af889bc1fb9254dabd31177f16232dd6aab035ca39bf6e4",
-            ],
-        ),
-        (
-            6,
-            8,
-            &[
-                "0ebc5d3437fbe2db158b9f126a1d118e308181031d0a949f8dededebc558ef6a",
-                "ca854ea128ed050b41b35ffc1b87b8eb2bde461e9e3b5596ece6b9d5975a0ae0",
-                "d37ee418976dd95753c1c73862b9398fa2a2cf9b4ff0fdfe8b30cd95209614b7",
-            ],
-        ),
-        (
-            2,
-            5,
-            &[
-                "5f083f0a1a33ca076a95279832580db3e0ef4584bdff1f54c8a360f50de3031e",
-                "bc1a0643b12e4d2d7c77918f44e0f4f79a838b6cf9ec5b5c283e1f4d88599e6b",
-            ],
-        ),
-    ];
-    for (old, new, known) in proofs {
-        let known: Vec<Hash> = known.iter().map(|text| hash(text)).collect();
-        assert_eq!(consistency(&leaves[..new], old).unwrap(), known);
-        let (old_root, new_root) = (hash(ROOTS[old - 1]), hash(ROOTS[new - 1]));
-        assert!(verify_consistency(old as u64, new as u64, &old_root, &new_root, &known));
     }
 }

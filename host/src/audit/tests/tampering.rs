@@ -1,7 +1,8 @@
 //! Whoever has the disk but not the key cannot change the log unseen.
 
 use super::*;
-use crate::audit::{Finding, verify};
+use crate::audit::checkpoint::CheckpointFault;
+use crate::audit::{Finding, verify, verify_against};
 
 /// What both ways of looking say; the host does not start where the offline check finds something.
 fn findings(site: &Site) -> (Finding, Finding) {
@@ -113,6 +114,45 @@ async fn a_checkpoint_by_another_key_shows() {
     assert_eq!(finding, Finding::CheckpointForged { number: 0 });
     let opened = AuditLog::open(stranger.path(), "host.example/audit", &site.key, clock(), quiet());
     assert!(matches!(opened, Err(AuditError::Tampered(Finding::File { .. }))));
+}
+
+// attack 56
+#[tokio::test]
+async fn an_older_state_that_was_put_back_shows_against_a_checkpoint_kept_elsewhere() {
+    let site = Site::closed(2).await;
+    let older = site.crashed();
+    let log = site.open().unwrap();
+    log.record(&record(7)).await.unwrap();
+    log.close().await.unwrap();
+    let kept = log.newest_checkpoint();
+    let key = log.verification().clone();
+    verify_against(site.path(), None, &kept).unwrap();
+    verify_against(site.path(), Some(&key), &kept).unwrap();
+
+    // By itself the older state is a log that holds.
+    verify(older.path(), Some(&key)).unwrap();
+    let finding = verify_against(older.path(), Some(&key), &kept).unwrap_err();
+    assert_eq!(finding, Finding::Shortened { records: 4, covered: 7 });
+    // So is one that went on otherwise.
+    let otherwise = older.open().unwrap();
+    otherwise.record(&record(8)).await.unwrap();
+    otherwise.record(&record(9)).await.unwrap();
+    otherwise.close().await.unwrap();
+    verify(older.path(), Some(&key)).unwrap();
+    let finding = verify_against(older.path(), Some(&key), &kept).unwrap_err();
+    assert!(diverges(&finding), "{finding}");
+
+    // And one that was written anew, with another key beside it.
+    let stranger = Site { key: SigningKey::generate().unwrap(), ..Site::new() };
+    stranger.open().unwrap().close().await.unwrap();
+    verify(stranger.path(), None).unwrap();
+    let finding = verify_against(stranger.path(), None, &kept).unwrap_err();
+    assert_eq!(finding, Finding::KeptCheckpoint(CheckpointFault::Forged));
+
+    // A checkpoint elsewhere is none beside the log.
+    std::fs::write(site.path().join("audit.checkpoints"), "").unwrap();
+    let finding = verify_against(site.path(), Some(&key), &kept).unwrap_err();
+    assert_eq!(finding, Finding::Uncovered);
 }
 
 // attack 56

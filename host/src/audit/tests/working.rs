@@ -194,7 +194,12 @@ async fn a_log_keeps_its_key_and_its_name() {
     };
     let tampered = |error| matches!(error, Some(AuditError::Tampered(Finding::File { .. })));
     assert!(tampered(open("host.example/audit", &other)));
-    assert!(tampered(open("other.example/audit", &site.key)));
+    assert!(tampered(open("other.example/audit", &other)));
+    // Somebody changed the configuration, and nobody the log.
+    let renamed = open("other.example/audit", &site.key).unwrap().to_string();
+    assert!(renamed.contains("\"host.example/audit\""), "{renamed}");
+    assert!(renamed.contains("host.id") && !renamed.contains("tamper"), "{renamed}");
+    assert!(open("host.example/audit", &site.key).is_none());
 }
 
 // attack 63
@@ -206,10 +211,10 @@ async fn a_log_that_others_may_read_or_write_is_refused() {
         std::fs::set_permissions(site.path().join(name), PermissionsExt::from_mode(mode)).unwrap();
     };
     mode("audit.jsonl", 0o644);
-    assert!(matches!(site.open(), Err(AuditError::Insecure { .. })));
+    assert!(matches!(site.open(), Err(AuditError::Insecure(_))));
     mode("audit.jsonl", 0o600);
     mode("", 0o770);
-    assert!(matches!(site.open(), Err(AuditError::Insecure { .. })));
+    assert!(matches!(site.open(), Err(AuditError::Insecure(_))));
     mode("", 0o750);
     site.open().unwrap();
 }

@@ -4,6 +4,7 @@
 use axum::Json as JsonAnswer;
 use axum::extract::RawQuery;
 use axum::extract::State;
+use data_encoding::BASE64URL_NOPAD;
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -101,7 +102,7 @@ pub(crate) async fn list(
     let cursor = cursor(query.as_deref())?;
     let (keys, next) = door.api.list_keys(&caller, &by, cursor).await?;
     let keys = keys.into_iter().map(Key::from).collect();
-    Ok(JsonAnswer(KeyPage { keys, next }))
+    Ok(JsonAnswer(KeyPage { keys, next: next.map(opaque) }))
 }
 
 /// Make or import a key.
@@ -152,31 +153,48 @@ pub(crate) async fn delete(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// The one parameter that a list knows. Cursors are opaque and need no percent encoding.
+/// The one parameter that a list knows. Outside, a cursor is opaque and needs no percent encoding,
+/// whatever characters the connector puts into its own.
 fn cursor(query: Option<&str>) -> Result<Option<String>, Refused> {
-    match query.unwrap_or_default() {
-        "" => Ok(None),
-        query => match query.strip_prefix("cursor=") {
-            Some(cursor) if !cursor.is_empty() && !cursor.contains(['%', '&', '+']) => {
-                Ok(Some(cursor.to_owned()))
-            }
-            _ => Err(Refused::new(
-                Code::RequestMalformed,
-                format!("the query {query:?} is not a cursor"),
-            )),
-        },
-    }
+    let Some(query) = query.filter(|query| !query.is_empty()) else { return Ok(None) };
+    let cursor = query.strip_prefix("cursor=").filter(|cursor| !cursor.is_empty());
+    let decoded = cursor
+        .and_then(|cursor| BASE64URL_NOPAD.decode(cursor.as_bytes()).ok())
+        .and_then(|bytes| String::from_utf8(bytes).ok())
+        .ok_or_else(|| {
+            Refused::new(Code::RequestMalformed, format!("the query {query:?} is not a cursor"))
+        })?;
+    Ok(Some(decoded))
+}
+
+/// The connector's cursor, as it is told.
+fn opaque(cursor: String) -> String {
+    BASE64URL_NOPAD.encode(cursor.as_bytes())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    // attack 40
     #[test]
     fn a_list_knows_a_cursor_and_no_other_parameter() {
         assert_eq!(cursor(None).unwrap(), None);
-        assert_eq!(cursor(Some("cursor=b2")).unwrap(), Some("b2".to_owned()));
-        for other in ["cursor=", "limit=5", "cursor=a&cursor=b", "cursor=a%2fb", "a"] {
+        assert_eq!(cursor(Some("")).unwrap(), None);
+        for own in ["b2", "t/default/k 1&limit=5#%", "\u{9375}"] {
+            let told = format!("cursor={}", opaque(own.to_owned()));
+            assert!(told.bytes().all(|b| b.is_ascii_alphanumeric() || b"=-_".contains(&b)));
+            assert_eq!(cursor(Some(&told)).unwrap().as_deref(), Some(own));
+        }
+        for other in [
+            "cursor=",
+            "limit=5",
+            "cursor=YQ&cursor=YQ",
+            "cursor=YQ%3D",
+            "a",
+            "cursor=_w",
+            "cursor=YQ==",
+        ] {
             assert!(cursor(Some(other)).is_err(), "{other}");
         }
     }

@@ -7,23 +7,25 @@ pub(super) mod plugins;
 pub(super) mod versions;
 
 use axum::Router;
-use axum::routing::{get, post};
 
 use super::door::Door;
 use super::native::status;
+use super::routes::routes;
+
+routes! {
+    "/keys": get keys::list, post keys::create;
+    "/keys/{name}": get keys::read, delete keys::delete;
+    "/keys/{name}/versions": get versions::list;
+    "/keys/{name}/rotate": post versions::rotate;
+    "/keys/{name}/enable": post versions::enable;
+    "/keys/{name}/disable": post versions::disable;
+    "/plugins": get plugins::list;
+    "/audit/checkpoint": get audit::checkpoint;
+    "/health": get status::health;
+    "/openapi.json": get status::openapi;
+}
 
 /// The routes, for the default tenant and for a named one.
 pub(super) fn routes() -> Router<Door> {
-    let v1 = Router::new()
-        .route("/keys", get(keys::list).post(keys::create))
-        .route("/keys/{name}", get(keys::read).delete(keys::delete))
-        .route("/keys/{name}/versions", get(versions::list))
-        .route("/keys/{name}/rotate", post(versions::rotate))
-        .route("/keys/{name}/enable", post(versions::enable))
-        .route("/keys/{name}/disable", post(versions::disable))
-        .route("/plugins", get(plugins::list))
-        .route("/audit/checkpoint", get(audit::checkpoint))
-        .route("/health", get(status::health))
-        .route("/openapi.json", get(status::openapi));
-    Router::new().nest("/v1", v1.clone()).nest("/t/{tenant}/v1", v1)
+    Router::new().nest("/v1", router()).nest("/t/{tenant}/v1", router())
 }

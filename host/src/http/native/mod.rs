@@ -6,20 +6,26 @@ pub(super) mod release;
 pub(super) mod status;
 
 use axum::Router;
-use axum::routing::{get, post};
+use axum::routing::get;
 
 use super::door::Door;
+use super::routes::routes;
+
+routes! {
+    "/challenges": post challenges::create;
+    "/attestations": post attestations::create;
+    "/keys/{name}/release": post release::create;
+    "/health": get status::health;
+    "/openapi.json": get status::openapi;
+}
+
+/// Where tokens' keys are looked for (RFC 8615); no tenant has its own.
+pub(super) const JWKS: &str = "/.well-known/jwks.json";
 
 /// The routes, for the default tenant and for a named one.
 pub(super) fn routes() -> Router<Door> {
-    let v1 = Router::new()
-        .route("/challenges", post(challenges::create))
-        .route("/attestations", post(attestations::create))
-        .route("/keys/{name}/release", post(release::create))
-        .route("/health", get(status::health))
-        .route("/openapi.json", get(status::openapi));
     Router::new()
-        .nest("/v1", v1.clone())
-        .nest("/t/{tenant}/v1", v1)
-        .route("/.well-known/jwks.json", get(status::jwks))
+        .nest("/v1", router())
+        .nest("/t/{tenant}/v1", router())
+        .route(JWKS, get(status::jwks))
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use serde_json::Value;
 
 use super::support::{FakeHost, Served, settings, start_host};
 use crate::client::{Client, ClientSettings};
@@ -46,6 +47,7 @@ async fn an_administrator_manages_keys() {
     let key = client.create_key(&new_key()).await.unwrap();
     assert_eq!((key.name.as_str(), key.updated.as_str()), ("k", "2026-01-01T00:01:00Z"));
     let page = client.list_keys(None).await.unwrap();
+    assert_ne!(page.next.as_deref(), Some("page-2"));
     let last = client.list_keys(page.next.as_deref()).await.unwrap();
     assert!(last.next.is_none());
     client.key("k").await.unwrap();
@@ -122,6 +124,40 @@ async fn nobody_else_administers_and_every_stranger_gets_the_same_answer() {
     }
     assert!(answers.windows(2).all(|pair| pair[0] == pair[1]));
     assert!(served.host.called().is_empty());
+}
+
+// attack 62
+#[tokio::test]
+async fn an_administrator_learns_what_was_wrong_with_the_request_and_nobody_else_does() {
+    let served = start(settings()).await;
+    let json = "content-type: application/json\r\n";
+    let known = format!("authorization: Bearer {TOKEN}\r\n{json}");
+    let key = |name: &str| {
+        format!(r#"{{"name":"{name}","kind":"oct-256","release_policy":"affirming"}}"#)
+    };
+    let mut raw = served.raw_admin().await;
+    let refused = raw.ask("POST /v1/keys", &known, r#"{"name":"k","colour":"red"}"#).await;
+    assert_eq!(refused.code(), "request-malformed");
+    assert!(refused.body["detail"].as_str().unwrap().contains("colour"), "{refused:?}");
+    let refused = raw.ask("POST /v1/keys", &known, &key("taken")).await;
+    assert_eq!(refused.code(), "conflict");
+    assert_eq!(refused.body["detail"], "taken\\u{1b}[2J is there already");
+    let client = Client::new(served.admin_settings().token(TOKEN)).unwrap();
+    let error = client.create_key(&NewKeyRequest { name: "taken".into(), ..new_key() }).await;
+    let said = error.unwrap_err().to_string();
+    assert!(said.contains("is there already") && !said.contains('\u{1b}'), "{said}");
+
+    // Not what goes on inside; not to strangers, nor to who administers another tenant; and not
+    // where workloads ask.
+    let refused = raw.ask("POST /v1/keys", &known, &key("broken")).await;
+    assert_eq!((refused.code(), &refused.body["detail"]), ("kms-unavailable", &Value::Null));
+    let bob = format!("authorization: Bearer bobs-token\r\n{json}");
+    for stranger in [json, &bob] {
+        let refused = raw.ask("POST /v1/keys", stranger, "{").await;
+        assert_eq!(refused.body["detail"], Value::Null, "{refused:?}");
+    }
+    let refused = served.raw().await.ask("POST /v1/challenges", &known, "{").await;
+    assert_eq!((refused.code(), &refused.body["detail"]), ("request-malformed", &Value::Null));
 }
 
 #[tokio::test]

@@ -34,6 +34,22 @@ async fn a_path_in_another_spelling_is_no_resource() {
 }
 
 #[tokio::test]
+async fn what_is_described_is_served() {
+    let served = start(settings()).await;
+    let (mut api, mut admin) = (served.raw().await, served.raw_admin().await);
+    let document = api.ask("GET /v1/openapi.json", "", "").await.body;
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            let line = format!("{} {}", method.to_uppercase(), path.replace("{name}", "k"));
+            let administration = operation["tags"][0] == "administration";
+            let door = if administration { &mut admin } else { &mut api };
+            let answer = door.ask(&line, "", "").await;
+            assert!(![404, 405].contains(&answer.status), "{line}: {answer:?}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_method_that_a_resource_does_not_know_is_refused() {
     let served = start(settings()).await;
     let mut raw = served.raw().await;

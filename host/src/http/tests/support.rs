@@ -142,7 +142,13 @@ impl Api for FakeHost {
         key: NewKey,
     ) -> Answer<'a, KeySummary> {
         self.call(caller, format_args!("{by} creates {key:?}"));
-        Box::pin(ready(Ok(summary(&key.name))))
+        let taken = Refusal::new(Code::Conflict, "taken\u{1b}[2J is there already");
+        let broken = Refusal::new(Code::KmsUnavailable, "secret internals");
+        Box::pin(ready(match key.name.as_str() {
+            "taken" => Err(taken),
+            "broken" => Err(broken),
+            name => Ok(summary(name)),
+        }))
     }
 
     fn rotate_key<'a>(

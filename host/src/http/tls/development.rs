@@ -7,7 +7,8 @@ use std::path::Path;
 
 use rcgen::{
     BasicConstraints, CertificateParams, CidrSubnet, DnType, ExtendedKeyUsagePurpose,
-    GeneralSubtree, IsCa, Issuer, KeyPair, KeyUsagePurpose, NameConstraints, SanType,
+    GeneralSubtree, IsCa, Issuer, KeyPair, KeyUsagePurpose, NameConstraints, PublicKeyData,
+    SanType,
 };
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
@@ -58,12 +59,13 @@ impl DevelopmentCertificates {
         let authority = match read_pair(&path("ca.pem"), &path("ca-key.pem"), now)? {
             Some((certificate, key)) => Authority { certificate, key: key_pair(&key)? },
             None => {
+                // What an old authority signed is of no use any more; first, so that nothing of it
+                // stays where this is cut short.
+                let _ = fs::remove_file(path("server.pem"));
                 let authority = Authority::mint(now)?;
                 let key = Secret::new(authority.key.serialize_pem().into_bytes());
                 files::write(&path("ca-key.pem"), key.expose(), 0o600)?;
                 files::write(&path("ca.pem"), authority.certificate.as_bytes(), 0o644)?;
-                // What the old authority signed is of no use any more.
-                let _ = fs::remove_file(path("server.pem"));
                 authority
             }
         };
@@ -147,8 +149,8 @@ fn validity(now: Timestamp, days: u64) -> Result<(OffsetDateTime, OffsetDateTime
     Ok((moment(now.0.saturating_sub(DAY))?, moment(now.plus(days * DAY).0)?))
 }
 
-/// A pair that stands in files; none where one is missing or the certificate is not to be used for
-/// much longer.
+/// A pair that stands in files; none where one is missing, the two do not belong together (writing
+/// them was cut short), or the certificate is not to be used for much longer.
 fn read_pair(
     certificate: &Path,
     key: &Path,
@@ -167,7 +169,9 @@ fn read_pair(
     if now.0 < starts || now.plus(RENEWAL_DAYS * DAY).0 >= ends {
         return Ok(None);
     }
-    Ok(Some((pem, files::read_private(key)?)))
+    let key = files::read_private(key)?;
+    let pair = key_pair(&key)?.subject_public_key_info() == parsed.public_key().raw;
+    Ok(pair.then_some((pem, key)))
 }
 
 fn key_pair(pem: &Secret) -> Result<KeyPair, TlsError> {
@@ -207,6 +211,30 @@ mod tests {
         let renewed = DevelopmentCertificates::open(folder.path(), later).unwrap();
         assert_ne!(first.certificate, renewed.certificate);
         assert_eq!(first.authority, renewed.authority);
+    }
+
+    #[test]
+    fn a_key_and_a_certificate_of_different_runs_are_made_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let first = DevelopmentCertificates::open(folder.path(), NOW).unwrap();
+        let other = DevelopmentCertificates::mint(NOW).unwrap();
+        // A run that was cut short between the two files.
+        fs::write(folder.path().join("server-key.pem"), other.key.expose()).unwrap();
+        let renewed = DevelopmentCertificates::open(folder.path(), NOW).unwrap();
+        assert_eq!(renewed.authority, first.authority);
+        pair(&renewed);
+        fs::write(folder.path().join("ca-key.pem"), other.key.expose()).unwrap();
+        let renewed = DevelopmentCertificates::open(folder.path(), NOW).unwrap();
+        assert_ne!(renewed.authority, first.authority);
+        pair(&renewed);
+        let again = DevelopmentCertificates::open(folder.path(), NOW).unwrap();
+        assert_eq!(again.certificate, renewed.certificate);
+    }
+
+    /// Refuses a leaf with another's key.
+    fn pair(made: &DevelopmentCertificates) {
+        let certificate = made.certificate.as_bytes();
+        super::super::ServerCertificate::from_pem(certificate, made.key.expose()).unwrap();
     }
 
     #[test]

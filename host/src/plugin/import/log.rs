@@ -1,7 +1,6 @@
 //! `log`: a plugin's lines in the host's log, under the plugin's name, bounded and on one line each.
 
-use std::fmt::Write;
-
+use crate::escape::Escaped;
 use crate::plugin::bindings::claviger::plugin::log::{Host, Level};
 use crate::plugin::limits::{Meter, Metered};
 use crate::plugin::verifier::VerifierCall;
@@ -69,25 +68,9 @@ impl Tail {
     }
 }
 
-/// The text with control characters written out, so that it can neither start a line of its own nor
-/// steer a terminal. Characters that reorder or hide text are written out too.
+/// What a plugin says, fit for a log or a terminal.
 pub(in crate::plugin) fn escape(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for character in text.chars() {
-        if character.is_control() || steers(character) {
-            // Writing to a string does not fail.
-            let _ = write!(escaped, "\\u{{{:x}}}", u32::from(character));
-        } else {
-            escaped.push(character);
-        }
-    }
-    escaped
-}
-
-/// Line and paragraph separators, bidirectional controls, zero-width characters, byte order mark.
-fn steers(character: char) -> bool {
-    matches!(character,
-        '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+    Escaped(text).to_string()
 }
 
 #[cfg(test)]

@@ -1,0 +1,16 @@
+//! What is wrong usage ends with 2, and is told.
+
+use crate::run;
+
+#[test]
+fn a_moment_or_a_name_that_is_none_is_wrong_usage() {
+    for (arguments, why) in [
+        (&["verify", "--tee", "snp", "report.bin", "--at", "nonsense"][..], "RFC 3339"),
+        (&["key", "--ca", "ca.pem", "create", "ui_key"], "A-Z, a-z, 0-9 and -"),
+        (&["serve", "--dev", "--listen", "0.0.0.0:0"], "loopback"),
+    ] {
+        let (code, _, errors) = run(arguments);
+        assert_eq!(code, Some(2), "{arguments:?}: {errors}");
+        assert!(errors.contains(why), "{errors}");
+    }
+}
