@@ -36,30 +36,30 @@ pub(crate) fn create(
     given: Option<&Secret>,
 ) -> Result<Record, Error> {
     let old = load(name)?;
-    let number = match &old {
-        Some(old) if !old.record.deleted => {
-            return Err(Error::Conflict("there is a key of that name".into()));
-        }
-        Some(old) => {
-            // A deletion or a creation that was cut short is finished first.
-            erase(name, &old.record)?;
-            old.record.next
-        }
-        None => 1,
-    };
+    if old.as_ref().is_some_and(|old| !old.record.deleted) {
+        return Err(Error::Conflict("there is a key of that name".into()));
+    }
+    let (left, was) = old.map(|old| (old.record, old.bytes)).unzip();
+    let number = left.as_ref().map_or(1, |left| left.next);
     // Until it has a version, the record is that of a deleted key.
     let mut record = Record {
         kind,
         enabled: true,
         exportable,
         deleted: true,
-        first: number,
+        first: left.as_ref().map_or(number, |left| left.first),
         next: number.checked_add(1).ok_or_else(used_up)?,
         versions: Vec::new(),
     };
-    let reserved = swap(name, old.map(|old| old.bytes), &record)?;
+    let reserved = swap(name, was, &record)?;
+    // A deletion or a creation that was cut short is finished; one that is going on has lost with
+    // the change just made, and not before: what it stored cannot come to count any more.
+    if let Some(left) = left {
+        erase(name, &left)?;
+    }
     keep(name, number, kind, given)?;
     record.deleted = false;
+    record.first = number;
     record.versions.push(version(number));
     commit(name, reserved, &record, number)?;
     Ok(record)
@@ -108,7 +108,9 @@ pub(crate) fn set_enabled(name: &str, number: Option<u32>, enabled: bool) -> Res
 pub(crate) fn delete(name: &str) -> Result<(), Error> {
     let stored = load(name)?.ok_or(Error::NotFound)?;
     if stored.record.deleted {
-        // Cut short before, or another is at it: nothing of it may stay.
+        // Cut short before, or another is at it: nothing of it may stay, nor come to count.
+        let next = stored.record.next.checked_add(1).ok_or_else(used_up)?;
+        swap(name, Some(stored.bytes), &Record { next, ..stored.record.clone() })?;
         erase(name, &stored.record)?;
         return Err(Error::NotFound);
     }
