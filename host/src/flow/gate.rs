@@ -10,7 +10,7 @@ use crate::error::{Code, Refusal};
 use crate::plugin::{Binding, Carries, Verdict};
 use crate::quote::{DigestAlgorithm, NATIVE, Statement, Step};
 
-/// What a verifier said, after the gate. Only [`gate`] makes one.
+/// What a verifier said, after the gate. Only the gate makes one.
 #[derive(Debug)]
 pub struct Verified {
     tee: String,

@@ -1,6 +1,6 @@
 //! Plugins: WebAssembly components that read a vendor's evidence or reach a key management service.
 //!
-//! Loading: [`compiled`] (or from the [`cache`]) → [`admission`] → linked, instantiated on trial,
+//! Loading: [`compiled`] (or from the `cache`) → [`admission`] → linked, instantiated on trial,
 //! asked for its description. Calling: a place in the [`engine`]'s pool → a fresh store with its
 //! [`limits`] ([`call`]) → the imports in [`import`] → a result that is checked ([`verdict`]).
 
