@@ -1,6 +1,6 @@
 //! An endorsement key whose chain was checked up to a root, and for when that holds.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::super::bundle::Bundle;
 use super::super::fault::Fault;
@@ -26,6 +26,8 @@ pub(crate) struct Endorsement {
     /// What the evidence itself contributed. A cached endorsement serves only evidence that brings
     /// the same, so that no answer depends on earlier requests.
     contribution: Contribution,
+    /// [`Endorsement::words`], once somebody asked.
+    words: OnceLock<String>,
 }
 
 /// By SHA-256 over the DER, in the order in which they came.
@@ -86,7 +88,8 @@ impl Endorsement {
             bindable: true,
         });
         let contribution = Contribution::of(leaf.fingerprint(), brought.bundle, by_evidence);
-        Ok(Self { vek, signer, standing, from, until, epoch: edition.epoch, contribution })
+        let (epoch, words) = (edition.epoch, OnceLock::new());
+        Ok(Self { vek, signer, standing, from, until, epoch, contribution, words })
     }
 
     /// Whether checking the chain anew would come to the same.
@@ -102,8 +105,13 @@ impl Endorsement {
             && same_issuers()
     }
 
-    /// For a person.
+    /// For a person. Every appraisal asks, and only the version is the report's own.
     pub(crate) fn describe(&self, version: u32) -> String {
+        let words = self.words.get_or_init(|| self.words());
+        format!("report version {version} signed by {words}")
+    }
+
+    fn words(&self) -> String {
         let Vek { key, product_name, tcb, hardware_id, csp_id, .. } = &self.vek;
         let holder = match (hardware_id, csp_id) {
             (Some(chip), _) => format!("chip {}", data_encoding::HEXLOWER.encode(chip)),
@@ -112,7 +120,7 @@ impl Endorsement {
         };
         let fmc = tcb.fmc.map(|fmc| format!("fmc {fmc}, ")).unwrap_or_default();
         format!(
-            "report version {version} signed by the {} of {product_name} {holder} at TCB ({fmc}\
+            "the {} of {product_name} {holder} at TCB ({fmc}\
              bootloader {}, tee {}, snp {}, microcode {}): ECDSA P-384 with SHA-384 over 672 bytes",
             key.name().to_uppercase(),
             tcb.bootloader,
