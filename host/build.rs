@@ -15,15 +15,7 @@ const BUNDLED: [&str; 2] = ["kms-local", "verifier-snp"];
 const SHARED: [&str; 4] = ["Cargo.lock", "Cargo.toml", "plugins/sdk", "wit"];
 
 fn main() -> ExitCode {
-    match run() {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            for line in error.lines() {
-                println!("cargo::error={line}");
-            }
-            ExitCode::FAILURE
-        }
-    }
+    component::end(run())
 }
 
 fn run() -> Result<(), String> {

@@ -21,15 +21,7 @@ const CRATES: [(&str, &str); 3] = [
 const MODULES: [&str; 5] = ["recurses", "start-loops", "start-traps", "table-grows", "unreachable"];
 
 fn main() -> ExitCode {
-    match run() {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            for line in error.lines() {
-                println!("cargo::error={line}");
-            }
-            ExitCode::FAILURE
-        }
-    }
+    component::end(run())
 }
 
 fn run() -> Result<(), String> {

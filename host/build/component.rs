@@ -2,10 +2,23 @@
 //! directory of its own (so that the outer one's lock is not waited for), then `wit-component`.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, ExitCode};
 use std::{env, fs};
 
 const TARGET: &str = "wasm32-unknown-unknown";
+
+/// Tells cargo why a build script failed, line by line.
+pub(crate) fn end(result: Result<(), String>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            for line in error.lines() {
+                println!("cargo::error={line}");
+            }
+            ExitCode::FAILURE
+        }
+    }
+}
 
 /// Builds the library of `package` and writes it to `out` as a component. `root` is the workspace;
 /// `scratch` any directory that cargo made for the outer build.

@@ -186,12 +186,7 @@ impl Site {
     pub async fn key_of(&self, tenant: &Tenant, name: &str) -> Vec<u8> {
         let mut material = vec![0; 32];
         SystemRandomness::default().fill(&mut material).unwrap();
-        let key = NewKey {
-            name: name.to_owned(),
-            kind: "oct-256".to_owned(),
-            material: Some(Secret::new(material.clone())),
-            release_policy: "affirming".to_owned(),
-        };
+        let key = NewKey { material: Some(Secret::new(material.clone())), ..new_key(name) };
         self.host.create_key(&caller(tenant), "tests", key).await.unwrap();
         material
     }
@@ -261,6 +256,17 @@ impl Site {
     #[must_use]
     pub fn releases(&self) -> usize {
         self.records().iter().filter(|record| record["event"] == "released").count()
+    }
+}
+
+/// A 256-bit key to be generated, for guests that are affirmed.
+#[must_use]
+pub fn new_key(name: &str) -> NewKey {
+    NewKey {
+        name: name.to_owned(),
+        kind: "oct-256".to_owned(),
+        material: None,
+        release_policy: "affirming".to_owned(),
     }
 }
 

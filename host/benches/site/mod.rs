@@ -73,13 +73,7 @@ impl Ground {
     /// A host with one key.
     pub(crate) async fn host(&self) -> Host {
         let host = self.0.try_build(self.0.plan()).await.unwrap();
-        let key = claviger::flow::NewKey {
-            name: KEY.to_owned(),
-            kind: "oct-256".to_owned(),
-            material: None,
-            release_policy: "affirming".to_owned(),
-        };
-        host.create_key(&caller(), "bench", key).await.unwrap();
+        host.create_key(&caller(), "bench", site::new_key(KEY)).await.unwrap();
         host
     }
 }

@@ -62,28 +62,45 @@ impl Appraiser {
         Self { snp, snp_id, last_seen }
     }
 
-    /// Whether [`Self::appraise`] need not wait for the store: the chip was seen with this firmware.
-    #[must_use]
-    pub fn is_familiar(&self, facts: &[Claim]) -> bool {
-        self.last_seen.as_ref().is_none_or(|last_seen| last_seen.is_familiar(&Facts::new(facts)))
-    }
-
-    /// Judges what a verifier found. There is no policy for kinds other than `snp` yet, and what
-    /// no policy judges is refused.
+    /// Judges what a verifier found; may wait for the store. There is no policy for kinds other than
+    /// `snp` yet, and what no policy judges is refused.
     pub fn appraise(
         &self,
         tee: &str,
         facts: &[Claim],
+        vector: Vector,
+    ) -> Result<Appraisal, Refusal> {
+        self.judge(tee, &Facts::new(facts), vector)
+    }
+
+    /// The same where memory has all that it needs: the chip was seen with this firmware. None where
+    /// the store must be asked.
+    pub fn appraise_from_memory(
+        &self,
+        tee: &str,
+        facts: &[Claim],
+        vector: Vector,
+    ) -> Result<Option<Appraisal>, Refusal> {
+        let facts = Facts::new(facts);
+        if self.last_seen.as_ref().is_some_and(|last_seen| !last_seen.is_familiar(&facts)) {
+            return Ok(None);
+        }
+        self.judge(tee, &facts, vector).map(Some)
+    }
+
+    fn judge(
+        &self,
+        tee: &str,
+        facts: &Facts<'_>,
         mut vector: Vector,
     ) -> Result<Appraisal, Refusal> {
         if tee != "snp" {
             let reason = format!("there is no appraisal policy for {tee}");
             return Err(Refusal::new(Code::EvidenceUnsupported, reason));
         }
-        let facts = Facts::new(facts);
-        let mut findings = self.snp.apply(&facts, &mut vector);
+        let mut findings = self.snp.apply(facts, &mut vector);
         if let Some(last_seen) = &self.last_seen {
-            findings.extend(last_seen.apply(&facts, &mut vector)?);
+            findings.extend(last_seen.apply(facts, &mut vector)?);
         }
         let status = vector.status();
         let policy = self.snp_id.clone();

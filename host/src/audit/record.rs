@@ -357,10 +357,10 @@ impl Record {
         self
     }
 
-    /// The policies that decided.
+    /// A policy that decided; one after the other.
     #[must_use]
-    pub fn policies(mut self, identifiers: Vec<String>) -> Self {
-        self.policies = identifiers;
+    pub fn policy(mut self, identifier: impl Into<String>) -> Self {
+        self.policies.push(identifier.into());
         self
     }
 

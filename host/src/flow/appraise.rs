@@ -2,7 +2,7 @@
 //! a token that comes back is judged anew, by the policy of that moment.
 
 use super::bind::Bound;
-use super::gate::VerifierIdentity;
+use super::gate::{Said, VerifierIdentity};
 use super::request::Finding;
 use crate::appraisal::{Appraisal, Appraiser, Status, Vector};
 use crate::audit::Digest;
@@ -51,31 +51,46 @@ pub struct Subject {
 }
 
 impl Bound {
-    /// Whether judging it reads and writes memory only.
-    pub(super) fn is_familiar(&self, appraiser: &Appraiser) -> bool {
-        appraiser.is_familiar(self.verified.facts())
+    /// Judges the evidence, where memory has all that judging it needs; none where the store must be
+    /// asked.
+    pub(super) fn appraise_from_memory(
+        &self,
+        appraiser: &Appraiser,
+    ) -> Result<Option<Appraisal>, Refusal> {
+        let verified = &self.verified;
+        appraiser.appraise_from_memory(verified.tee(), verified.facts(), verified.vector().clone())
     }
 
-    /// Judges the evidence.
+    /// Judges the evidence; may wait for the store.
     pub fn appraise(self, appraiser: &Appraiser) -> Result<Appraised, Refusal> {
-        let Self { fresh, verified, recipient } = self;
+        let verified = &self.verified;
         let appraisal =
             appraiser.appraise(verified.tee(), verified.facts(), verified.vector().clone())?;
+        Ok(self.appraised(appraisal))
+    }
+
+    /// The evidence with its judgement.
+    pub(super) fn appraised(self, appraisal: Appraisal) -> Appraised {
+        let Self { fresh, verified, recipient } = self;
+        let (simulated, expires) = (verified.simulated(), verified.expires());
+        let path = verified.path().iter().map(words).collect();
+        let evidence = Some(verified.evidence());
+        let Said { facts, claims, vector, verifier } = verified.into_said();
         let subject = Subject {
             nonce: *fresh.nonce(),
             purpose: fresh.purpose().to_owned(),
             token: None,
-            facts: verified.facts().to_vec(),
-            claims: verified.claims().to_vec(),
-            vector: verified.vector().clone(),
-            verifier: verified.verifier().clone(),
-            simulated: verified.simulated(),
-            expires: verified.expires(),
-            path: verified.path().iter().map(words).collect(),
-            evidence: Some(verified.evidence()),
+            facts,
+            claims,
+            vector,
+            verifier,
+            simulated,
+            expires,
+            path,
+            evidence,
         };
         let (tenant, at) = (fresh.tenant().clone(), fresh.at());
-        Ok(Appraised { tenant, at, recipient, subject, appraisal })
+        Appraised { tenant, at, recipient, subject, appraisal }
     }
 }
 

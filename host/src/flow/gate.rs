@@ -23,6 +23,14 @@ pub struct Verified {
     evidence: Digest,
 }
 
+/// See [`Verified::into_said`].
+pub(super) struct Said {
+    pub(super) facts: Vec<Claim>,
+    pub(super) claims: Vec<Claim>,
+    pub(super) vector: Vector,
+    pub(super) verifier: VerifierIdentity,
+}
+
 /// Which plugin read the evidence.
 #[derive(Clone, Debug)]
 pub struct VerifierIdentity {
@@ -43,6 +51,12 @@ impl Verified {
     #[must_use]
     pub fn facts(&self) -> &[Claim] {
         &self.facts
+    }
+
+    /// What was read and said, without what it rests on.
+    pub(super) fn into_said(self) -> Said {
+        let Self { facts, claims, vector, verifier, .. } = self;
+        Said { facts, claims, vector, verifier }
     }
 
     /// What the plugin says beyond that.

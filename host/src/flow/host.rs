@@ -284,8 +284,8 @@ impl Host {
 
     /// A chip that shows new firmware is written down, which waits for the disk: not here.
     async fn appraise(&self, bound: Bound) -> Result<Appraised, Refusal> {
-        if bound.is_familiar(&self.parts.appraiser) {
-            return bound.appraise(&self.parts.appraiser);
+        if let Some(appraisal) = bound.appraise_from_memory(&self.parts.appraiser)? {
+            return Ok(bound.appraised(appraisal));
         }
         let parts = Arc::clone(&self.parts);
         tokio::task::spawn_blocking(move || bound.appraise(&parts.appraiser))
@@ -303,11 +303,10 @@ impl Host {
         evidence: Option<Evidence>,
     ) -> Result<ReleasedKey, Refusal> {
         super::permit::check_name(key)?;
-        let kms = self.kms();
-        let refusal_entry = record::of(Event::Refused, caller, &appraised);
+        let (kms, appraised) = (self.kms(), Arc::new(appraised));
         let released = async {
             let policies = ReleasePolicies(&self.parts.store);
-            let permitted = appraised.permit(&policies, key, version)?;
+            let permitted = Arc::clone(&appraised).permit(&policies, key, version)?;
             step(caller, "permitted");
             let recorded = permitted.record(caller, &kms, &policies, &self.parts, evidence).await?;
             step(caller, "recorded");
@@ -317,8 +316,8 @@ impl Host {
             Ok(released) => Ok(released),
             Err(refusal) if refusal.code == Code::AuditUnavailable => Err(refusal),
             Err(refusal) => {
-                let refusal_entry = refusal_entry.key(key).refusal(&refusal);
-                append(&self.parts.audit, &refusal_entry).await?;
+                let entry = record::of(Event::Refused, caller, &appraised);
+                append(&self.parts.audit, &entry.key(key).refusal(&refusal)).await?;
                 Err(refusal)
             }
         }

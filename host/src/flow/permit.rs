@@ -138,7 +138,7 @@ impl Appraised {
     /// Asks the key's release policy. `key` without a policy is unknown, whether or not a KMS
     /// behind this host has a key of that name.
     pub(super) fn permit(
-        self,
+        self: Arc<Self>,
         policies: &ReleasePolicies<'_>,
         key: &str,
         version: Option<&str>,
@@ -153,6 +153,6 @@ impl Appraised {
             }
         }
         let version = version.map(ToOwned::to_owned);
-        Ok(Permitted { appraised: Arc::new(self), key: key.to_owned(), version, policy })
+        Ok(Permitted { appraised: self, key: key.to_owned(), version, policy })
     }
 }

@@ -18,7 +18,7 @@ pub(super) fn of(event: Event, caller: &Caller, appraised: &Appraised) -> Record
         .recipient(&appraised.recipient.thumbprint())
         .challenge(Digest::of(&subject.nonce))
         .verifier(subject.verifier.name.as_str(), subject.verifier.digest.as_str())
-        .policies(vec![appraised.appraisal.policy.as_str().to_owned()])
+        .policy(appraised.appraisal.policy.as_str())
         .trust_path(subject.path.clone())
         .simulated(subject.simulated)
         .detail(appraised.why());

@@ -42,10 +42,7 @@ impl Permitted {
             .connector(kms.name(), kms.digest())
             .reads_key_material(kms.reads_key_material())
             .wrapped_by_connector(wrapped.by_connector)
-            .policies(vec![
-                self.appraised.appraisal.policy.as_str().to_owned(),
-                format!("release:{}", self.policy.rule.name()),
-            ])
+            .policy(format!("release:{}", self.policy.rule.name()))
             .jwe(Digest::of(wrapped.jwe.as_bytes()));
         let index = append(&parts.audit, &entry).await?;
         Ok(Recorded {

@@ -4,19 +4,9 @@
 use std::time::Duration;
 
 use claviger::error::Code;
-use claviger::flow::NewKey;
 use claviger::tenant::Tenant;
-use claviger_tests::site::{Guest, Site, caller, code};
+use claviger_tests::site::{Guest, Site, caller, code, new_key};
 use serde_json::Value;
-
-fn new_key(name: &str) -> NewKey {
-    NewKey {
-        name: name.to_owned(),
-        kind: "oct-256".to_owned(),
-        material: None,
-        release_policy: "affirming".to_owned(),
-    }
-}
 
 fn events<'a>(records: &'a [Value], key: &str) -> Vec<(&'a str, &'a str)> {
     let of_key = records.iter().filter(|record| record["key"] == key);

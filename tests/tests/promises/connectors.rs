@@ -1,10 +1,9 @@
 //! A connector holds no more than it needs, and what it answers is looked at before it counts.
 
 use claviger::error::Code;
-use claviger::flow::NewKey;
 use claviger::tenant::Tenant;
 use claviger_tests::hostile::CONNECTOR;
-use claviger_tests::site::{Guest, Journal, Site, caller, code, tenant};
+use claviger_tests::site::{Guest, Journal, Site, caller, code, new_key, tenant};
 
 /// A site whose keys are held by a connector that misbehaves as the key's name says.
 async fn site() -> Site {
@@ -112,15 +111,6 @@ async fn a_connectors_words_are_escaped() {
     let refusal = site.release(&Guest::new(), "words-forged").await.unwrap_err();
     assert!(!refusal.reason.contains(['\n', '\u{1b}']), "{refusal}");
     assert!(refusal.reason.contains(r"no\u{a}2026-11-24 INFO released\u{1b}[31m"), "{refusal}");
-}
-
-fn new_key(name: &str) -> NewKey {
-    NewKey {
-        name: name.to_owned(),
-        kind: "oct-256".to_owned(),
-        material: None,
-        release_policy: "affirming".to_owned(),
-    }
 }
 
 // attack 50, invariant 6
