@@ -12,7 +12,7 @@ use super::error::AuditError;
 use super::files::{self, Paths};
 use super::key::{SigningKey, VerificationKey};
 use super::merkle::{Hash, leaf};
-use super::queue::Queue;
+use super::queue::{Announced, Queue};
 use super::record::Record;
 use super::recovery::recover;
 use super::sink::FileSink;
@@ -31,6 +31,8 @@ pub struct Settings {
     pub timeout: Duration,
     /// How many records may wait; more are refused at once.
     pub queue: usize,
+    /// How long records that are there wait for announced ones, to become durable in one sync.
+    pub gather: Duration,
 }
 
 impl Default for Settings {
@@ -40,6 +42,7 @@ impl Default for Settings {
             checkpoint_records: 4096,
             timeout: Duration::from_secs(5),
             queue: 16_384,
+            gather: Duration::from_millis(2),
         }
     }
 }
@@ -158,12 +161,41 @@ impl AuditLog {
     /// # Errors
     /// Whatever the error, nothing may leave the host on the strength of this record.
     pub async fn record(&self, record: &Record) -> Result<Receipt, AuditError> {
+        self.write(record, None).await
+    }
+
+    /// Announces a record that will soon come, so that others wait for it, a moment at most, and all
+    /// become durable in one sync.
+    #[must_use]
+    pub fn announce(&self) -> Announced {
+        self.queue.announce()
+    }
+
+    /// [`AuditLog::record`] of a record that was announced.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn record_announced(
+        &self,
+        record: &Record,
+        announced: Announced,
+    ) -> Result<Receipt, AuditError> {
+        self.write(record, Some(announced)).await
+    }
+
+    async fn write(
+        &self,
+        record: &Record,
+        announced: Option<Announced>,
+    ) -> Result<Receipt, AuditError> {
         let line = encoding::line(record).map_err(|error| AuditError::Record(error.to_string()))?;
         if line.len() > MAX_LINE {
             return Err(AuditError::Record(format!("{} bytes are too many", line.len())));
         }
         let leaf = leaf(&line);
         let answer = self.queue.push(&line, leaf)?;
+        // It is in the queue: nobody waits for it any more.
+        drop(announced);
         match tokio::time::timeout(self.timeout, answer).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(_)) => Err(AuditError::Failed("the writer ended unexpectedly".to_owned())),

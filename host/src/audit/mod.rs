@@ -32,6 +32,7 @@ pub use error::{AuditError, Finding};
 pub use key::{SigningKey, VerificationKey};
 pub use log::{AuditLog, Receipt, Settings};
 pub use proof::{Proof, ProofFault, prove};
+pub use queue::Announced;
 pub use record::{Digest, Event, Module, Outcome, Record};
 pub use tail::Tail;
 pub use verify::{VerifiedLog, verify, verify_against};

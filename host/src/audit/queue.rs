@@ -1,6 +1,7 @@
-//! Between the requests and the writer: lines gather while the writer is busy with the last group.
+//! Between the requests and the writer: lines gather while the writer is busy with the last group,
+//! and a moment longer where more are announced. A sync costs as much for one line as for many.
 
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
@@ -53,17 +54,43 @@ pub(super) struct Queue {
 struct State {
     phase: Phase,
     group: Group,
+    /// How many announced lines have not come.
+    announced: usize,
+    /// Whether the writer has lines and waits for those announced.
+    gathering: bool,
+}
+
+/// Announces a line: a request is under way that will be recorded. Dropping it takes that back.
+pub struct Announced(Arc<Queue>);
+
+impl Drop for Announced {
+    fn drop(&mut self) {
+        let mut state = self.0.lock();
+        state.announced = state.announced.saturating_sub(1);
+        let last = state.gathering && state.announced == 0;
+        drop(state);
+        if last {
+            self.0.changed.notify_one();
+        }
+    }
 }
 
 impl Queue {
     pub(super) fn new(capacity: usize) -> Self {
-        let state = State { phase: Phase::Open, group: Group::default() };
+        let state =
+            State { phase: Phase::Open, group: Group::default(), announced: 0, gathering: false };
         Self {
             capacity,
             state: Mutex::new(state),
             changed: Condvar::new(),
             writing: Mutex::default(),
         }
+    }
+
+    /// Counts a line that will come.
+    pub(super) fn announce(self: &Arc<Self>) -> Announced {
+        self.lock().announced += 1;
+        Announced(Arc::clone(self))
     }
 
     /// Takes a line without its newline; the answer comes when it is durable.
@@ -125,9 +152,15 @@ impl Queue {
         self.changed.notify_one();
     }
 
-    /// The writer's side: waits for lines, for the end, or for `patience` to run out. `spare` is a
-    /// used group whose buffers are filled next.
-    pub(super) fn take(&self, mut spare: Group, patience: Option<Duration>) -> Work {
+    /// The writer's side: waits for lines, for the end, or for `patience` to run out; and once there
+    /// are lines, for those that are announced, but no longer than `gather`. `spare` is a used group
+    /// whose buffers are filled next.
+    pub(super) fn take(
+        &self,
+        mut spare: Group,
+        patience: Option<Duration>,
+        gather: Duration,
+    ) -> Work {
         spare.bytes.clear();
         spare.waiters.clear();
         let idle = |state: &mut State| {
@@ -142,12 +175,30 @@ impl Queue {
             None => self.changed.wait_while(guard, idle).unwrap_or_else(PoisonError::into_inner),
         };
         if !state.group.waiters.is_empty() {
+            state = self.gather(state, gather);
             return Work::Commit(std::mem::replace(&mut state.group, spare));
         }
         match state.phase {
             Phase::Open => Work::Idle,
             Phase::Closing | Phase::Closed | Phase::Failed(_) => Work::Close,
         }
+    }
+
+    fn gather<'a>(
+        &'a self,
+        mut state: MutexGuard<'a, State>,
+        gather: Duration,
+    ) -> MutexGuard<'a, State> {
+        state.gathering = true;
+        let more = |state: &mut State| {
+            state.announced > 0
+                && state.group.waiters.len() < self.capacity
+                && matches!(state.phase, Phase::Open)
+        };
+        let waited = self.changed.wait_timeout_while(state, gather, more);
+        state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        state.gathering = false;
+        state
     }
 
     /// The writer's last word. Whoever still waits learns it; a failure stays the first one.

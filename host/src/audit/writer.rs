@@ -69,7 +69,7 @@ impl Writer {
             let due = self.settings.checkpoint_interval;
             let patience = (self.covered != Some(self.frontier.size()))
                 .then(|| due.saturating_sub(self.last_checkpoint.elapsed()));
-            match self.queue.take(std::mem::take(&mut spare), patience) {
+            match self.queue.take(std::mem::take(&mut spare), patience, self.settings.gather) {
                 Work::Close => return Ok(()),
                 Work::Commit(mut group) => {
                     self.commit(&mut group)?;

@@ -101,6 +101,9 @@ fn verified(log: &VerifiedLog, own_key: bool, own_checkpoint: bool) -> anyhow::R
         log.checkpoints,
         log.covered
     )?;
+    if log.unfinished > 0 {
+        out!("{} bytes behind them are of a line that was never finished", log.unfinished)?;
+    }
     match (own_key, own_checkpoint) {
         (true, _) => out!("by the key {}", log.key)?,
         (false, true) => {

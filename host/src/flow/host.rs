@@ -10,14 +10,14 @@ use super::bind::Bound;
 use super::challenge::Challenges;
 use super::permit::ReleasePolicies;
 use super::record;
-use super::release::append;
+use super::release::{append, append_announced};
 use super::request::{
     Attested, Caller, Evidence, Health, IssuedChallenge, PluginSummary, Purpose, ReleasedKey,
     Submission,
 };
 use super::token::Tokens;
 use crate::appraisal::{Appraiser, Status};
-use crate::audit::{AuditLog, Digest, Event, Record};
+use crate::audit::{Announced, AuditLog, Digest, Event, Record};
 use crate::claim::{Claim, Value};
 use crate::clock::Clock;
 use crate::error::{Code, Refusal};
@@ -121,11 +121,12 @@ impl Host {
         caller: &Caller,
         submission: Submission,
     ) -> Result<Attested, Refusal> {
+        let announced = self.parts.audit.announce();
         let appraised = self.judge(caller, &Purpose::Attestation, submission).await?;
         let jti = self.parts.identifier()?;
         let minted = self.parts.tokens.for_client(&appraised, &jti)?;
         let entry = record::of(Event::Attested, caller, &appraised).token(jti);
-        let audit_index = append(&self.parts.audit, &entry).await?;
+        let audit_index = append_announced(&self.parts.audit, &entry, announced).await?;
         Ok(Attested {
             token: minted.token,
             expires: minted.expires,
@@ -145,9 +146,10 @@ impl Host {
     ) -> Result<ReleasedKey, Refusal> {
         super::permit::check_name(key)?;
         let purpose = Purpose::Release { key: key.to_owned() };
+        let announced = self.parts.audit.announce();
         let evidence = submission.evidence.clone();
         let appraised = self.judge(caller, &purpose, submission).await?;
-        self.release(caller, appraised, key, version, Some(evidence)).await
+        self.release(caller, appraised, key, version, Some(evidence), announced).await
     }
 
     /// Attestation result in, key out. Everything that may have changed since is asked again.
@@ -158,11 +160,12 @@ impl Host {
         version: Option<&str>,
         token: &str,
     ) -> Result<ReleasedKey, Refusal> {
+        let announced = self.parts.audit.announce();
         let now = self.parts.clock.now();
         let appraiser = &self.parts.appraiser;
         let appraised = self.parts.tokens.appraise(&caller.tenant, token, now, appraiser)?;
         self.still_stands(&appraised)?;
-        self.release(caller, appraised, key, version, None).await
+        self.release(caller, appraised, key, version, None, announced).await
     }
 
     /// What a token says was true when it was made. A verifier that was taken out since, simulated
@@ -301,6 +304,7 @@ impl Host {
         key: &str,
         version: Option<&str>,
         evidence: Option<Evidence>,
+        announced: Announced,
     ) -> Result<ReleasedKey, Refusal> {
         super::permit::check_name(key)?;
         let (kms, appraised) = (self.kms(), Arc::new(appraised));
@@ -308,7 +312,8 @@ impl Host {
             let policies = ReleasePolicies(&self.parts.store);
             let permitted = Arc::clone(&appraised).permit(&policies, key, version)?;
             step(caller, "permitted");
-            let recorded = permitted.record(caller, &kms, &policies, &self.parts, evidence).await?;
+            let recorded =
+                permitted.record(caller, &kms, &policies, &self.parts, evidence, announced).await?;
             step(caller, "recorded");
             Ok::<_, Refusal>(recorded.release())
         };

@@ -11,7 +11,7 @@ use super::host::Parts;
 use super::permit::{Permitted, ReleasePolicies};
 use super::record;
 use super::request::{Caller, Evidence, ReleasedKey};
-use crate::audit::{AuditError, AuditLog, Digest, Event, Record};
+use crate::audit::{Announced, AuditError, AuditLog, Digest, Event, Record};
 use crate::error::{Code, Refusal};
 use crate::json::{self, Limits};
 use crate::keys::{RecipientKey, WrapError, WrapHeader};
@@ -33,6 +33,7 @@ impl Permitted {
         policies: &ReleasePolicies<'_>,
         parts: &Arc<Parts>,
         evidence: Option<Evidence>,
+        announced: Announced,
     ) -> Result<Recorded, Refusal> {
         let wrapped = self.fetch(kms, parts, evidence).await?;
         self.still(policies)?;
@@ -44,7 +45,7 @@ impl Permitted {
             .wrapped_by_connector(wrapped.by_connector)
             .policy(format!("release:{}", self.policy.rule.name()))
             .jwe(Digest::of(wrapped.jwe.as_bytes()));
-        let index = append(&parts.audit, &entry).await?;
+        let index = append_announced(&parts.audit, &entry, announced).await?;
         Ok(Recorded {
             key: ReleasedKey {
                 jwe: wrapped.jwe,
@@ -152,6 +153,16 @@ fn addressed_to(recipient: &RecipientKey, jwe: &str) -> bool {
 /// Appends a record and waits until it is durable.
 pub(super) async fn append(audit: &AuditLog, record: &Record) -> Result<u64, Refusal> {
     let receipt = audit.record(record).await.map_err(refuse_audit)?;
+    Ok(receipt.index)
+}
+
+/// The same of a record that was announced.
+pub(super) async fn append_announced(
+    audit: &AuditLog,
+    record: &Record,
+    announced: Announced,
+) -> Result<u64, Refusal> {
+    let receipt = audit.record_announced(record, announced).await.map_err(refuse_audit)?;
     Ok(receipt.index)
 }
 

@@ -12,6 +12,8 @@
 //! everything compiles, so that pure parts can be tested natively, but calling an import there
 //! stops the program.
 
+#[cfg(target_arch = "wasm32")]
+mod heap;
 pub mod kms;
 mod manifest;
 mod panics;

@@ -1,6 +1,7 @@
 //! The log against tampering, failing disks and crashes. (attack 56)
 
 mod failing;
+mod gathering;
 mod tampering;
 mod working;
 

@@ -13,7 +13,8 @@ pub(super) fn read(path: &Path) -> Result<Vec<u8>, TlsError> {
     fs::read(path).map_err(|source| failed(path, source))
 }
 
-/// Reads a private key, unless everybody on the machine can.
+/// Reads a private key, unless everybody on the machine can. A group may: that is how distributions
+/// hand keys to services.
 pub(super) fn read_private(path: &Path) -> Result<Secret, TlsError> {
     let metadata = fs::metadata(path).map_err(|source| failed(path, source))?;
     if metadata.permissions().mode() & 0o007 != 0 {
