@@ -36,8 +36,8 @@ const QUIET: &str = "cranelift_codegen=warn,regalloc2=warn,wasmtime_internal_cra
 /// tracing's `EnvFilter`). A development host marks each line. Panics are logged from here on, too.
 pub fn start(format: LogFormat, development: bool) {
     let wanted = std::env::var("CLAVIGER_LOG").unwrap_or_else(|_| "info".to_owned());
-    let filter = EnvFilter::try_new(format!("{QUIET},{wanted}"))
-        .unwrap_or_else(|_| EnvFilter::new("info"));
+    let filter =
+        EnvFilter::try_new(format!("{QUIET},{wanted}")).unwrap_or_else(|_| EnvFilter::new("info"));
     let lines = lines(format, development, std::io::stderr);
     // A second start in one process (tests) keeps the first: there is nothing to lose.
     if tracing_subscriber::registry().with(filter).with(lines).try_init().is_err() {

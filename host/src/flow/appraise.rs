@@ -1,6 +1,8 @@
 //! Fourth step: the appraisal policy judges bound evidence. What comes out is what a token says;
 //! a token that comes back is judged anew, by the policy of that moment.
 
+use std::sync::Arc;
+
 use super::bind::Bound;
 use super::gate::{Said, VerifierIdentity};
 use super::request::Finding;
@@ -33,7 +35,7 @@ pub struct Subject {
     /// The token's identifier, where the judgement is of a token.
     pub token: Option<String>,
     /// What the host read itself.
-    pub facts: Vec<Claim>,
+    pub facts: Arc<[Claim]>,
     /// What the plugin says beyond that.
     pub claims: Vec<Claim>,
     /// What the plugin at most affirmed.

@@ -2,6 +2,8 @@
 //! written for a plugin that lies: one that gets handles of whatever evidence its accomplice sent
 //! and puts them together as it likes.
 
+use std::sync::Arc;
+
 use crate::appraisal::Vector;
 use crate::audit::Digest;
 use crate::claim::Claim;
@@ -16,7 +18,7 @@ pub struct Verified {
     tee: String,
     statements: Vec<Statement>,
     bindings: Vec<Binding>,
-    facts: Vec<Claim>,
+    facts: Arc<[Claim]>,
     claims: Vec<Claim>,
     vector: Vector,
     verifier: VerifierIdentity,
@@ -25,7 +27,7 @@ pub struct Verified {
 
 /// See [`Verified::into_said`].
 pub(super) struct Said {
-    pub(super) facts: Vec<Claim>,
+    pub(super) facts: Arc<[Claim]>,
     pub(super) claims: Vec<Claim>,
     pub(super) vector: Vector,
     pub(super) verifier: VerifierIdentity,
@@ -120,7 +122,7 @@ impl Verified {
 ///   never stand beside the challenge of another (CVE-2022-1053);
 /// - evidence of a kind that the host reads itself rests on a whole report of that kind, once;
 /// - what is bound stands exactly where the format has the challenge, where the host knows that;
-/// - no fact has two values, and no claim is made in the host's name;
+/// - facts come from one statement, and no claim is made in the host's name;
 /// - the vector says nothing that a verifier may not say.
 pub(super) fn gate(
     tee: &str,
@@ -160,13 +162,9 @@ pub(super) fn gate(
     if claims.iter().any(of_format) {
         return invalid("a claim stands in the namespace of what the host reads itself");
     }
-    let facts: Vec<_> =
-        statements.iter().flat_map(|statement| statement.facts().to_vec()).collect();
-    let mut names: Vec<_> = facts.iter().map(|fact| &fact.name).collect();
-    names.sort_unstable();
-    if names.windows(2).any(|pair| pair.first() == pair.last()) {
-        return invalid("a fact has two values");
-    }
+    // Only whole reports have facts, and there is at most one.
+    let facts = statements.iter().find(|statement| statement.tee().is_some());
+    let facts = facts.map_or_else(Arc::default, |statement| Arc::clone(statement.facts()));
     let Some(vector) = Vector::from_plugin(&trustworthiness) else {
         return invalid("the trustworthiness vector has a value outside AR4SI");
     };

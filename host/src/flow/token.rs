@@ -163,7 +163,7 @@ fn read(token: &Map<String, Json>) -> Option<(RecipientKey, String, Subject)> {
         nonce: nonce.try_into().ok()?,
         purpose: text(own, "purpose")?,
         token: token.get("jti")?.as_str().map(ToOwned::to_owned),
-        facts: claims(submod.get("ear_attester_claims")?.as_object()?)?,
+        facts: claims(submod.get("ear_attester_claims")?.as_object()?)?.into(),
         claims: claims(submod.get("ear_verifier_claims")?.as_object()?)?,
         vector: Vector::from_json(own.get("verifier_vector")?.as_object()?)?,
         verifier: VerifierIdentity {

@@ -17,7 +17,7 @@ pub struct Statement(Arc<Inner>);
 
 struct Inner {
     parts: Parts,
-    facts: OnceLock<Vec<Claim>>,
+    facts: OnceLock<Arc<[Claim]>>,
 }
 
 /// What a statement is made of.
@@ -65,10 +65,10 @@ impl Statement {
 
     /// What the host itself read in these bytes, where it knows their format.
     #[must_use]
-    pub fn facts(&self) -> &[Claim] {
+    pub fn facts(&self) -> &Arc<[Claim]> {
         self.0.facts.get_or_init(|| match &self.0.parts.format {
-            Format::Snp(Some(endorsement)) => facts::facts(self.bytes(), endorsement),
-            Format::Opaque | Format::Snp(None) => Vec::new(),
+            Format::Snp(Some(endorsement)) => facts::facts(self.bytes(), endorsement).into(),
+            Format::Opaque | Format::Snp(None) => Arc::default(),
         })
     }
 

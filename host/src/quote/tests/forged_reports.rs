@@ -95,6 +95,19 @@ fn a_masked_chip_id_is_a_fact_for_policy() {
     assert_eq!(fact("snp.certified_chip_id"), Some(&chip));
 }
 
+#[test]
+fn no_fact_has_two_values() {
+    for product in [Product::Milan, Product::Genoa, Product::Turin] {
+        let report = Report::of(product);
+        let outcome = check(EndorsementKey::Vcek, &report, &report).unwrap();
+        let facts = outcome.statement.facts();
+        let mut names: Vec<_> = facts.iter().map(|fact| &fact.name).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!((names.len(), facts.is_empty()), (facts.len(), false));
+    }
+}
+
 // attack 19
 #[test]
 fn a_report_that_says_it_is_not_signed_by_this_key_is_refused() {
