@@ -23,6 +23,7 @@ use crate::plugin::{
 };
 use crate::quote::{Authority, Revocation};
 use crate::random::{Random, SystemRandomness};
+use crate::reference::{Group, ReferencePlan, References, Signers};
 use crate::secret::Secret;
 use crate::store::{Embedded, MasterKey, SealedStore, Store};
 
@@ -45,6 +46,8 @@ pub struct Plan {
     pub token_seconds: u64,
     /// What SEV-SNP evidence must be.
     pub snp: SnpPolicy,
+    /// Who may sign reference values.
+    pub reference: ReferencePlan,
     /// Whether firmware may not go back behind what its chip has shown.
     pub rollback_protection: bool,
     /// Whether revocation lists are demanded.
@@ -121,6 +124,8 @@ pub fn assemble(
     };
     let (catalogue, kms) = plugins(&plan, cache, &store, &clock, &random)?;
     let last_seen = plan.rollback_protection.then(|| LastSeen::new(Arc::clone(&store)));
+    let signers = signers(plan.reference)?;
+    let references = References::new(Arc::clone(&store), signers, configured(&plan.snp));
     let appraiser = Appraiser::new(plan.snp, last_seen);
     let keys = kept(&store, "host/token-keys", || TokenKeys::generate()?.to_stored())?;
     let tokens = Tokens {
@@ -147,6 +152,7 @@ pub fn assemble(
         kms,
         authority: Arc::new(authority),
         appraiser,
+        references,
         tokens,
         store,
         audit,
@@ -158,6 +164,7 @@ pub fn assemble(
 pub fn check(plan: &Plan) -> anyhow::Result<()> {
     let random: Arc<dyn Random> = Arc::new(SystemRandomness::default());
     authority(plan)?;
+    signers(plan.reference.clone())?;
     plugins(plan, None, &thrown_away(&random)?, &(Arc::new(SystemClock) as _), &random)?;
     Ok(())
 }
@@ -181,6 +188,20 @@ fn authority(plan: &Plan) -> anyhow::Result<Authority> {
         builder = builder.certificate(endorsement.as_slice());
     }
     builder.build().map_err(|fault| anyhow::anyhow!("trust anchors: {fault}"))
+}
+
+fn signers(plan: ReferencePlan) -> anyhow::Result<Signers> {
+    Signers::new(plan).map_err(|reason| anyhow::anyhow!("reference values: {reason}"))
+}
+
+/// The measurements that stand in the configuration, as reference values.
+#[must_use]
+pub fn configured(snp: &SnpPolicy) -> Vec<Group> {
+    let group = |measurement: &Vec<u8>| Group {
+        tee: "snp".to_owned(),
+        values: [("measurement".to_owned(), HEXLOWER.encode(measurement).into())].into(),
+    };
+    snp.measurements.iter().map(group).collect()
 }
 
 /// Loads every plugin; one that fails stops the start.

@@ -175,10 +175,7 @@ impl Client {
         body: Option<&B>,
     ) -> Result<(StatusCode, Bytes), ClientError> {
         let (status, answer) = self.exchange(method, path, body).await?;
-        if status.is_success() {
-            return Ok((status, answer));
-        }
-        Err(ClientError::Problem(Box::new(parse(status, &answer)?)))
+        success(status, answer)
     }
 
     /// Sends a request and reads the answer, whatever it is.
@@ -187,6 +184,24 @@ impl Client {
         method: Method,
         path: &str,
         body: Option<&B>,
+    ) -> Result<(StatusCode, Bytes), ClientError> {
+        let body = match body {
+            None => None,
+            Some(body) => {
+                let body = serde_json::to_vec(body);
+                let body = body.map_err(|error| ClientError::Configuration(error.to_string()))?;
+                Some(("application/json", body))
+            }
+        };
+        self.exchange_bytes(method, path, body).await
+    }
+
+    /// The same with a body as it is, and its media type.
+    async fn exchange_bytes(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<(&str, Vec<u8>)>,
     ) -> Result<(StatusCode, Bytes), ClientError> {
         let request = self.request(method, path, body)?;
         let exchange = async {
@@ -201,11 +216,11 @@ impl Client {
             .map_err(|_| self.broken("no answer in time"))?
     }
 
-    fn request<B: Serialize>(
+    fn request(
         &self,
         method: Method,
         path: &str,
-        body: Option<&B>,
+        body: Option<(&str, Vec<u8>)>,
     ) -> Result<Request<Full<Bytes>>, ClientError> {
         let wrong = |error: &dyn std::fmt::Display| ClientError::Configuration(error.to_string());
         let mut request = Request::builder().method(method).uri(path).header(HOST, &self.authority);
@@ -214,9 +229,9 @@ impl Client {
         }
         let body = match body {
             None => Bytes::new(),
-            Some(body) => {
-                request = request.header(CONTENT_TYPE, "application/json");
-                serde_json::to_vec(body).map_err(|error| wrong(&error))?.into()
+            Some((media_type, body)) => {
+                request = request.header(CONTENT_TYPE, media_type);
+                body.into()
             }
         };
         request.body(Full::new(body)).map_err(|error| wrong(&error))
@@ -225,6 +240,13 @@ impl Client {
     fn broken(&self, reason: impl std::fmt::Display) -> ClientError {
         ClientError::Connection { host: self.authority.clone(), reason: reason.to_string() }
     }
+}
+
+fn success(status: StatusCode, answer: Bytes) -> Result<(StatusCode, Bytes), ClientError> {
+    if status.is_success() {
+        return Ok((status, answer));
+    }
+    Err(ClientError::Problem(Box::new(parse(status, &answer)?)))
 }
 
 fn parse<T: DeserializeOwned>(status: StatusCode, answer: &[u8]) -> Result<T, ClientError> {

@@ -99,6 +99,8 @@ codes! {
     RateLimited = "rate-limited", 429, "Too many requests; slow down";
     /// The recipient key is invalid, weak or of an unknown kind.
     RecipientKeyInvalid = "recipient-key-invalid", 400, "The recipient key is invalid or too weak";
+    /// Reference values are not signed by a listed signer, or by one that may not sign them.
+    ReferenceRefused = "reference-refused", 403, "The reference values are not signed by somebody who may sign them";
     /// The release policy of the key says no, or cannot say yes.
     ReleaseDenied = "release-denied", 403, "The release policy of the key does not allow this release";
     /// The request cannot be parsed, or has members that are unknown.

@@ -5,6 +5,7 @@
 pub mod appraisal;
 pub mod assemble;
 pub mod audit;
+pub mod cbor;
 pub mod claim;
 pub mod client;
 pub mod clock;
@@ -20,6 +21,7 @@ pub mod keys;
 pub mod plugin;
 pub mod quote;
 pub mod random;
+pub mod reference;
 pub mod secret;
 pub mod simulated;
 pub mod store;

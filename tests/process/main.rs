@@ -17,6 +17,7 @@ mod flood;
 mod kills;
 mod plugins;
 mod production;
+mod references;
 mod secrets;
 mod simulated;
 mod starting;

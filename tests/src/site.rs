@@ -27,6 +27,7 @@ use claviger::flow::{Attested, Caller, Host, NewKey, Purpose, ReleasedKey, Submi
 use claviger::http::Challenge;
 use claviger::quote::Revocation;
 use claviger::random::{Random, SystemRandomness};
+use claviger::reference::ReferencePlan;
 use claviger::secret::Secret;
 use claviger::simulated::report::ReportTemplate;
 use claviger::store::{Embedded, MasterKey, Store};
@@ -90,6 +91,7 @@ impl Ground {
             spent_capacity: 10_000,
             token_seconds: 300,
             snp: policy(),
+            reference: ReferencePlan { allow_unsigned: true, signers: Vec::new() },
             rollback_protection: true,
             revocation: Revocation::Required,
             endorsements: vec![

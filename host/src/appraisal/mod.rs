@@ -12,6 +12,7 @@ use data_encoding::HEXLOWER;
 use crate::claim::Claim;
 use crate::error::{Code, Refusal};
 use crate::flow::Finding;
+use crate::reference::Snapshot;
 use facts::Facts;
 
 pub use last_seen::LastSeen;
@@ -62,15 +63,16 @@ impl Appraiser {
         Self { snp, snp_id, last_seen }
     }
 
-    /// Judges what a verifier found; may wait for the store. There is no policy for kinds other than
+    /// Judges what a verifier found by the reference values of now; may wait for the store. There is no policy for kinds other than
     /// `snp` yet, and what no policy judges is refused.
     pub fn appraise(
         &self,
         tee: &str,
         facts: &[Claim],
         vector: Vector,
+        references: &Snapshot,
     ) -> Result<Appraisal, Refusal> {
-        self.judge(tee, &Facts::new(facts), vector)
+        self.judge(tee, &Facts::new(facts), vector, references)
     }
 
     /// The same where memory has all that it needs: the chip was seen with this firmware. None where
@@ -80,12 +82,13 @@ impl Appraiser {
         tee: &str,
         facts: &[Claim],
         vector: Vector,
+        references: &Snapshot,
     ) -> Result<Option<Appraisal>, Refusal> {
         let facts = Facts::new(facts);
         if self.last_seen.as_ref().is_some_and(|last_seen| !last_seen.is_familiar(&facts)) {
             return Ok(None);
         }
-        self.judge(tee, &facts, vector).map(Some)
+        self.judge(tee, &facts, vector, references).map(Some)
     }
 
     fn judge(
@@ -93,12 +96,13 @@ impl Appraiser {
         tee: &str,
         facts: &Facts<'_>,
         mut vector: Vector,
+        references: &Snapshot,
     ) -> Result<Appraisal, Refusal> {
         if tee != "snp" {
             let reason = format!("there is no appraisal policy for {tee}");
             return Err(Refusal::new(Code::EvidenceUnsupported, reason));
         }
-        let mut findings = self.snp.apply(facts, &mut vector);
+        let mut findings = self.snp.apply(facts, references, &mut vector);
         if let Some(last_seen) = &self.last_seen {
             findings.extend(last_seen.apply(facts, &mut vector)?);
         }

@@ -1,6 +1,7 @@
 //! The built-in appraisal of SEV-SNP evidence: strict, readable, and set by the operator's
 //! configuration. Each rule looks at one fact that the host read itself.
 
+use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
 
 use super::facts::Facts;
@@ -8,6 +9,7 @@ use super::vector::{Trust, Vector};
 use crate::claim::Value;
 use crate::flow::Finding;
 use crate::quote::snp::{Product, Tcb};
+use crate::reference::Snapshot;
 
 /// AR4SI values that the rules give; see draft-ietf-rats-ar4si.
 mod tier {
@@ -50,7 +52,7 @@ pub struct MinimumTcb {
 /// The operator's choices.
 #[derive(Clone, Debug)]
 pub struct SnpPolicy {
-    /// Launch measurements (48 bytes) that are approved; none: nothing is.
+    /// Launch measurements (48 bytes) that are approved beside stored reference values.
     pub measurements: Vec<Vec<u8>>,
     /// Privilege levels from which a report is taken.
     pub vmpl: Vec<u64>,
@@ -97,13 +99,18 @@ impl Default for SnpPolicy {
 
 impl SnpPolicy {
     /// Lowers `vector` by every rule that does not hold; answers with what did not hold.
-    pub(super) fn apply(&self, facts: &Facts<'_>, vector: &mut Vector) -> Vec<Finding> {
+    pub(super) fn apply(
+        &self,
+        facts: &Facts<'_>,
+        references: &Snapshot,
+        vector: &mut Vector,
+    ) -> Vec<Finding> {
         let mut rules = Rules { facts, vector, findings: Vec::new() };
         self.guest(&mut rules);
         self.platform(&mut rules);
         self.firmware(&mut rules);
         self.identity(&mut rules);
-        self.executables(&mut rules);
+        Self::executables(references, &mut rules);
         // A report says nothing of disks and of data from elsewhere.
         for trust in [Trust::FileSystem, Trust::SourcedData, Trust::StorageOpaque] {
             rules.vector.unsupported(trust);
@@ -194,11 +201,12 @@ impl SnpPolicy {
         );
     }
 
-    fn executables(&self, rules: &mut Rules<'_, '_>) {
+    fn executables(references: &Snapshot, rules: &mut Rules<'_, '_>) {
         let claim = "snp.measurement";
-        let measurement = rules.facts.bytes(claim);
-        let holds = measurement.is_some_and(|measured| self.measurements.contains(&measured));
-        let wanted = format!("one of {} reference values", self.measurements.len());
+        let measured = rules.facts.bytes(claim).map(|measured| HEXLOWER.encode(&measured));
+        let mut approved = references.values("snp", "measurement");
+        let holds = measured.is_some_and(|measured| approved.any(|value| *value == *measured));
+        let wanted = format!("one of {} values", references.values("snp", "measurement").count());
         let value = tier::UNRECOGNIZED_EXECUTABLES;
         rules.demand(holds, "snp-measurement", claim, &wanted, Trust::Executables, value);
         if holds {

@@ -54,6 +54,10 @@ pub enum Event {
     PluginSwapped,
     /// A policy was set or removed.
     PolicyChanged,
+    /// A reference document was added, perhaps in another's place.
+    ReferenceAdded,
+    /// A reference document was taken back.
+    ReferenceRevoked,
     /// A request was refused.
     Refused,
     /// Key material left, wrapped to a recipient key.
@@ -88,6 +92,13 @@ impl Digest {
         out.copy_from_slice(digest::digest(&digest::SHA256, bytes).as_ref());
         Self(out)
     }
+
+    /// Parses lower-case hexadecimal; none where it is anything else.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let bytes = HEXLOWER.decode(text.as_bytes()).ok();
+        bytes.and_then(|bytes| bytes.try_into().ok()).map(Self)
+    }
 }
 
 impl fmt::Display for Digest {
@@ -113,11 +124,7 @@ impl Serialize for Digest {
 impl<'de> Deserialize<'de> for Digest {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = Cow::<str>::deserialize(deserializer)?;
-        HEXLOWER
-            .decode(text.as_bytes())
-            .ok()
-            .and_then(|bytes| bytes.try_into().ok())
-            .map(Self)
+        Self::parse(&text)
             .ok_or_else(|| serde::de::Error::custom("not a SHA-256 digest in hexadecimal"))
     }
 }

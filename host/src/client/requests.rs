@@ -3,11 +3,14 @@
 use http::Method;
 use serde_json::Value;
 
-use super::{Client, ClientError, parse};
+use super::{Client, ClientError, parse, success};
+use crate::audit::Digest;
 use crate::http::{
     Attestation, AttestationRequest, Challenge, ChallengeRequest, HealthStatus, Key, KeyPage,
-    KeyVersions, NewKeyRequest, PluginList, Release, ReleaseRequest, VersionRequest,
+    KeyVersions, NewKeyRequest, PluginList, ReferenceDocument, ReferenceHistory, ReferencePage,
+    ReferenceWithBytes, Release, ReleaseRequest, VersionRequest,
 };
+use crate::reference::Container;
 
 type Answer<T> = Result<T, ClientError>;
 
@@ -88,6 +91,45 @@ impl Client {
     /// `DELETE /v1/keys/{name}` (administration).
     pub async fn delete_key(&self, name: &str) -> Answer<()> {
         self.command(Method::DELETE, &key_path(name, "")?, None).await
+    }
+
+    /// `POST /v1/references` (administration).
+    pub async fn add_reference(
+        &self,
+        container: Container,
+        bytes: Vec<u8>,
+        replaces: Option<Digest>,
+    ) -> Answer<ReferenceDocument> {
+        let query = replaces.map_or_else(String::new, |replaced| format!("?replaces={replaced}"));
+        let path = format!("{}/v1/references{query}", self.prefix);
+        let body = Some((container.media_type(), bytes));
+        let (status, answer) = self.exchange_bytes(Method::POST, &path, body).await?;
+        let (status, answer) = success(status, answer)?;
+        parse(status, &answer)
+    }
+
+    /// `GET /v1/references` (administration).
+    pub async fn list_references(&self, cursor: Option<&str>) -> Answer<ReferencePage> {
+        let path = match cursor {
+            None => "/v1/references".to_owned(),
+            Some(cursor) => format!("/v1/references?cursor={cursor}"),
+        };
+        self.call(Method::GET, &path, NOTHING).await
+    }
+
+    /// `GET /v1/references/{id}` (administration).
+    pub async fn reference(&self, id: Digest) -> Answer<ReferenceWithBytes> {
+        self.call(Method::GET, &format!("/v1/references/{id}"), NOTHING).await
+    }
+
+    /// `GET /v1/references/history` (administration).
+    pub async fn reference_history(&self) -> Answer<ReferenceHistory> {
+        self.call(Method::GET, "/v1/references/history", NOTHING).await
+    }
+
+    /// `DELETE /v1/references/{id}` (administration).
+    pub async fn revoke_reference(&self, id: Digest) -> Answer<()> {
+        self.command(Method::DELETE, &format!("/v1/references/{id}"), None).await
     }
 
     /// `GET /v1/plugins` (administration).

@@ -19,6 +19,7 @@ use crate::plugin::ProgressEvent;
 use crate::quote::Revocation;
 use crate::quote::snp::Product;
 use crate::random::SystemRandomness;
+use crate::reference::ReferencePlan;
 use crate::simulated::Family;
 use crate::simulated::report::ReportTemplate;
 use crate::store::{Embedded, MasterKey, Store};
@@ -108,6 +109,8 @@ pub(super) fn plan(family: &Family, audit: PathBuf) -> anyhow::Result<Plan> {
             measurements: vec![ReportTemplate::default().measurement.to_vec()],
             ..SnpPolicy::default()
         },
+        // What a developer adds in person is what is tried.
+        reference: ReferencePlan { allow_unsigned: true, signers: Vec::new() },
         rollback_protection: true,
         revocation: Revocation::Required,
         endorsements: vec![

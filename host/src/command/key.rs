@@ -3,35 +3,23 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::Context;
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
+use super::administrator::Administrator;
 use super::block_on;
-use super::files::{read_bounded, read_token};
+use super::files::read_bounded;
 use super::out::out;
-use crate::client::{Client, ClientSettings};
+use crate::client::Client;
 use crate::flow::ReleaseRule;
 use crate::http::{NewKeyRequest, SecretBytes};
 use crate::secret::Secret;
 use crate::store::names::{self, NotAName};
-use crate::tenant::Tenant;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// The administration's address
-    #[arg(long, env = "CLAVIGER_ADMIN_URL", default_value = "https://localhost:8444")]
-    url: String,
-    /// The certificate authority of the host, PEM
-    #[arg(long, env = "CLAVIGER_CA")]
-    ca: PathBuf,
-    /// A file with the administrator's token in its first line; where absent, the token is read
-    /// from the environment variable CLAVIGER_ADMIN_TOKEN
-    #[arg(long)]
-    token_file: Option<PathBuf>,
-    /// The tenant
-    #[arg(long, default_value_t, value_parser = Tenant::parse)]
-    tenant: Tenant,
+    #[command(flatten)]
+    host: Administrator,
     #[command(subcommand)]
     command: Command,
 }
@@ -100,10 +88,7 @@ enum Command {
 }
 
 pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
-    let mut settings = ClientSettings::new(&arguments.url, read_bounded(&arguments.ca, 1 << 20)?);
-    settings.token = Some(token(arguments.token_file.as_deref())?);
-    settings.tenant = Some(arguments.tenant);
-    let client = Client::new(settings)?;
+    let client = arguments.host.client()?;
     block_on(async { perform(&client, arguments.command).await })?;
     Ok(ExitCode::SUCCESS)
 }
@@ -116,18 +101,6 @@ pub(super) fn key_name(text: &str) -> Result<String, NotAName> {
 fn release_policy(text: &str) -> Result<String, &'static str> {
     let known = ReleaseRule::parse(text).map(|_| text.to_owned());
     known.ok_or("there is one policy so far: affirming")
-}
-
-/// Not from an argument: command lines are seen by everybody on the machine.
-fn token(file: Option<&std::path::Path>) -> anyhow::Result<Secret> {
-    match file {
-        Some(path) => read_token(path),
-        None => {
-            let token = std::env::var("CLAVIGER_ADMIN_TOKEN")
-                .context("give --token-file, or set CLAVIGER_ADMIN_TOKEN")?;
-            Ok(Secret::new(token.into_bytes()))
-        }
-    }
 }
 
 async fn perform(client: &Client, command: Command) -> anyhow::Result<()> {

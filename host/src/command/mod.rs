@@ -1,6 +1,7 @@
 //! The command line: one file per verb.
 
 mod addresses;
+mod administrator;
 mod audit;
 mod bench;
 mod config;
@@ -15,6 +16,7 @@ mod guest;
 mod key;
 mod out;
 mod plugin;
+mod reference;
 mod serve;
 mod simulate;
 mod stopping;
@@ -47,6 +49,9 @@ enum Command {
     Plugin(plugin::Command),
     /// Administer the keys of a running host
     Key(key::Arguments),
+    /// Administer, check and compute reference values
+    #[command(subcommand)]
+    Reference(reference::Command),
     /// Check, read and prove the audit log
     #[command(subcommand)]
     Audit(audit::Command),
@@ -81,6 +86,7 @@ fn perform(command: Command) -> anyhow::Result<ExitCode> {
         Command::Verify(arguments) => verify::run(arguments),
         Command::Plugin(command) => plugin::run(command),
         Command::Key(arguments) => key::run(arguments),
+        Command::Reference(command) => reference::run(command),
         Command::Audit(command) => audit::run(command),
         Command::Config(command) => config::run(command),
         Command::Simulate(arguments) => simulate::run(&arguments),

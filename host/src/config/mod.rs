@@ -11,11 +11,12 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use crate::files;
+use crate::reference::ReferencePlan;
 
 pub use plan::{Planned, plan};
 pub use sections::{
     Admin, Administrator, Api, Audit, Challenge, Endorsements, Host, Kms, Limits, MasterKey,
-    Plugin, PluginLimits, Snp, TcbFloor, Token,
+    Plugin, PluginLimits, Reference, Signer, Snp, TcbFloor, Token,
 };
 pub use values::{Digest256, Hex};
 
@@ -52,6 +53,9 @@ pub struct Config {
     /// What SEV-SNP evidence must be.
     #[serde(default)]
     pub snp: Snp,
+    /// Who may sign reference values.
+    #[serde(default)]
+    pub reference: Reference,
     /// Certificates and revocation lists.
     #[serde(default)]
     pub endorsements: Endorsements,
@@ -129,6 +133,11 @@ impl Config {
         Ok(config)
     }
 
+    /// Who may sign reference values: what checking a document offline needs.
+    pub fn reference_plan(self) -> Result<ReferencePlan, ConfigError> {
+        plan::reference(self.reference)
+    }
+
     /// The embedded store's file.
     #[must_use]
     pub fn store(&self) -> PathBuf {
@@ -145,6 +154,7 @@ impl Config {
         }
         self.audit.directory.iter_mut().for_each(&mut change);
         self.endorsements.files.iter_mut().for_each(&mut change);
+        self.reference.signer.iter_mut().map(|signer| &mut signer.key).for_each(&mut change);
         match &mut self.master_key {
             MasterKey::Environment { .. } => {}
             MasterKey::File { path } | MasterKey::Passphrase { path } => change(path),

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::sections::{Admin, Limits, MasterKey, Plugin, Snp};
+use super::sections::{Admin, Limits, MasterKey, Plugin, Reference, Signer, Snp};
 use super::{Config, ConfigError};
 use crate::appraisal::{MinimumTcb, SnpPolicy};
 use crate::assemble::{AuditPlan, Plan, PluginPlan};
@@ -17,11 +17,15 @@ use crate::http::{
 };
 use crate::plugin;
 use crate::quote::Revocation;
+use crate::reference::{ReferencePlan, SignerPlan, Signers};
 use crate::secret::Secret;
 use crate::store::{self, Store, private_file};
 
 /// The longest passphrase file, in bytes.
 const LONGEST_PASSPHRASE: u64 = 4096;
+
+/// The largest file with a signer's public key, in bytes.
+const LARGEST_SIGNER_KEY: u64 = 16 << 10;
 
 /// The largest file of certificates or revocation lists, in bytes.
 const LARGEST_ENDORSEMENT: u64 = 16 << 20;
@@ -87,6 +91,7 @@ pub fn plan(config: Config, store: Arc<dyn Store>) -> Result<Planned, ConfigErro
         spent_capacity: config.challenge.remembered,
         token_seconds: config.token.lifetime_seconds,
         snp: snp(config.snp)?,
+        reference: reference(config.reference)?,
         rollback_protection,
         revocation: match config.endorsements.waive_revocation {
             true => Revocation::Waived,
@@ -231,6 +236,20 @@ fn snp(snp: Snp) -> Result<SnpPolicy, ConfigError> {
             .transpose()?,
         allow_vlek: snp.allow_vlek,
     })
+}
+
+pub(super) fn reference(reference: Reference) -> Result<ReferencePlan, ConfigError> {
+    let read = |signer: Signer| {
+        let key = files::read_bounded(&signer.key, LARGEST_SIGNER_KEY)
+            .map_err(|error| unreadable("reference.signer", &signer.key, &error))?;
+        let Signer { name, tees, claims, tenant, builders, .. } = signer;
+        Ok(SignerPlan { name, key, tees, claims, tenant, builders })
+    };
+    let signers = reference.signer.into_iter().map(read).collect::<Result<_, ConfigError>>()?;
+    let plan = ReferencePlan { allow_unsigned: reference.allow_unsigned, signers };
+    // Read once here, where a key that is none is a fault of the configuration.
+    Signers::new(plan.clone()).map_err(|reason| ConfigError::value("reference", reason))?;
+    Ok(plan)
 }
 
 fn master_key(source: MasterKey) -> Result<store::MasterKey, ConfigError> {

@@ -112,6 +112,22 @@ sections! {
 
     #[derive(Default)]
     #[serde(default)]
+    pub struct Reference {
+        pub allow_unsigned: bool,
+        pub signer: Vec<Signer>,
+    }
+
+    pub struct Signer {
+        pub name: String,
+        pub key: PathBuf,
+        pub tees: Vec<String>,
+        pub claims: Option<Vec<String>>,
+        pub tenant: Option<Tenant>,
+        pub builders: Option<Vec<String>>,
+    }
+
+    #[derive(Default)]
+    #[serde(default)]
     pub struct Floors {
         pub milan: TcbFloor,
         pub genoa: TcbFloor,

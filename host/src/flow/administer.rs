@@ -154,7 +154,7 @@ impl Host {
     }
 
     /// Records, changes, and records the outcome, in a task of its own.
-    async fn change<T, F>(
+    pub(super) async fn change<T, F>(
         &self,
         entry: Record,
         version: impl Fn(&T) -> Option<String> + Send + 'static,

@@ -13,6 +13,7 @@ use crate::clock::Timestamp;
 use crate::error::Refusal;
 use crate::keys::RecipientKey;
 use crate::quote::Step;
+use crate::reference::Snapshot;
 use crate::tenant::Tenant;
 
 /// Evidence, or a token made of evidence, with the judgement of now.
@@ -23,6 +24,8 @@ pub struct Appraised {
     pub(super) recipient: RecipientKey,
     pub(super) subject: Subject,
     pub(super) appraisal: Appraisal,
+    /// The reference values that it was judged by.
+    pub(super) references: Arc<Snapshot>,
 }
 
 /// What was judged; all of it stands in the token and in the audit record.
@@ -58,21 +61,26 @@ impl Bound {
     pub(super) fn appraise_from_memory(
         &self,
         appraiser: &Appraiser,
+        references: &Snapshot,
     ) -> Result<Option<Appraisal>, Refusal> {
-        let verified = &self.verified;
-        appraiser.appraise_from_memory(verified.tee(), verified.facts(), verified.vector().clone())
+        let (verified, vector) = (&self.verified, self.verified.vector().clone());
+        appraiser.appraise_from_memory(verified.tee(), verified.facts(), vector, references)
     }
 
     /// Judges the evidence; may wait for the store.
-    pub fn appraise(self, appraiser: &Appraiser) -> Result<Appraised, Refusal> {
-        let verified = &self.verified;
+    pub fn appraise(
+        self,
+        appraiser: &Appraiser,
+        references: Arc<Snapshot>,
+    ) -> Result<Appraised, Refusal> {
+        let (verified, vector) = (&self.verified, self.verified.vector().clone());
         let appraisal =
-            appraiser.appraise(verified.tee(), verified.facts(), verified.vector().clone())?;
-        Ok(self.appraised(appraisal))
+            appraiser.appraise(verified.tee(), verified.facts(), vector, &references)?;
+        Ok(self.appraised(appraisal, references))
     }
 
     /// The evidence with its judgement.
-    pub(super) fn appraised(self, appraisal: Appraisal) -> Appraised {
+    pub(super) fn appraised(self, appraisal: Appraisal, references: Arc<Snapshot>) -> Appraised {
         let Self { fresh, verified, recipient } = self;
         let (simulated, expires) = (verified.simulated(), verified.expires());
         let path = verified.path().iter().map(words).collect();
@@ -92,7 +100,7 @@ impl Bound {
             evidence,
         };
         let (tenant, at) = (fresh.tenant().clone(), fresh.at());
-        Appraised { tenant, at, recipient, subject, appraisal }
+        Appraised { tenant, at, recipient, subject, appraisal, references }
     }
 }
 

@@ -26,6 +26,7 @@ use crate::plugin::catalogue::{Entry, Source, State};
 use crate::plugin::{Catalogue, Kind, KmsPlugin, VerifierPlugin};
 use crate::quote::Authority;
 use crate::random::Random;
+use crate::reference::References;
 use crate::store::SealedStore;
 use crate::tenant::Tenant;
 
@@ -45,6 +46,8 @@ pub struct Parts {
     pub authority: Arc<Authority>,
     /// Appraisal policies.
     pub appraiser: Appraiser,
+    /// Reference values.
+    pub references: References,
     /// Makes tokens.
     pub tokens: Tokens,
     /// The store.
@@ -163,7 +166,9 @@ impl Host {
         let announced = self.parts.audit.announce();
         let now = self.parts.clock.now();
         let appraiser = &self.parts.appraiser;
-        let appraised = self.parts.tokens.appraise(&caller.tenant, token, now, appraiser)?;
+        let references = self.parts.reference_values(&caller.tenant).await?;
+        let tokens = &self.parts.tokens;
+        let appraised = tokens.appraise(&caller.tenant, token, now, appraiser, references)?;
         self.still_stands(&appraised)?;
         self.release(caller, appraised, key, version, None, announced).await
     }
@@ -287,11 +292,12 @@ impl Host {
 
     /// A chip that shows new firmware is written down, which waits for the disk: not here.
     async fn appraise(&self, bound: Bound) -> Result<Appraised, Refusal> {
-        if let Some(appraisal) = bound.appraise_from_memory(&self.parts.appraiser)? {
-            return Ok(bound.appraised(appraisal));
+        let references = self.parts.reference_values(bound.fresh.tenant()).await?;
+        if let Some(appraisal) = bound.appraise_from_memory(&self.parts.appraiser, &references)? {
+            return Ok(bound.appraised(appraisal, references));
         }
         let parts = Arc::clone(&self.parts);
-        tokio::task::spawn_blocking(move || bound.appraise(&parts.appraiser))
+        tokio::task::spawn_blocking(move || bound.appraise(&parts.appraiser, references))
             .await
             .map_err(|error| Refusal::new(Code::Internal, error.to_string()))?
     }

@@ -21,6 +21,7 @@ mod gate;
 mod host;
 mod permit;
 mod record;
+mod references;
 mod release;
 mod report_data;
 mod request;

@@ -8,6 +8,7 @@ use super::appraise::Appraised;
 use crate::appraisal::Status;
 use crate::clock::Timestamp;
 use crate::error::{Code, Refusal};
+use crate::reference::Snapshot;
 use crate::secret::Secret;
 use crate::store::{SealedStore, StoreError, names};
 use crate::tenant::Tenant;
@@ -131,6 +132,17 @@ impl Permitted {
         }
         let reason = format!("the release policy of {} changed meanwhile", self.key);
         Err(Refusal::new(Code::Conflict, reason))
+    }
+}
+
+impl Permitted {
+    /// The same of the reference values: what was taken back while the key was fetched does not
+    /// release it.
+    pub(super) fn still_by(&self, references: &Snapshot) -> Result<(), Refusal> {
+        if references.digest == self.appraised.references.digest {
+            return Ok(());
+        }
+        Err(Refusal::new(Code::Conflict, "the reference values changed meanwhile"))
     }
 }
 

@@ -37,6 +37,7 @@ impl Permitted {
     ) -> Result<Recorded, Refusal> {
         let wrapped = self.fetch(kms, parts, evidence).await?;
         self.still(policies)?;
+        self.still_by(&*parts.reference_values(&self.appraised.tenant).await?)?;
         let entry = record::of(Event::Released, caller, &self.appraised)
             .key(self.key.as_str())
             .version(wrapped.version.as_str())

@@ -1,6 +1,8 @@
 //! The attestation result as a token: an EAR (draft-ietf-rats-ear-04) that names the recipient
 //! key, so that whoever steals it gets nothing that they can open; and back again.
 
+use std::sync::Arc;
+
 use data_encoding::BASE64URL_NOPAD;
 use serde_json::{Map, Value as Json, json};
 
@@ -11,6 +13,7 @@ use crate::claim::{Claim, Value};
 use crate::clock::Timestamp;
 use crate::error::{Code, Refusal};
 use crate::keys::{Expected, RecipientKey, TYP_EAT, TokenError, TokenKeys};
+use crate::reference::Snapshot;
 use crate::tenant::Tenant;
 
 const PROFILE: &str = "tag:ietf.org,2026:rats/ear#04";
@@ -99,6 +102,7 @@ impl Tokens {
         token: &str,
         now: Timestamp,
         appraiser: &Appraiser,
+        references: Arc<Snapshot>,
     ) -> Result<Appraised, Refusal> {
         let audience = self.audience(tenant);
         let expected =
@@ -112,8 +116,10 @@ impl Tokens {
             let reason = format!("the evidence behind the token expired at {}", subject.expires);
             return Err(Refusal::new(Code::TokenExpired, reason));
         }
-        let appraisal = appraiser.appraise(&tee, &subject.facts, subject.vector.clone())?;
-        Ok(Appraised { tenant: tenant.clone(), at: now, recipient, subject, appraisal })
+        let vector = subject.vector.clone();
+        let appraisal = appraiser.appraise(&tee, &subject.facts, vector, &references)?;
+        let tenant = tenant.clone();
+        Ok(Appraised { tenant, at: now, recipient, subject, appraisal, references })
     }
 }
 

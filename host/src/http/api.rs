@@ -11,6 +11,7 @@ use crate::flow::{
     Attested, Caller, Health, IssuedChallenge, KeySummary, NewKey, PluginSummary, Purpose,
     ReleasedKey, Submission,
 };
+use crate::reference::{Change, Container, Reference};
 
 /// An answer on its way.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, Refusal>> + Send + 'a>>;
@@ -98,6 +99,47 @@ pub trait Api: Send + Sync + 'static {
         caller: &'a Caller,
         principal: &'a str,
         name: &'a str,
+    ) -> Answer<'a, ()>;
+
+    /// Adds a reference document, perhaps in the place of another.
+    fn add_reference<'a>(
+        &'a self,
+        caller: &'a Caller,
+        principal: &'a str,
+        container: Container,
+        bytes: Vec<u8>,
+        replaces: Option<String>,
+    ) -> Answer<'a, Reference>;
+
+    /// Reference documents, a page at a time; with a cursor where there are more.
+    fn list_references<'a>(
+        &'a self,
+        caller: &'a Caller,
+        principal: &'a str,
+        cursor: Option<String>,
+    ) -> Answer<'a, (Vec<Reference>, Option<String>)>;
+
+    /// One reference document, and the bytes that it came as.
+    fn get_reference<'a>(
+        &'a self,
+        caller: &'a Caller,
+        principal: &'a str,
+        id: &'a str,
+    ) -> Answer<'a, (Reference, Vec<u8>)>;
+
+    /// What happened to reference documents, the latest first.
+    fn reference_history<'a>(
+        &'a self,
+        caller: &'a Caller,
+        principal: &'a str,
+    ) -> Answer<'a, Vec<Change>>;
+
+    /// Takes a reference document back.
+    fn revoke_reference<'a>(
+        &'a self,
+        caller: &'a Caller,
+        principal: &'a str,
+        id: &'a str,
     ) -> Answer<'a, ()>;
 
     /// The plugins that serve.

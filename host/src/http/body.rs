@@ -1,4 +1,4 @@
-//! JSON bodies, strictly: the right media type, no content coding, bounded before it is read,
+//! Bodies, strictly. JSON: the right media type, no content coding, bounded before it is read,
 //! no member that is unknown or stands twice.
 
 use axum::body::Body;
@@ -14,6 +14,7 @@ use super::problem::Refused;
 use super::settings::HttpSettings;
 use crate::error::{Code, Refusal};
 use crate::json::{self, Limits};
+use crate::reference::Container;
 
 /// A JSON body, parsed.
 pub(super) struct Json<T>(pub(super) T);
@@ -45,17 +46,45 @@ impl<T: DeserializeOwned + Default> FromRequest<Door> for OptionalJson<T> {
     }
 }
 
-/// A body is taken as it is: nothing here decompresses, so nothing small can become large.
-fn require_json(headers: &HeaderMap) -> Result<(), Refusal> {
-    let refuse = |reason: String| Err(Refusal::new(Code::UnsupportedMediaType, reason));
+/// A reference document, as it came. Whoever reads it bounds it further.
+pub(super) struct Document {
+    pub(super) container: Container,
+    pub(super) bytes: Vec<u8>,
+}
+
+impl FromRequest<Door> for Document {
+    type Rejection = Refused;
+
+    async fn from_request(request: Request, door: &Door) -> Result<Self, Refused> {
+        let media_type = media_type(request.headers())?;
+        let container = Container::of_media_type(media_type).ok_or_else(|| {
+            Refusal::new(Code::UnsupportedMediaType, format!("content-type {media_type:?}"))
+        })?;
+        let bytes = read(request, &door.settings).await?.to_vec();
+        Ok(Self { container, bytes })
+    }
+}
+
+/// The one media type, without a content coding.
+fn media_type(headers: &HeaderMap) -> Result<&str, Refusal> {
+    let refuse = |reason: String| Refusal::new(Code::UnsupportedMediaType, reason);
     if let Some(coding) = headers.get(CONTENT_ENCODING) {
-        return refuse(format!("content-encoding {coding:?}"));
+        return Err(refuse(format!("content-encoding {coding:?}")));
     }
     let mut types = headers.get_all(CONTENT_TYPE).iter();
     match (types.next(), types.next()) {
-        (Some(media_type), None) if is_json(media_type.as_bytes()) => Ok(()),
-        (media_type, _) => refuse(format!("content-type {media_type:?}")),
+        (Some(one), None) => one.to_str().map_err(|_| refuse(format!("content-type {one:?}"))),
+        (found, _) => Err(refuse(format!("content-type {found:?}"))),
     }
+}
+
+/// A body is taken as it is: nothing here decompresses, so nothing small can become large.
+fn require_json(headers: &HeaderMap) -> Result<(), Refusal> {
+    let media_type = media_type(headers)?;
+    if is_json(media_type.as_bytes()) {
+        return Ok(());
+    }
+    Err(Refusal::new(Code::UnsupportedMediaType, format!("content-type {media_type:?}")))
 }
 
 /// `application/json`, with no parameter but `charset=utf-8` (RFC 8259 defines none).

@@ -30,6 +30,18 @@ impl<S: Send + Sync> FromRequestParts<S> for Asks {
     }
 }
 
+/// The identifier in the path. Whether it names something is for the flow to say.
+pub(super) struct Identifier(pub(super) String);
+
+impl<S: Send + Sync> FromRequestParts<S> for Identifier {
+    type Rejection = Refused;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refused> {
+        let id = parameter(parts, state, "id").await?;
+        id.map(Self).ok_or_else(|| Refused::new(Code::Internal, "the route has no {id}"))
+    }
+}
+
 impl<S: Send + Sync> FromRequestParts<S> for KeyName {
     type Rejection = Refused;
 

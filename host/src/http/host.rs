@@ -8,6 +8,7 @@ use crate::flow::{
     Caller, Health, Host, IssuedChallenge, KeySummary, NewKey, PluginSummary, Purpose, ReleasedKey,
     Submission,
 };
+use crate::reference::{Change, Container, Reference};
 
 impl Api for Host {
     fn challenge(&self, caller: &Caller, purpose: Purpose) -> Result<IssuedChallenge, Refusal> {
@@ -105,6 +106,55 @@ impl Api for Host {
         name: &'a str,
     ) -> Answer<'a, ()> {
         Box::pin(Self::delete_key(self, caller, principal, name))
+    }
+
+    fn add_reference<'a>(
+        &'a self,
+        caller: &'a Caller,
+        principal: &'a str,
+        container: Container,
+        bytes: Vec<u8>,
+        replaces: Option<String>,
+    ) -> Answer<'a, Reference> {
+        Box::pin(async move {
+            let replaces = replaces.as_deref();
+            Self::add_reference(self, caller, principal, container, bytes, replaces).await
+        })
+    }
+
+    fn list_references<'a>(
+        &'a self,
+        caller: &'a Caller,
+        _principal: &'a str,
+        cursor: Option<String>,
+    ) -> Answer<'a, (Vec<Reference>, Option<String>)> {
+        Box::pin(Self::list_references(self, caller, cursor))
+    }
+
+    fn get_reference<'a>(
+        &'a self,
+        caller: &'a Caller,
+        _principal: &'a str,
+        id: &'a str,
+    ) -> Answer<'a, (Reference, Vec<u8>)> {
+        Box::pin(Self::get_reference(self, caller, id))
+    }
+
+    fn reference_history<'a>(
+        &'a self,
+        caller: &'a Caller,
+        _principal: &'a str,
+    ) -> Answer<'a, Vec<Change>> {
+        Box::pin(Self::reference_history(self, caller))
+    }
+
+    fn revoke_reference<'a>(
+        &'a self,
+        caller: &'a Caller,
+        principal: &'a str,
+        id: &'a str,
+    ) -> Answer<'a, ()> {
+        Box::pin(Self::revoke_reference(self, caller, principal, id))
     }
 
     fn plugins(&self) -> Vec<PluginSummary> {

@@ -32,6 +32,10 @@ mod wire;
 
 pub use admin::keys::{Key, KeyPage, NewKeyRequest};
 pub use admin::plugins::{Plugin, PluginList};
+pub use admin::references::{
+    ReferenceChange, ReferenceDocument, ReferenceGroup, ReferenceHistory, ReferencePage,
+    ReferenceWithBytes,
+};
 pub use admin::versions::{KeyVersions, RotateRequest, VersionRequest};
 pub use api::{Answer, Api};
 pub use auth::{Administrator, Credential};

@@ -116,7 +116,9 @@ pub(super) fn render(
     administrator: bool,
     request_id: &str,
 ) {
-    let told = administrator && matches!(refusal.code, Code::Conflict | Code::RequestMalformed);
+    let of_the_request =
+        matches!(refusal.code, Code::Conflict | Code::ReferenceRefused | Code::RequestMalformed);
+    let told = administrator && of_the_request;
     let detail = told.then(|| Reason(&refusal.reason).to_string());
     let problem = Problem::new(refusal.code, detail, request_id);
     let body = serde_json::to_vec(&problem).unwrap_or_default();

@@ -45,6 +45,7 @@ pub use algorithm::{DigestAlgorithm, KeyEncoding, SignatureAlgorithm};
 pub use authority::{AMD, Authority, AuthorityBuilder};
 pub use examination::Examination;
 pub use fault::Fault;
+pub(crate) use key::{Kind as SignatureKind, PublicKey, Scheme as SignatureScheme};
 pub use revocation::Revocation;
 pub use signer::Signer;
 pub use snp::SnpReport;

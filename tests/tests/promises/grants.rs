@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use claviger::appraisal::Appraiser;
+use claviger::assemble::configured;
 use claviger::audit::{AuditLog, SigningKey};
 use claviger::error::Code;
 use claviger::flow::{Challenges, Host, Parts, Tokens};
@@ -12,6 +13,7 @@ use claviger::plugin::{
     Catalogue, Engine, EngineSettings, KmsPlugin, KmsServices, Settings, VerifierPlugin, bundled,
 };
 use claviger::quote::Authority;
+use claviger::reference::{References, Signers};
 use claviger::store::SealedStore;
 use claviger_tests::hostile::CONNECTOR;
 use claviger_tests::site::{Ground, Guest, Site, code, policy};
@@ -52,6 +54,11 @@ fn granting(grant: impl FnOnce(&mut KmsServices)) -> Site {
         kms: Arc::new(kms),
         authority: Arc::new(authority.build().unwrap()),
         appraiser: Appraiser::new(policy(), None),
+        references: References::new(
+            store.clone(),
+            Signers::new(plan.reference).unwrap(),
+            configured(&plan.snp),
+        ),
         tokens: Tokens { keys, issuer, lifetime: 300 },
         store,
         audit: audit.unwrap(),

@@ -26,6 +26,7 @@ mod production;
 mod readme;
 mod recipients;
 mod recording;
+mod references;
 mod reports;
 mod secrecy;
 mod tcb;

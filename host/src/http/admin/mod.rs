@@ -1,9 +1,11 @@
-//! Administration, on its own address: keys, plugins, the audit log's checkpoint. Every call needs
+//! Administration, on its own address: keys, plugins, reference values, the audit
+//! log's checkpoint. Every call needs
 //! an administrator's credential, `health` and the API's description aside.
 
 pub(super) mod audit;
 pub(super) mod keys;
 pub(super) mod plugins;
+pub(super) mod references;
 pub(super) mod versions;
 
 use axum::Router;
@@ -20,6 +22,9 @@ routes! {
     "/keys/{name}/enable": post versions::enable;
     "/keys/{name}/disable": post versions::disable;
     "/plugins": get plugins::list;
+    "/references": get references::list, post references::add;
+    "/references/history": get references::history;
+    "/references/{id}": get references::read, delete references::revoke;
     "/audit/checkpoint": get audit::checkpoint;
     "/health": get status::health;
     "/openapi.json": get status::openapi;

@@ -7,8 +7,10 @@ use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use serde_json::Value;
 
 use super::support::{FakeHost, Served, settings, start_host};
+use crate::audit::Digest;
 use crate::client::{Client, ClientSettings};
 use crate::http::{Administrator, Credential, HttpSettings, NewKeyRequest, Rate, SecretBytes};
+use crate::reference::Container;
 use crate::secret::Secret;
 use crate::telemetry::capture::capture;
 use crate::tenant::Tenant;
@@ -109,6 +111,8 @@ async fn nobody_else_administers_and_every_stranger_gets_the_same_answer() {
             "GET /v1/keys/k",
             "GET /v1/keys/k/versions",
             "GET /v1/plugins",
+            "POST /v1/references",
+            "DELETE /v1/references/0",
             "GET /v1/audit/checkpoint",
         ] {
             let mut refused = raw.ask(line, headers, "").await;
@@ -241,6 +245,58 @@ async fn a_client_certificate_on_the_list_is_a_principal() {
     let stranger = stranger.self_signed(&stranger_key).unwrap();
     assert!(client(Some((&stranger, &stranger_key))).list_keys(None).await.is_err());
     assert_eq!(served.host.called().len(), 1);
+}
+
+#[tokio::test]
+async fn an_administrator_manages_reference_values() {
+    let served = start(settings()).await;
+    let client = Client::new(served.admin_settings().token(TOKEN)).unwrap();
+    let (id, other) = (Digest([7; 32]), Digest([8; 32]));
+    let refused = client.add_reference(Container::Dsse, b"{}".to_vec(), Some(other)).await;
+    // Why is the administrator's to know.
+    let refused = refused.unwrap_err();
+    assert_eq!(refused.code(), Some("reference-refused"));
+    assert!(refused.to_string().contains("nobody signed it"), "{refused}");
+    assert!(client.list_references(Some(&id.to_string())).await.unwrap().next.is_none());
+    assert!(client.reference(id).await.is_err());
+    assert!(client.reference_history().await.unwrap().changes.is_empty());
+    client.revoke_reference(id).await.unwrap();
+    assert_eq!(
+        served.host.called(),
+        [
+            format!("default alice adds Dsse 2 Some(\"{other}\")"),
+            format!("default alice lists references from Some(\"{id}\")"),
+            format!("default alice reads reference {id}"),
+            "default alice reads the history".to_owned(),
+            format!("default alice revokes reference {id}"),
+        ]
+    );
+}
+
+// attacks 35 and 37
+#[tokio::test]
+async fn a_reference_document_has_a_media_type_that_is_known_and_no_content_coding() {
+    let served = start(settings()).await;
+    let mut raw = served.raw_admin().await;
+    let known = format!("authorization: Bearer {TOKEN}\r\n");
+    for (headers, query, code) in [
+        ("", "", "unsupported-media-type"),
+        ("content-type: application/json\r\n", "", "unsupported-media-type"),
+        ("content-type: application/cose\r\n", "", "unsupported-media-type"),
+        (
+            "content-type: application/rim+cose\r\ncontent-encoding: gzip\r\n",
+            "",
+            "unsupported-media-type",
+        ),
+        ("content-type: application/rim+cose\r\n", "?replaces=..", "request-malformed"),
+        ("content-type: application/rim+cose\r\n", "?cursor=00", "request-malformed"),
+        ("content-type: application/rim+cose\r\n", "?replaces=00&replaces=01", "request-malformed"),
+    ] {
+        let headers = format!("{known}{headers}");
+        let refused = raw.ask(&format!("POST /v1/references{query}"), &headers, "{}").await;
+        assert_eq!(refused.code(), code, "{headers} {query}");
+    }
+    assert!(served.host.called().is_empty());
 }
 
 #[tokio::test]

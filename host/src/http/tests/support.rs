@@ -25,6 +25,7 @@ use crate::http::{
     Listeners, ServerCertificate, ServerHandle, serve, tls,
 };
 use crate::random::SystemRandomness;
+use crate::reference::{Change, Container, Reference};
 
 pub(super) const NOW: Timestamp = Timestamp(1_767_225_600);
 
@@ -206,6 +207,58 @@ impl Api for FakeHost {
 
     fn delete_key<'a>(&'a self, caller: &'a Caller, by: &'a str, name: &'a str) -> Answer<'a, ()> {
         self.call(caller, format_args!("{by} deletes {name}"));
+        Box::pin(ready(Ok(())))
+    }
+
+    fn add_reference<'a>(
+        &'a self,
+        caller: &'a Caller,
+        principal: &'a str,
+        container: Container,
+        bytes: Vec<u8>,
+        replaces: Option<String>,
+    ) -> Answer<'a, Reference> {
+        let length = bytes.len();
+        self.call(caller, format_args!("{principal} adds {container:?} {length} {replaces:?}"));
+        Box::pin(ready(Err(Refusal::new(Code::ReferenceRefused, "nobody signed it"))))
+    }
+
+    fn list_references<'a>(
+        &'a self,
+        caller: &'a Caller,
+        principal: &'a str,
+        cursor: Option<String>,
+    ) -> Answer<'a, (Vec<Reference>, Option<String>)> {
+        self.call(caller, format_args!("{principal} lists references from {cursor:?}"));
+        Box::pin(ready(Ok((Vec::new(), None))))
+    }
+
+    fn get_reference<'a>(
+        &'a self,
+        caller: &'a Caller,
+        principal: &'a str,
+        id: &'a str,
+    ) -> Answer<'a, (Reference, Vec<u8>)> {
+        self.call(caller, format_args!("{principal} reads reference {id}"));
+        Box::pin(ready(Err(Refusal::new(Code::StoreUnavailable, "the store is away"))))
+    }
+
+    fn reference_history<'a>(
+        &'a self,
+        caller: &'a Caller,
+        principal: &'a str,
+    ) -> Answer<'a, Vec<Change>> {
+        self.call(caller, format_args!("{principal} reads the history"));
+        Box::pin(ready(Ok(Vec::new())))
+    }
+
+    fn revoke_reference<'a>(
+        &'a self,
+        caller: &'a Caller,
+        principal: &'a str,
+        id: &'a str,
+    ) -> Answer<'a, ()> {
+        self.call(caller, format_args!("{principal} revokes reference {id}"));
         Box::pin(ready(Ok(())))
     }
 
