@@ -103,7 +103,10 @@ fn a_value_counts_inside_its_window_and_not_a_second_longer() {
     let mut text = plain("a", 7);
     text["not_before"] = json!(NOW.plus(10).to_string());
     text["not_after"] = json!(NOW.plus(20).to_string());
-    assert_eq!(add(&references, &text, NOW).unwrap().state, State::NotYet);
+    let added = add(&references, &text, NOW).unwrap();
+    assert_eq!(added.state, State::NotYet);
+    let later = references.get(&Tenant::default(), added.id, NOW.plus(21)).unwrap();
+    assert_eq!(later.state, State::Expired);
     add(&references, &plain("b", 8), NOW).unwrap();
     // In any order: a clock may be set back.
     for (second, expected) in [
