@@ -135,14 +135,11 @@ pub(super) fn gate(
         Err(Refusal::new(Code::PluginFailed, reason))
     };
     let Verdict { statements, bindings, claims, trustworthiness } = verdict;
-    if statements.is_empty() {
-        return invalid("a verdict without a statement vouches for nothing");
-    }
     if bindings.is_empty() {
         return invalid("a verdict without a binding is bound to nothing");
     }
     if !of_one_attester(&statements) {
-        return invalid("its statements are not of one attester");
+        return invalid("its statements are none, or not of one attester");
     }
     let formats: Vec<_> = statements.iter().filter_map(Statement::tee).collect();
     let whole = match NATIVE.contains(&tee) {
@@ -180,7 +177,7 @@ pub(super) fn gate(
     })
 }
 
-/// Whether one of them is what all the others rest on.
+/// Whether there are any, and one of them is what all the others rest on.
 fn of_one_attester(statements: &[Statement]) -> bool {
     statements.iter().any(|root| statements.iter().all(|one| one.descends_from(root)))
 }
