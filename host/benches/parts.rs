@@ -13,10 +13,12 @@ use std::hint::black_box;
 use std::sync::Arc;
 
 use claviger::audit::{AuditLog, Digest, Event, Record, Settings, SigningKey};
-use claviger::clock::SystemClock;
+use claviger::clock::{SystemClock, Timestamp};
 use claviger::command::floor::P384;
 use claviger::flow::{ReportDataInput, examine};
-use claviger::keys::{RecipientKey, RecipientKind, RecipientPrivateKey, TokenKeys, WrapHeader};
+use claviger::keys::{
+    RecipientKey, RecipientKind, RecipientPrivateKey, TokenAlgorithm, TokenKeys, WrapHeader,
+};
 use claviger::plugin::{CacheSettings, Engine, EngineSettings, VerifierPlugin, bundled};
 use claviger::quote::Examination;
 use claviger::secret::Secret;
@@ -129,7 +131,7 @@ fn keys(criterion: &mut Criterion) {
         });
     }
     group.finish();
-    let keys = TokenKeys::generate().unwrap();
+    let keys = TokenKeys::generate(TokenAlgorithm::Es256, Timestamp(0)).unwrap();
     let claims = json!({ "iss": "https://claviger.example", "claims": vec!["claim"; 64] });
     criterion.bench_function("token/sign", |bencher| {
         bencher.iter(|| keys.sign(black_box(&claims), "eat+jwt").unwrap());

@@ -13,8 +13,7 @@ use crate::appraisal::{Appraiser, LastSeen, SnpPolicy};
 use crate::audit::{self, AuditLog};
 use crate::clock::{Clock, SystemClock};
 use crate::files;
-use crate::flow::{Challenges, Host, Parts, Tokens};
-use crate::keys::TokenKeys;
+use crate::flow::{Challenges, Host, Keyring, Parts, TokenSettings, Tokens};
 use crate::plugin::catalogue::{Plugins, Source};
 use crate::plugin::import::settings::Values;
 use crate::plugin::{
@@ -44,6 +43,8 @@ pub struct Plan {
     pub spent_capacity: usize,
     /// How long a token is good, in seconds.
     pub token_seconds: u64,
+    /// What else is said of tokens.
+    pub token: TokenSettings,
     /// What SEV-SNP evidence must be.
     pub snp: SnpPolicy,
     /// Who may sign reference values.
@@ -127,12 +128,10 @@ pub fn assemble(
     let signers = signers(plan.reference)?;
     let references = References::new(Arc::clone(&store), signers, configured(&plan.snp));
     let appraiser = Appraiser::new(plan.snp, last_seen);
-    let keys = kept(&store, "host/token-keys", || TokenKeys::generate()?.to_stored())?;
-    let tokens = Tokens {
-        keys: TokenKeys::from_stored(&keys)?,
-        issuer: plan.issuer,
-        lifetime: plan.token_seconds,
-    };
+    let (settings, lifetime) = (plan.token, plan.token_seconds);
+    let keyring = Keyring::open(Arc::clone(&store), settings.algorithm, lifetime, clock.now())
+        .context("the token signing keys")?;
+    let tokens = Tokens { keyring, issuer: plan.issuer, lifetime, settings };
     let audit_key = kept(&store, "host/audit-key", audit::SigningKey::generate)?;
     let audit = AuditLog::open(
         &plan.audit.directory,

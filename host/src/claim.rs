@@ -1,8 +1,10 @@
 //! Facts about an attester, named: what the host read itself, or what a plugin says.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use data_encoding::HEXLOWER;
+use serde::de::{self, Deserialize, Deserializer, SeqAccess, Visitor};
 use serde::ser::{Serialize, Serializer};
 
 /// One named fact: `snp.measurement`, `tdx.rtmr0`.
@@ -26,7 +28,7 @@ impl Claim {
 /// A claim's value. Byte strings stay bytes until a policy or a token needs text.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Value {
-    /// Bytes; in JSON lower-case hexadecimal.
+    /// Bytes; in JSON lower-case hexadecimal, in CBOR a byte string.
     Bytes(Vec<u8>),
     /// Yes or no.
     Flag(bool),
@@ -40,36 +42,64 @@ pub enum Value {
     Unsigned(u64),
 }
 
-impl Value {
-    /// A value out of JSON, as [`Value`] writes it: byte strings come back as hexadecimal text.
-    /// None where it is nothing that a value can be: fractions, objects, null.
-    #[must_use]
-    pub fn from_json(json: &serde_json::Value) -> Option<Self> {
-        use serde_json::Value as Json;
-        match json {
-            Json::Bool(flag) => Some(Self::Flag(*flag)),
-            Json::String(text) => Some(Self::Text(text.clone())),
-            Json::Number(number) => {
-                number.as_u64().map(Self::Unsigned).or_else(|| number.as_i64().map(Self::Signed))
-            }
-            Json::Array(texts) => {
-                let texts = texts.iter().map(|text| text.as_str().map(ToOwned::to_owned));
-                texts.collect::<Option<_>>().map(Self::Texts)
-            }
-            Json::Null | Json::Object(_) => None,
-        }
-    }
-}
-
 impl Serialize for Value {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
-            Self::Bytes(bytes) => serializer.serialize_str(&HEXLOWER.encode(bytes)),
+            Self::Bytes(bytes) if serializer.is_human_readable() => {
+                serializer.serialize_str(&HEXLOWER.encode(bytes))
+            }
+            Self::Bytes(bytes) => serializer.serialize_bytes(bytes),
             Self::Flag(flag) => serializer.serialize_bool(*flag),
             Self::Signed(number) => serializer.serialize_i64(*number),
             Self::Text(text) => serializer.serialize_str(text),
             Self::Texts(texts) => texts.serialize(serializer),
             Self::Unsigned(number) => serializer.serialize_u64(*number),
         }
+    }
+}
+
+/// Out of JSON byte strings come back as hexadecimal text. Nothing else is a value: no fraction, no
+/// object, no null.
+impl<'de> Deserialize<'de> for Value {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(ValueVisitor)
+    }
+}
+
+struct ValueVisitor;
+
+impl<'de> Visitor<'de> for ValueVisitor {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the value of a claim")
+    }
+
+    fn visit_bool<E: de::Error>(self, flag: bool) -> Result<Value, E> {
+        Ok(Value::Flag(flag))
+    }
+
+    fn visit_bytes<E: de::Error>(self, bytes: &[u8]) -> Result<Value, E> {
+        Ok(Value::Bytes(bytes.to_vec()))
+    }
+
+    fn visit_i64<E: de::Error>(self, number: i64) -> Result<Value, E> {
+        Ok(u64::try_from(number).map_or(Value::Signed(number), Value::Unsigned))
+    }
+
+    fn visit_u64<E: de::Error>(self, number: u64) -> Result<Value, E> {
+        Ok(Value::Unsigned(number))
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Value, E> {
+        Ok(Value::Text(text.to_owned()))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut texts: A) -> Result<Value, A::Error> {
+        let mut read = Vec::new();
+        while let Some(text) = texts.next_element()? {
+            read.push(text);
+        }
+        Ok(Value::Texts(read))
     }
 }

@@ -87,6 +87,8 @@ codes! {
     MethodNotAllowed = "method-not-allowed", 405, "The resource does not know this method";
     /// There is no such resource.
     NotFound = "not-found", 404, "There is no such resource";
+    /// None of the media types that the request accepts can be answered.
+    NotAcceptable = "not-acceptable", 406, "None of the accepted media types can be answered";
     /// The appraisal's status is not what the release policy wants.
     NotAffirming = "not-affirming", 403, "The appraisal of the evidence is not affirming";
     /// More requests at once than the host takes.

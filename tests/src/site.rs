@@ -23,7 +23,9 @@ use claviger::assemble::{AuditPlan, Plan, PluginPlan, assemble};
 use claviger::audit;
 use claviger::clock::{FixedClock, Timestamp};
 use claviger::error::{Code, Refusal};
-use claviger::flow::{Attested, Caller, Host, NewKey, Purpose, ReleasedKey, Submission};
+use claviger::flow::{
+    Attested, Caller, Host, NewKey, Purpose, ReleasedKey, Submission, TokenSettings, Wanted,
+};
 use claviger::http::Challenge;
 use claviger::quote::Revocation;
 use claviger::random::{Random, SystemRandomness};
@@ -90,6 +92,7 @@ impl Ground {
             challenge_seconds: 300,
             spent_capacity: 10_000,
             token_seconds: 300,
+            token: TokenSettings::default(),
             snp: policy(),
             reference: ReferencePlan { allow_unsigned: true, signers: Vec::new() },
             rollback_protection: true,
@@ -223,8 +226,13 @@ impl Site {
 
     /// Challenge, evidence, token.
     pub async fn attest(&self, guest: &Guest) -> Result<Attested, Refusal> {
+        self.attest_as(guest, Wanted::default()).await
+    }
+
+    /// The same in another form.
+    pub async fn attest_as(&self, guest: &Guest, wanted: Wanted) -> Result<Attested, Refusal> {
         let submission = guest.answer(&self.challenge(guest)).into();
-        self.host.attest(&guest.caller(), submission).await
+        self.host.attest(&guest.caller(), submission, wanted).await
     }
 
     /// A key on a token.

@@ -124,16 +124,9 @@ impl Vector {
         values.iter().all(known).then_some(Self(values))
     }
 
-    /// What a result of this host says.
-    #[must_use]
-    pub fn from_json(members: &serde_json::Map<String, serde_json::Value>) -> Option<Self> {
-        let mut vector = Self::default();
-        for (name, value) in members {
-            let trust = Trust::ALL.into_iter().find(|trust| trust.name() == name)?;
-            let value = i8::try_from(value.as_i64()?).ok()?;
-            *vector.slot(trust)? = Some(value);
-        }
-        Some(vector)
+    /// Sets a value that a result of this host says; whether there was none.
+    pub(crate) fn set(&mut self, trust: Trust, value: i8) -> bool {
+        self.slot(trust).is_some_and(|slot| slot.replace(value).is_none())
     }
 
     /// The value of a claim.
@@ -256,12 +249,11 @@ mod tests {
     }
 
     #[test]
-    fn a_vector_survives_its_json() {
+    fn a_vector_is_written_by_name() {
         let mut vector = Vector::default();
         vector.lower(Trust::Hardware, 32);
         vector.affirm_where_silent(Trust::FileSystem, 2);
         let json = serde_json::to_value(&vector).unwrap();
         assert_eq!(json, serde_json::json!({ "hardware": 32, "file-system": 2 }));
-        assert_eq!(Vector::from_json(json.as_object().unwrap()), Some(vector));
     }
 }

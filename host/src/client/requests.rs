@@ -9,6 +9,8 @@ use crate::http::{
     Attestation, AttestationRequest, Challenge, ChallengeRequest, HealthStatus, Key, KeyPage,
     KeyVersions, NewKeyRequest, PluginList, ReferenceDocument, ReferenceHistory, ReferencePage,
     ReferenceWithBytes, Release, ReleaseRequest, VersionRequest,
+    KeyVersions, NewKeyRequest, PluginList, Release, ReleaseRequest, RotateTokenKeyRequest,
+    TokenKeyList, VersionRequest,
 };
 use crate::reference::Container;
 
@@ -130,6 +132,16 @@ impl Client {
     /// `DELETE /v1/references/{id}` (administration).
     pub async fn revoke_reference(&self, id: Digest) -> Answer<()> {
         self.command(Method::DELETE, &format!("/v1/references/{id}"), None).await
+    }
+
+    /// `GET /v1/token-keys` (administration).
+    pub async fn token_keys(&self) -> Answer<TokenKeyList> {
+        self.call(Method::GET, "/v1/token-keys", NOTHING).await
+    }
+
+    /// `POST /v1/token-keys/rotate` (administration).
+    pub async fn rotate_token_key(&self, request: &RotateTokenKeyRequest) -> Answer<TokenKeyList> {
+        self.call(Method::POST, "/v1/token-keys/rotate", Some(request)).await
     }
 
     /// `GET /v1/plugins` (administration).

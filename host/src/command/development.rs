@@ -12,6 +12,7 @@ use crate::appraisal::SnpPolicy;
 use crate::assemble::{AuditPlan, Plan};
 use crate::audit;
 use crate::clock::{Clock, SystemClock};
+use crate::flow::TokenSettings;
 use crate::http::{
     AdminListener, DevelopmentCertificates, HttpSettings, Listener, Listeners, ServerCertificate,
 };
@@ -105,6 +106,7 @@ pub(super) fn plan(family: &Family, audit: PathBuf) -> anyhow::Result<Plan> {
         challenge_seconds: 300,
         spent_capacity: 1_000_000,
         token_seconds: 300,
+        token: TokenSettings::default(),
         snp: SnpPolicy {
             measurements: vec![ReportTemplate::default().measurement.to_vec()],
             ..SnpPolicy::default()

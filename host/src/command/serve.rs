@@ -175,6 +175,7 @@ async fn until_told_to_stop(
 /// A host with its doors open.
 pub(super) struct Serving {
     host: Arc<Host>,
+    rotating: tokio::task::JoinHandle<()>,
     pub(super) handle: ServerHandle,
     _announced: Option<Announced>,
 }
@@ -201,13 +202,18 @@ pub(super) async fn open(
     let addresses = Addresses { api, admin, process: std::process::id() };
     let announced = announce.map(|state| addresses.announce(&state)).transpose()?;
     tracing::info!(%api, admin = admin.map(tracing::field::display), development, "serving");
-    Ok(Serving { host, handle, _announced: announced })
+    let rotating = tokio::spawn({
+        let host = Arc::clone(&host);
+        async move { host.keep_rotating().await }
+    });
+    Ok(Serving { host, rotating, handle, _announced: announced })
 }
 
 impl Serving {
     /// Finishes what is in flight, and closes the audit log. Whether all was finished in time.
     pub(super) async fn stop(self) -> anyhow::Result<bool> {
         let clean = self.handle.shutdown().await;
+        self.rotating.abort();
         self.host.close().await?;
         Ok(clean)
     }

@@ -11,6 +11,7 @@ use crate::appraisal::{MinimumTcb, SnpPolicy};
 use crate::assemble::{AuditPlan, Plan, PluginPlan};
 use crate::audit;
 use crate::files;
+use crate::flow::TokenSettings;
 use crate::http::{
     AdminListener, Administrator, Credential, HttpSettings, Listener, Listeners, Rate,
     ServerCertificate,
@@ -90,6 +91,12 @@ pub fn plan(config: Config, store: Arc<dyn Store>) -> Result<Planned, ConfigErro
         challenge_seconds: config.challenge.lifetime_seconds,
         spent_capacity: config.challenge.remembered,
         token_seconds: config.token.lifetime_seconds,
+        token: TokenSettings {
+            algorithm: config.token.algorithm,
+            trust_path: config.token.trust_path,
+            rotation: (config.token.rotation_days > 0)
+                .then(|| config.token.rotation_days.saturating_mul(86_400)),
+        },
         snp: snp(config.snp)?,
         reference: reference(config.reference)?,
         rollback_protection,

@@ -10,6 +10,7 @@ use serde::Deserialize;
 use super::values::{Digest256, Hex};
 use crate::appraisal::{MilanRule, SnpPolicy};
 use crate::http::HttpSettings;
+use crate::keys::TokenAlgorithm;
 use crate::quote::snp::Tcb;
 use crate::tenant::Tenant;
 
@@ -76,6 +77,9 @@ sections! {
     #[serde(default)]
     pub struct Token {
         pub lifetime_seconds: u64,
+        pub algorithm: TokenAlgorithm,
+        pub rotation_days: u64,
+        pub trust_path: bool,
     }
 
     #[serde(default)]
@@ -205,7 +209,12 @@ impl Default for Challenge {
 
 impl Default for Token {
     fn default() -> Self {
-        Self { lifetime_seconds: 300 }
+        Self {
+            lifetime_seconds: 300,
+            algorithm: TokenAlgorithm::default(),
+            rotation_days: 30,
+            trust_path: false,
+        }
     }
 }
 

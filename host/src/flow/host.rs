@@ -13,7 +13,7 @@ use super::record;
 use super::release::{append, append_announced};
 use super::request::{
     Attested, Caller, Evidence, Health, IssuedChallenge, PluginSummary, Purpose, ReleasedKey,
-    Submission,
+    Submission, Wanted,
 };
 use super::token::Tokens;
 use crate::appraisal::{Appraiser, Status};
@@ -123,11 +123,12 @@ impl Host {
         &self,
         caller: &Caller,
         submission: Submission,
+        wanted: Wanted,
     ) -> Result<Attested, Refusal> {
         let announced = self.parts.audit.announce();
         let appraised = self.judge(caller, &Purpose::Attestation, submission).await?;
         let jti = self.parts.identifier()?;
-        let minted = self.parts.tokens.for_client(&appraised, &jti)?;
+        let minted = self.parts.tokens.for_client(&appraised, &jti, wanted)?;
         let entry = record::of(Event::Attested, caller, &appraised).token(jti);
         let audit_index = append_announced(&self.parts.audit, &entry, announced).await?;
         Ok(Attested {
@@ -205,7 +206,14 @@ impl Host {
     /// The public keys that tokens are signed with (RFC 7517).
     #[must_use]
     pub fn jwks(&self) -> Json {
-        self.parts.tokens.keys.jwks(self.parts.clock.now())
+        self.parts.tokens.keyring.keys().jwks(self.parts.clock.now())
+    }
+
+    /// What an OpenID client wants to know of the issuer (OpenID Connect Discovery 1.0, section 3),
+    /// as far as it can be said of a host that logs nobody in.
+    #[must_use]
+    pub fn discovery(&self) -> Json {
+        self.parts.tokens.discovery(self.parts.clock.now())
     }
 
     /// Every plugin and its state.

@@ -19,12 +19,14 @@ mod bind;
 mod challenge;
 mod gate;
 mod host;
+mod keyring;
 mod permit;
 mod record;
 mod references;
 mod release;
 mod report_data;
 mod request;
+mod rotation;
 mod spent;
 mod token;
 mod verify;
@@ -34,12 +36,13 @@ pub use bind::Bound;
 pub use challenge::{Challenges, Fresh};
 pub use gate::{Verified, VerifierIdentity};
 pub use host::{Host, Parts};
+pub use keyring::Keyring;
 pub use permit::ReleaseRule;
 pub use release::Recorded;
 pub use report_data::ReportDataInput;
 pub use request::{
     Attested, Caller, Evidence, Finding, Health, IssuedChallenge, KeySummary, NewKey,
-    PluginSummary, Purpose, ReleasedKey, Submission,
+    PluginSummary, Purpose, ReleasedKey, Submission, Wanted,
 };
-pub use token::Tokens;
+pub use token::{TokenSettings, Tokens};
 pub use verify::{Genuine, examine};

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::claim::Value;
 use crate::clock::Timestamp;
+use crate::result::Form;
 use crate::secret::Secret;
 use crate::tenant::Tenant;
 
@@ -79,10 +80,19 @@ pub struct Submission {
     pub recipient: serde_json::Value,
 }
 
+/// What a client wants of a result.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Wanted {
+    /// Its form.
+    pub form: Form,
+    /// Whether the custody operations that it rests on stand in it.
+    pub trust_path: bool,
+}
+
 /// An attestation result.
 #[derive(Clone, Debug)]
 pub struct Attested {
-    /// The result: an EAR as a signed JWT, bound to the recipient key.
+    /// The result: a signed EAR, bound to the recipient key. A JWT as it is, a CWT in base64url.
     pub token: String,
     /// From this moment the token is refused.
     pub expires: Timestamp,

@@ -1,32 +1,51 @@
-//! The attestation result as a token: an EAR (draft-ietf-rats-ear-04) that names the recipient
-//! key, so that whoever steals it gets nothing that they can open; and back again.
+//! The attestation result as a token that names the recipient key, so that whoever steals it gets
+//! nothing that they can open; and back again.
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use data_encoding::BASE64URL_NOPAD;
-use serde_json::{Map, Value as Json, json};
 
 use super::appraise::{Appraised, Subject};
 use super::gate::VerifierIdentity;
-use crate::appraisal::{Appraiser, Vector};
-use crate::claim::{Claim, Value};
+use super::keyring::Keyring;
+use super::request::Wanted;
+use crate::appraisal::Appraiser;
 use crate::clock::Timestamp;
 use crate::error::{Code, Refusal};
-use crate::keys::{Expected, RecipientKey, TYP_EAT, TokenError, TokenKeys};
+use crate::keys::{Expected, RecipientKey, TYP_EAT, TokenAlgorithm, TokenError};
 use crate::reference::Snapshot;
+use crate::result::{
+    ClaimMap, Confirmation, Ear, Form, Identifier, Nonce, Own, Profile, Submod, Tier, TrustVector,
+    Unreadable, VerifierId, VerifierModule,
+};
 use crate::tenant::Tenant;
 
-const PROFILE: &str = "tag:ietf.org,2026:rats/ear#04";
 const DEVELOPER: &str = "https://claviger.example";
+const BUILD: &str = concat!("claviger ", env!("CARGO_PKG_VERSION"));
 
 /// Makes tokens and takes them back.
 pub struct Tokens {
     /// Signing keys, the present one and those still accepted.
-    pub keys: TokenKeys,
+    pub keyring: Keyring,
     /// `iss`, and the address of this host's key set.
     pub issuer: String,
     /// How long a token is good, in seconds, at most.
     pub lifetime: u64,
+    /// What the operator chose besides.
+    pub settings: TokenSettings,
+}
+
+/// What an operator may choose of tokens.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct TokenSettings {
+    /// How they are signed.
+    pub algorithm: TokenAlgorithm,
+    /// Whether every token has the custody operations that it rests on, not only where a client asks.
+    pub trust_path: bool,
+    /// From this age on, in seconds, a signing key is replaced; none: only by hand.
+    pub rotation: Option<u64>,
 }
 
 /// A token that was made, and until when it is good.
@@ -42,8 +61,13 @@ impl Tokens {
     }
 
     /// For a client, which may come back with it.
-    pub(super) fn for_client(&self, appraised: &Appraised, jti: &str) -> Result<Minted, Refusal> {
-        self.mint(appraised, jti, &self.audience(&appraised.tenant))
+    pub(super) fn for_client(
+        &self,
+        appraised: &Appraised,
+        jti: &str,
+        wanted: Wanted,
+    ) -> Result<Minted, Refusal> {
+        self.mint(appraised, jti, &self.audience(&appraised.tenant), wanted)
     }
 
     /// For a connector's key management service. Its audience is another: what a connector gets to
@@ -55,44 +79,78 @@ impl Tokens {
         connector: &str,
     ) -> Result<Minted, Refusal> {
         let audience = format!("{}/kms/{connector}", self.audience(&appraised.tenant));
-        self.mint(appraised, jti, &audience)
+        self.mint(appraised, jti, &audience, Wanted::default())
     }
 
     /// Signs the result of an appraisal. It is never good for longer than what it rests on.
-    fn mint(&self, appraised: &Appraised, jti: &str, audience: &str) -> Result<Minted, Refusal> {
-        let subject = &appraised.subject;
+    fn mint(
+        &self,
+        appraised: &Appraised,
+        jti: &str,
+        audience: &str,
+        wanted: Wanted,
+    ) -> Result<Minted, Refusal> {
+        let Appraised { subject, appraisal, .. } = appraised;
         let expires = appraised.at.plus(self.lifetime).min(subject.expires);
-        let claims = json!({
-            "eat_profile": PROFILE,
-            "iss": self.issuer,
-            "aud": audience,
-            "iat": appraised.at,
-            "exp": expires,
-            "jti": jti,
-            "eat_nonce": BASE64URL_NOPAD.encode(&subject.nonce),
-            "cnf": { "jwk": appraised.recipient.jwk() },
-            "ear_verifier_id": { "developer": DEVELOPER, "build": concat!("claviger ", env!("CARGO_PKG_VERSION")) },
-            "submods": { &appraised.appraisal.tee: {
-                "ear_status": appraised.appraisal.status,
-                "ear_trustworthiness_vector": appraised.appraisal.vector,
-                "ear_appraisal_policy_ids": [appraised.appraisal.policy.as_str()],
-                "ear_attester_claims": object(&subject.facts)?,
-                "ear_verifier_claims": object(&subject.claims)?,
-            } },
-            "claviger": {
-                "purpose": subject.purpose,
-                "simulated": subject.simulated,
-                "evidence_expires": subject.expires,
-                "verifier": { "name": subject.verifier.name, "digest": subject.verifier.digest },
-                "verifier_vector": subject.vector,
-                "trust_path": subject.path,
+        let submod = Submod {
+            status: Tier(appraisal.status),
+            vector: TrustVector(appraisal.vector.clone()),
+            policies: vec![Cow::Borrowed(appraisal.policy.as_str())],
+            facts: ClaimMap(Cow::Borrowed(&*subject.facts)),
+            claims: ClaimMap(Cow::Borrowed(&subject.claims)),
+        };
+        let path = wanted.trust_path || self.settings.trust_path;
+        let ear = Ear {
+            profile: Profile,
+            issuer: Cow::Borrowed(&self.issuer),
+            audience: Cow::Borrowed(audience),
+            issued: appraised.at,
+            expires,
+            id: Identifier(Cow::Borrowed(jti)),
+            nonce: Nonce(subject.nonce),
+            recipient: Confirmation(Cow::Borrowed(appraised.recipient.jwk())),
+            verifier: VerifierId { developer: DEVELOPER.into(), build: BUILD.into() },
+            submods: BTreeMap::from([(Cow::Borrowed(appraisal.tee.as_str()), submod)]),
+            own: Own {
+                purpose: Cow::Borrowed(&subject.purpose),
+                simulated: subject.simulated,
+                evidence_expires: subject.expires,
+                verifier: VerifierModule {
+                    name: Cow::Borrowed(&subject.verifier.name),
+                    digest: Cow::Borrowed(&subject.verifier.digest),
+                },
+                verifier_vector: TrustVector(subject.vector.clone()),
+                trust_path: path.then_some(Cow::Borrowed(&subject.path)),
             },
-        });
-        let token = self
-            .keys
-            .sign(&claims, TYP_EAT)
-            .map_err(|error| Refusal::new(Code::Internal, error.to_string()))?;
+        };
+        let keys = self.keyring.keys();
+        let token = match wanted.form {
+            Form::Jwt => keys.sign(&ear, TYP_EAT).map_err(unmade)?,
+            Form::Cwt => {
+                let claims = ear.to_cbor().map_err(unmade)?;
+                BASE64URL_NOPAD.encode(&keys.sign_cwt(claims).map_err(unmade)?)
+            }
+        };
         Ok(Minted { token, expires })
+    }
+
+    /// See [`super::Host::discovery`]. Algorithms are those of the keys that are believed now.
+    pub(super) fn discovery(&self, now: Timestamp) -> serde_json::Value {
+        let mut algorithms: Vec<_> =
+            self.keyring.keys().summaries(now).iter().map(|key| key.algorithm.name()).collect();
+        algorithms.sort_unstable();
+        algorithms.dedup();
+        serde_json::json!({
+            "issuer": self.issuer,
+            "jwks_uri": format!("{}/.well-known/jwks.json", self.issuer.trim_end_matches('/')),
+            "response_types_supported": ["id_token"],
+            "subject_types_supported": ["public"],
+            "id_token_signing_alg_values_supported": algorithms,
+            "claims_supported": [
+                "iss", "aud", "exp", "iat", "jti", "cnf", "eat_nonce", "eat_profile", "submods",
+                "ear_verifier_id", "claviger",
+            ],
+        })
     }
 
     /// Takes a token of this host back and judges what it says by the policies of now.
@@ -104,13 +162,9 @@ impl Tokens {
         appraiser: &Appraiser,
         references: Arc<Snapshot>,
     ) -> Result<Appraised, Refusal> {
-        let audience = self.audience(tenant);
-        let expected =
-            Expected { issuer: &self.issuer, audience: &audience, typ: TYP_EAT, at: now, skew: 0 };
-        let claims = self.keys.verify(token, &expected).map_err(refuse)?;
-        // Its signature says that this host wrote it; what cannot be read back is a fault of ours.
-        let (recipient, tee, subject) = read(&claims).ok_or_else(|| {
-            Refusal::new(Code::TokenInvalid, "the token lacks a claim that this version writes")
+        let ear = self.read(tenant, token, now)?;
+        let (recipient, tee, subject) = understand(ear).ok_or_else(|| {
+            Refusal::new(Code::TokenInvalid, "the token does not say what this version writes")
         })?;
         if now >= subject.expires {
             let reason = format!("the evidence behind the token expired at {}", subject.expires);
@@ -120,6 +174,24 @@ impl Tokens {
         let appraisal = appraiser.appraise(&tee, &subject.facts, vector, &references)?;
         let tenant = tenant.clone();
         Ok(Appraised { tenant, at: now, recipient, subject, appraisal, references })
+    }
+
+    /// Checks a token and reads it. A JWT has dots; a CWT is the base64url of its bytes.
+    fn read(&self, tenant: &Tenant, token: &str, now: Timestamp) -> Result<Ear<'static>, Refusal> {
+        let audience = self.audience(tenant);
+        let expected =
+            Expected { issuer: &self.issuer, audience: &audience, typ: TYP_EAT, at: now, skew: 0 };
+        let keys = self.keyring.keys();
+        if token.contains('.') {
+            let claims = keys.verify(token, &expected).map_err(refuse)?;
+            return Ear::from_json(claims).map_err(unread);
+        }
+        let token = BASE64URL_NOPAD.decode(token.as_bytes());
+        let token = token.map_err(|_| refuse(TokenError::Malformed))?;
+        let claims = keys.verify_cwt(&token, now).map_err(refuse)?;
+        let ear = Ear::from_cbor(&claims).map_err(unread)?;
+        expected.check_read(&ear.issuer, &ear.audience, ear.issued, ear.expires).map_err(refuse)?;
+        Ok(ear)
     }
 }
 
@@ -131,55 +203,37 @@ fn refuse(error: TokenError) -> Refusal {
     Refusal::new(code, format!("token: {error}"))
 }
 
-/// A member for each claim. One that stands twice, or that JSON cannot hold, makes no token: what is
-/// read back must be what was judged.
-fn object(claims: &[Claim]) -> Result<Map<String, Json>, Refusal> {
-    let mut object = Map::new();
-    for claim in claims {
-        let value = serde_json::to_value(&claim.value)
-            .map_err(|error| Refusal::new(Code::Internal, error.to_string()))?;
-        if object.insert(claim.name.to_string(), value).is_some() {
-            let reason = format!("the claim {:?} stands twice", claim.name);
-            return Err(Refusal::new(Code::Internal, reason));
-        }
-    }
-    Ok(object)
+/// Its signature says that this host wrote it; what cannot be read back is a fault of ours.
+fn unread(error: Unreadable) -> Refusal {
+    Refusal::new(Code::TokenInvalid, format!("token: its claims cannot be read: {error}"))
 }
 
-fn claims(object: &Map<String, Json>) -> Option<Vec<Claim>> {
-    let claim =
-        |(name, value): (&String, &Json)| Some(Claim::new(name.clone(), Value::from_json(value)?));
-    object.iter().map(claim).collect()
+fn unmade(error: impl std::fmt::Display) -> Refusal {
+    Refusal::new(Code::Internal, error.to_string())
 }
 
-fn read(token: &Map<String, Json>) -> Option<(RecipientKey, String, Subject)> {
-    let recipient = RecipientKey::from_jwk(token.get("cnf")?.get("jwk")?).ok()?;
-    let mut submods = token.get("submods")?.as_object()?.iter();
-    let (tee, submod) = submods.next()?;
-    if submods.next().is_some() {
-        return None;
-    }
-    let own = token.get("claviger")?;
-    let verifier = own.get("verifier")?;
-    let text = |value: &Json, name: &str| value.get(name)?.as_str().map(ToOwned::to_owned);
-    let nonce = BASE64URL_NOPAD.decode(token.get("eat_nonce")?.as_str()?.as_bytes()).ok()?;
-    let path = own.get("trust_path")?.as_array()?.iter();
-    let path = path.map(|step| step.as_str().map(ToOwned::to_owned));
+/// What was judged, out of a token. None where it is about more than one attester, or names no
+/// recipient key that could be wrapped to.
+fn understand(ear: Ear<'static>) -> Option<(RecipientKey, String, Subject)> {
+    let recipient = RecipientKey::from_jwk(&ear.recipient.0).ok()?;
+    let mut submods = ear.submods.into_iter();
+    let (Some((tee, submod)), None) = (submods.next(), submods.next()) else { return None };
+    let own = ear.own;
     let subject = Subject {
-        nonce: nonce.try_into().ok()?,
-        purpose: text(own, "purpose")?,
-        token: token.get("jti")?.as_str().map(ToOwned::to_owned),
-        facts: claims(submod.get("ear_attester_claims")?.as_object()?)?.into(),
-        claims: claims(submod.get("ear_verifier_claims")?.as_object()?)?,
-        vector: Vector::from_json(own.get("verifier_vector")?.as_object()?)?,
+        nonce: ear.nonce.0,
+        purpose: own.purpose.into_owned(),
+        token: Some(ear.id.0.into_owned()),
+        facts: submod.facts.0.into_owned().into(),
+        claims: submod.claims.0.into_owned(),
+        vector: own.verifier_vector.0,
         verifier: VerifierIdentity {
-            name: text(verifier, "name")?,
-            digest: text(verifier, "digest")?,
+            name: own.verifier.name.into_owned(),
+            digest: own.verifier.digest.into_owned(),
         },
-        simulated: own.get("simulated")?.as_bool()?,
-        expires: Timestamp(own.get("evidence_expires")?.as_u64()?),
-        path: path.collect::<Option<_>>()?,
+        simulated: own.simulated,
+        expires: own.evidence_expires,
+        path: own.trust_path.map(Cow::into_owned).unwrap_or_default(),
         evidence: None,
     };
-    Some((recipient, tee.clone(), subject))
+    Some((recipient, tee.into_owned(), subject))
 }

@@ -9,9 +9,10 @@ use serde_json::Value;
 use crate::error::Refusal;
 use crate::flow::{
     Attested, Caller, Health, IssuedChallenge, KeySummary, NewKey, PluginSummary, Purpose,
-    ReleasedKey, Submission,
+    ReleasedKey, Submission, Wanted,
 };
 use crate::reference::{Change, Container, Reference};
+use crate::keys::TokenKeySummary;
 
 /// An answer on its way.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, Refusal>> + Send + 'a>>;
@@ -23,7 +24,12 @@ pub trait Api: Send + Sync + 'static {
     fn challenge(&self, caller: &Caller, purpose: Purpose) -> Result<IssuedChallenge, Refusal>;
 
     /// Judges evidence; the result is a token bound to the recipient key.
-    fn attest<'a>(&'a self, caller: &'a Caller, submission: Submission) -> Answer<'a, Attested>;
+    fn attest<'a>(
+        &'a self,
+        caller: &'a Caller,
+        submission: Submission,
+        wanted: Wanted,
+    ) -> Answer<'a, Attested>;
 
     /// Judges evidence and releases one key in the same call.
     fn release_with_evidence<'a>(
@@ -142,6 +148,17 @@ pub trait Api: Send + Sync + 'static {
         id: &'a str,
     ) -> Answer<'a, ()>;
 
+    /// The keys that sign tokens, the present one first.
+    fn token_keys(&self) -> Vec<TokenKeySummary>;
+
+    /// Has a fresh key sign tokens; with `revoke` no other is believed any more.
+    fn rotate_token_key<'a>(
+        &'a self,
+        caller: &'a Caller,
+        principal: &'a str,
+        revoke: bool,
+    ) -> Answer<'a, Vec<TokenKeySummary>>;
+
     /// The plugins that serve.
     fn plugins(&self) -> Vec<PluginSummary>;
 
@@ -150,6 +167,9 @@ pub trait Api: Send + Sync + 'static {
 
     /// The keys that check attestation tokens (RFC 7517).
     fn jwks(&self) -> Value;
+
+    /// What an OpenID client wants to know of the issuer (OpenID Connect Discovery 1.0, section 3).
+    fn discovery(&self) -> Value;
 
     /// The newest signed checkpoint of the audit log (C2SP tlog-checkpoint).
     fn audit_checkpoint(&self) -> String;

@@ -119,15 +119,7 @@ impl FromRequestParts<Door> for Principal {
     type Rejection = Refused;
 
     async fn from_request_parts(parts: &mut Parts, door: &Door) -> Result<Self, Refused> {
-        let peer = parts.extensions.get::<Peer>().copied();
-        let peer = peer.ok_or_else(|| Refused::new(Code::Internal, "a request without a peer"))?;
-        let mut headers = parts.headers.get_all(AUTHORIZATION).iter();
-        let authorization = match (headers.next(), headers.next()) {
-            (Some(only), None) => Some(only.as_bytes()),
-            _ => None,
-        };
-        let administrator = door.authentication.authenticate(&peer, authorization)?;
-        let (name, tenant) = (administrator.name.clone(), administrator.tenant.clone());
+        let (name, tenant) = administrator(parts, door)?;
         let Asks(caller) = Asks::from_request_parts(parts, door).await?;
         if tenant.is_some_and(|tenant| tenant != caller.tenant) {
             let reason = format!("{name} does not administer tenant {}", caller.tenant);
@@ -138,6 +130,38 @@ impl FromRequestParts<Door> for Principal {
         }
         Ok(Self(name))
     }
+}
+
+/// The name of an administrator of every tenant, who asks for what is the host's and no tenant's.
+pub(super) struct Operator(pub(super) String);
+
+impl FromRequestParts<Door> for Operator {
+    type Rejection = Refused;
+
+    async fn from_request_parts(parts: &mut Parts, door: &Door) -> Result<Self, Refused> {
+        let (name, tenant) = administrator(parts, door)?;
+        if let Some(tenant) = tenant {
+            let reason = format!("{name} administers tenant {tenant} only");
+            return Err(Refused::new(Code::Forbidden, reason));
+        }
+        if let Some(known) = parts.extensions.get::<Known>() {
+            known.set();
+        }
+        Ok(Self(name))
+    }
+}
+
+/// Who shows a credential, and the one tenant that he administers, if it is one.
+fn administrator(parts: &Parts, door: &Door) -> Result<(String, Option<Tenant>), Refused> {
+    let peer = parts.extensions.get::<Peer>().copied();
+    let peer = peer.ok_or_else(|| Refused::new(Code::Internal, "a request without a peer"))?;
+    let mut headers = parts.headers.get_all(AUTHORIZATION).iter();
+    let authorization = match (headers.next(), headers.next()) {
+        (Some(only), None) => Some(only.as_bytes()),
+        _ => None,
+    };
+    let administrator = door.authentication.authenticate(&peer, authorization)?;
+    Ok((administrator.name.clone(), administrator.tenant.clone()))
 }
 
 /// The token in `Bearer <token>`; the scheme in any case (RFC 9110, section 11.1), one space.

@@ -6,9 +6,10 @@ use super::api::{Answer, Api};
 use crate::error::Refusal;
 use crate::flow::{
     Caller, Health, Host, IssuedChallenge, KeySummary, NewKey, PluginSummary, Purpose, ReleasedKey,
-    Submission,
+    Submission, Wanted,
 };
 use crate::reference::{Change, Container, Reference};
+use crate::keys::TokenKeySummary;
 
 impl Api for Host {
     fn challenge(&self, caller: &Caller, purpose: Purpose) -> Result<IssuedChallenge, Refusal> {
@@ -19,8 +20,9 @@ impl Api for Host {
         &'a self,
         caller: &'a Caller,
         submission: Submission,
+        wanted: Wanted,
     ) -> Answer<'a, crate::flow::Attested> {
-        Box::pin(Self::attest(self, caller, submission))
+        Box::pin(Self::attest(self, caller, submission, wanted))
     }
 
     fn release_with_evidence<'a>(
@@ -157,6 +159,19 @@ impl Api for Host {
         Box::pin(Self::revoke_reference(self, caller, principal, id))
     }
 
+    fn token_keys(&self) -> Vec<TokenKeySummary> {
+        Self::token_keys(self)
+    }
+
+    fn rotate_token_key<'a>(
+        &'a self,
+        caller: &'a Caller,
+        principal: &'a str,
+        revoke: bool,
+    ) -> Answer<'a, Vec<TokenKeySummary>> {
+        Box::pin(Self::rotate_token_key(self, caller, principal, revoke))
+    }
+
     fn plugins(&self) -> Vec<PluginSummary> {
         Self::plugins(self)
     }
@@ -167,6 +182,10 @@ impl Api for Host {
 
     fn jwks(&self) -> Value {
         Self::jwks(self)
+    }
+
+    fn discovery(&self) -> Value {
+        Self::discovery(self)
     }
 
     fn audit_checkpoint(&self) -> String {

@@ -6,6 +6,7 @@
 //!                                               ↓ identifier, limits, time, problem details
 //! ```
 
+mod accept;
 mod admin;
 mod admission;
 mod api;
@@ -36,6 +37,7 @@ pub use admin::references::{
     ReferenceChange, ReferenceDocument, ReferenceGroup, ReferenceHistory, ReferencePage,
     ReferenceWithBytes,
 };
+pub use admin::token_keys::{RotateTokenKeyRequest, TokenKey, TokenKeyList};
 pub use admin::versions::{KeyVersions, RotateRequest, VersionRequest};
 pub use api::{Answer, Api};
 pub use auth::{Administrator, Credential};

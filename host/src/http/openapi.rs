@@ -32,6 +32,7 @@ pub(super) fn document() -> &'static str {
         native::release::create,
         native::status::health,
         native::status::jwks,
+        native::status::discovery,
         native::status::openapi,
         admin::keys::list,
         admin::keys::create,
@@ -47,6 +48,8 @@ pub(super) fn document() -> &'static str {
         admin::references::history,
         admin::references::read,
         admin::references::revoke,
+        admin::token_keys::list,
+        admin::token_keys::rotate,
         admin::audit::checkpoint,
     ),
     components(schemas(Problem)),
@@ -146,7 +149,7 @@ mod tests {
         let under_v1 = native::ROUTES.iter().chain(admin::ROUTES);
         let mut routed: BTreeSet<_> =
             under_v1.map(|(method, path)| format!("{method} /v1{path}")).collect();
-        routed.insert(format!("get {}", native::JWKS));
+        routed.extend([native::JWKS, native::DISCOVERY].map(|path| format!("get {path}")));
         let document = parsed();
         let described: BTreeSet<_> = document["paths"]
             .as_object()

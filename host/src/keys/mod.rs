@@ -19,6 +19,8 @@ mod recipient_private;
 mod rsa;
 mod token;
 mod token_claims;
+mod token_cose;
+mod token_key;
 mod token_keys;
 mod xwing;
 
@@ -27,4 +29,6 @@ pub use recipient::{RecipientKey, RecipientKeyError, WrapError};
 pub use recipient_private::{RecipientKind, RecipientPrivateKey, UnwrapError, Unwrapped};
 pub use token::{TYP_EAT, TokenError};
 pub use token_claims::Expected;
-pub use token_keys::{TokenKeyError, TokenKeys};
+pub use token_cose::TYP_EAT_CWT;
+pub use token_key::TokenAlgorithm;
+pub use token_keys::{TokenKeyError, TokenKeySummary, TokenKeys};

@@ -1,35 +1,29 @@
-//! Signed tokens: compact JWS (RFC 7515) with ES256, holding a JWT claims set (RFC 7519).
+//! Signed tokens: compact JWS (RFC 7515) with ES256 or ES384, holding a JWT claims set (RFC 7519).
 //!
 //! Only what this host writes is accepted back. The header has `alg`, `kid` and `typ` and nothing
-//! else, the algorithm is fixed, the key comes from the host's own list: no member of a token
-//! chooses how the token is checked.
+//! else, the key comes from the host's own list, and the algorithm is the key's own: no member of a
+//! token chooses how the token is checked.
 
-use aws_lc_rs::signature::ParsedPublicKey;
 use data_encoding::BASE64URL_NOPAD;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::token_claims::Expected;
+use super::token_key::VerificationKey;
 use crate::json::{self, JsonError, Limits};
 
 /// `typ` of an attestation result: the media type `application/eat+jwt` (RFC 9782, section 4.2)
 /// without its prefix (RFC 7515, section 4.1.9).
 pub const TYP_EAT: &str = "eat+jwt";
 
-/// The one signature algorithm (RFC 7518, section 3.4).
-pub(super) const ALGORITHM: &str = "ES256";
-
 /// Bytes of a token that is looked at.
-const MAX_BYTES: usize = 96 << 10;
-
-/// Bytes of an ES256 signature: `r` ‖ `s`, 32 bytes each, big-endian.
-const SIGNATURE_LEN: usize = 64;
+pub(super) const MAX_BYTES: usize = 96 << 10;
 
 /// Why a token was refused, or not made.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum TokenError {
-    /// `alg` is not ES256.
-    #[error("the token is not signed with ES256")]
+    /// `alg` is not the algorithm of the key that is named.
+    #[error("the token's algorithm is not that of its key")]
     Algorithm,
     /// A claim is missing, of the wrong type, or not the one expected.
     #[error("the claim `{0}` is missing, malformed or not the one expected")]
@@ -37,6 +31,9 @@ pub enum TokenError {
     /// The claims are not an object, or are one that is not read.
     #[error("the token's claims cannot be read: {0}")]
     Claims(JsonError),
+    /// The claims are not the CBOR that this host writes.
+    #[error("the token's claims are not CBOR as this host writes it: {0}")]
+    ClaimsCbor(String),
     /// The claims to be signed are not an object.
     #[error("a token's claims must be an object")]
     ClaimsNotObject,
@@ -71,7 +68,7 @@ pub enum TokenError {
 
 /// Everything but the signature: header and claims, encoded.
 pub(super) fn signing_input<T: Serialize>(
-    kid: &str,
+    key: &VerificationKey,
     typ: &str,
     claims: &T,
 ) -> Result<String, TokenError> {
@@ -81,7 +78,7 @@ pub(super) fn signing_input<T: Serialize>(
         kid: &'a str,
         typ: &'a str,
     }
-    let header = Header { alg: ALGORITHM, kid, typ };
+    let header = Header { alg: key.algorithm.name(), kid: &key.kid, typ };
     let header = serde_json::to_vec(&header).map_err(|_| TokenError::Provider)?;
     let claims = serde_json::to_vec(claims).map_err(|_| TokenError::ClaimsNotObject)?;
     if claims.first() != Some(&b'{') {
@@ -98,7 +95,7 @@ pub(super) fn signing_input<T: Serialize>(
 pub(super) fn verify<'k>(
     token: &str,
     expected: &Expected<'_>,
-    key: impl FnOnce(&str) -> Option<&'k ParsedPublicKey>,
+    key: impl FnOnce(&str) -> Option<&'k VerificationKey>,
 ) -> Result<Map<String, Value>, TokenError> {
     if token.len() > MAX_BYTES {
         return Err(TokenError::Malformed);
@@ -108,34 +105,36 @@ pub(super) fn verify<'k>(
         .split_once('.')
         .filter(|(_, claims)| !claims.contains('.'))
         .ok_or(TokenError::Malformed)?;
-    let kid = check_header(&octets(header)?, expected.typ)?;
-    let key = key(&kid).ok_or(TokenError::UnknownKey)?;
-    let signature = octets(signature)?;
-    if signature.len() != SIGNATURE_LEN {
-        return Err(TokenError::Signature);
-    }
-    key.verify_sig(signed.as_bytes(), &signature).map_err(|_| TokenError::Signature)?;
+    let key = check_header(&octets(header)?, expected.typ, key)?;
+    key.verify(signed.as_bytes(), &octets(signature)?)?;
     let claims: Map<String, Value> =
         json::parse(&octets(claims)?, Limits::TOKEN).map_err(TokenError::Claims)?;
     expected.check(&claims)?;
     Ok(claims)
 }
 
-/// Reads the header and returns its `kid`.
-fn check_header(header: &[u8], typ: &str) -> Result<String, TokenError> {
+/// Reads the header and finds the key that it names.
+fn check_header<'k>(
+    header: &[u8],
+    typ: &str,
+    key: impl FnOnce(&str) -> Option<&'k VerificationKey>,
+) -> Result<&'k VerificationKey, TokenError> {
     let header: Map<String, Value> =
         json::parse(header, Limits::TOKEN).map_err(TokenError::Header)?;
     let text = |name| header.get(name).and_then(Value::as_str);
-    if text("alg") != Some(ALGORITHM) {
-        return Err(TokenError::Algorithm);
-    }
+    let algorithm = text("alg").filter(|alg| ["ES256", "ES384"].contains(alg));
+    let algorithm = algorithm.ok_or(TokenError::Algorithm)?;
     if text("typ") != Some(typ) {
         return Err(TokenError::Type);
     }
     if header.keys().any(|name| !["alg", "kid", "typ"].contains(&name.as_str())) {
         return Err(TokenError::UnexpectedHeader);
     }
-    text("kid").map(str::to_owned).ok_or(TokenError::UnknownKey)
+    let key = text("kid").and_then(key).ok_or(TokenError::UnknownKey)?;
+    match key.algorithm.name() == algorithm {
+        true => Ok(key),
+        false => Err(TokenError::Algorithm),
+    }
 }
 
 /// Base64url without padding, foreign characters or left-over bits.
@@ -147,7 +146,7 @@ fn octets(part: &str) -> Result<Vec<u8>, TokenError> {
 mod tests {
     use serde_json::json;
 
-    use super::super::TokenKeys;
+    use super::super::{TokenAlgorithm, TokenKeys};
     use super::*;
     use crate::clock::Timestamp;
 
@@ -159,6 +158,10 @@ mod tests {
         at: AT,
         skew: 30,
     };
+
+    fn keys_of_one_host() -> TokenKeys {
+        TokenKeys::generate(TokenAlgorithm::Es256, AT).unwrap()
+    }
 
     fn claims() -> Value {
         json!({"iss": "https://host.example", "aud": "default", "iat": 999_990, "exp": 1_000_300})
@@ -186,14 +189,14 @@ mod tests {
     }
 
     fn outcome(header: impl Fn(&TokenKeys) -> Value, claims: &Value) -> Result<(), TokenError> {
-        let keys = TokenKeys::generate().unwrap();
+        let keys = keys_of_one_host();
         let token = forge(&keys, &header(&keys).to_string(), &claims.to_string());
         keys.verify(&token, &EXPECTED).map(|_| ())
     }
 
     #[test]
     fn a_token_that_this_host_signed_is_accepted() {
-        let keys = TokenKeys::generate().unwrap();
+        let keys = keys_of_one_host();
         let token = keys.sign(&claims(), TYP_EAT).unwrap();
         let verified = keys.verify(&token, &EXPECTED).unwrap();
         assert_eq!(Value::Object(verified), claims());
@@ -207,7 +210,7 @@ mod tests {
             let header = |keys: &TokenKeys| with(header(keys), "alg", json!(alg));
             assert_eq!(outcome(header, &claims()), Err(TokenError::Algorithm));
         }
-        let keys = TokenKeys::generate().unwrap();
+        let keys = keys_of_one_host();
         let token = keys.sign(&claims(), TYP_EAT).unwrap();
         let (signed, _) = token.rsplit_once('.').unwrap();
         assert_eq!(keys.verify(&format!("{signed}."), &EXPECTED), Err(TokenError::Signature));
@@ -218,7 +221,7 @@ mod tests {
     #[test]
     fn a_token_with_a_mac_under_the_public_key_is_refused() {
         use aws_lc_rs::hmac;
-        let keys = TokenKeys::generate().unwrap();
+        let keys = keys_of_one_host();
         let public = keys.jwks(AT)["keys"][0].to_string();
         for alg in ["HS256", "ES256"] {
             let header = with(header(&keys), "alg", json!(alg)).to_string();
@@ -246,6 +249,19 @@ mod tests {
 
     // attack 52
     #[test]
+    fn a_key_is_used_with_its_own_algorithm_and_no_other() {
+        let keys = TokenKeys::generate(TokenAlgorithm::Es384, AT).unwrap();
+        let token = keys.sign(&claims(), TYP_EAT).unwrap();
+        assert!(keys.verify(&token, &EXPECTED).is_ok());
+        let signature = token.rsplit('.').next().unwrap();
+        assert_eq!(octets(signature).unwrap().len(), 96);
+        // The same key, the same curve, the signature holds: the name of the algorithm is a lie.
+        let token = forge(&keys, &header(&keys).to_string(), &claims().to_string());
+        assert_eq!(keys.verify(&token, &EXPECTED), Err(TokenError::Algorithm));
+    }
+
+    // attack 52
+    #[test]
     fn a_token_cannot_bring_or_point_to_its_own_key() {
         for name in ["jku", "jwk", "x5u", "x5c", "x5t", "x5t#S256", "crit", "b64", "cty", "x"] {
             let header = |keys: &TokenKeys| with(header(keys), name, json!("https://evil.example"));
@@ -269,7 +285,7 @@ mod tests {
     // attack 52
     #[test]
     fn another_host_s_token_is_refused_under_its_own_kid_and_under_ours() {
-        let (ours, theirs) = (TokenKeys::generate().unwrap(), TokenKeys::generate().unwrap());
+        let (ours, theirs) = (keys_of_one_host(), keys_of_one_host());
         let token = theirs.sign(&claims(), TYP_EAT).unwrap();
         assert_eq!(ours.verify(&token, &EXPECTED), Err(TokenError::UnknownKey));
         let token = forge(&theirs, &header(&ours).to_string(), &claims().to_string());
@@ -300,12 +316,12 @@ mod tests {
     #[test]
     fn claims_that_are_not_an_object_are_refused() {
         for payload in ["[]", "\"x\"", "1", "", "{}{}"] {
-            let keys = TokenKeys::generate().unwrap();
+            let keys = keys_of_one_host();
             let token = forge(&keys, &header(&keys).to_string(), payload);
             let outcome = keys.verify(&token, &EXPECTED);
             assert!(matches!(outcome, Err(TokenError::Claims(_))), "{payload}");
         }
-        let keys = TokenKeys::generate().unwrap();
+        let keys = keys_of_one_host();
         let outcome = keys.sign(&json!([claims()]), TYP_EAT);
         assert_eq!(outcome, Err(TokenError::ClaimsNotObject));
     }
@@ -313,7 +329,7 @@ mod tests {
     // attack 52
     #[test]
     fn a_member_that_stands_twice_is_refused() {
-        let keys = TokenKeys::generate().unwrap();
+        let keys = keys_of_one_host();
         let twice = claims().to_string().replacen('{', r#"{"aud":"evil","#, 1);
         let token = forge(&keys, &header(&keys).to_string(), &twice);
         assert_eq!(
@@ -331,7 +347,7 @@ mod tests {
     // attack 52
     #[test]
     fn a_token_has_one_spelling() {
-        let keys = TokenKeys::generate().unwrap();
+        let keys = keys_of_one_host();
         let token = keys.sign(&claims(), TYP_EAT).unwrap();
         // 64 bytes leave four bits over in the last character.
         let (head, last) = token.split_at(token.len() - 1);
@@ -361,7 +377,7 @@ mod tests {
     // attack 52
     #[test]
     fn an_altered_token_is_refused() {
-        let keys = TokenKeys::generate().unwrap();
+        let keys = keys_of_one_host();
         let token = keys.sign(&claims(), TYP_EAT).unwrap();
         let (signed, signature) = token.rsplit_once('.').unwrap();
         let octets = BASE64URL_NOPAD.decode(signature.as_bytes()).unwrap();
@@ -382,7 +398,7 @@ mod tests {
     fn a_signature_of_zeros_or_in_der_or_of_another_length_is_refused() {
         use aws_lc_rs::rand::SystemRandom;
         use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair};
-        let keys = TokenKeys::generate().unwrap();
+        let keys = keys_of_one_host();
         let token = keys.sign(&claims(), TYP_EAT).unwrap();
         let (signed, signature) = token.rsplit_once('.').unwrap();
         let octets = BASE64URL_NOPAD.decode(signature.as_bytes()).unwrap();

@@ -35,6 +35,27 @@ impl Expected<'_> {
             true => moment(claims, "nbf")?.max(issued),
             false => issued,
         };
+        self.check_times(valid_from, expires)
+    }
+
+    /// The same of claims that were read into types.
+    pub(crate) fn check_read(
+        &self,
+        issuer: &str,
+        audience: &str,
+        issued: Timestamp,
+        expires: Timestamp,
+    ) -> Result<(), TokenError> {
+        for (name, said, wanted) in [("iss", issuer, self.issuer), ("aud", audience, self.audience)]
+        {
+            if said != wanted {
+                return Err(TokenError::Claim(name));
+            }
+        }
+        self.check_times(issued, expires)
+    }
+
+    fn check_times(&self, valid_from: Timestamp, expires: Timestamp) -> Result<(), TokenError> {
         if expires <= self.at {
             return Err(TokenError::Expired);
         }

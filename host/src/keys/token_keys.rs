@@ -1,19 +1,15 @@
 //! The keys that sign tokens: one that signs, and those before it, which are still believed for a
 //! while so that a rotation breaks no token that is out.
 
-use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_FIXED, ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair,
-    ParsedPublicKey,
-};
 use data_encoding::BASE64URL_NOPAD;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use zeroize::{ZeroizeOnDrop, Zeroizing};
 
-use super::jwk::Canonical;
-use super::token::{self, ALGORITHM, TokenError};
+use super::token::{self, TokenError};
 use super::token_claims::Expected;
+use super::token_cose;
+use super::token_key::{SigningKey, TokenAlgorithm, VerificationKey};
 use crate::clock::Timestamp;
 use crate::json::{self, Limits};
 use crate::secret::Secret;
@@ -29,20 +25,28 @@ pub enum TokenKeyError {
     Provider,
 }
 
-/// ES256 keys (ECDSA with P-256 and SHA-256), each named by its thumbprint (RFC 7638).
+/// The keys of one host, each named by its thumbprint (RFC 7638).
 pub struct TokenKeys {
-    signing: EcdsaKeyPair,
+    signing: SigningKey,
     current: VerificationKey,
+    /// When the current key was made.
+    created: Timestamp,
+    /// For how many seconds at most a token of the current key is good.
+    promised: u64,
     previous: Vec<Retiring>,
 }
 
-struct VerificationKey {
-    kid: String,
-    /// With `use`, `alg` and `kid`, as it stands in the JWK Set.
-    jwk: Value,
-    /// Uncompressed point, 65 bytes.
-    octets: Vec<u8>,
-    key: ParsedPublicKey,
+/// What may be known of a key.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+pub struct TokenKeySummary {
+    /// Its name.
+    pub kid: String,
+    /// How it signs, or signed.
+    pub algorithm: TokenAlgorithm,
+    /// When it was made; none for one that signs no more.
+    pub created: Option<Timestamp>,
+    /// From this moment it is not believed any more; none for the one that signs.
+    pub until: Option<Timestamp>,
 }
 
 /// A key that signs no more.
@@ -57,39 +61,43 @@ impl TokenKeys {
     ///
     /// # Errors
     /// [`TokenKeyError::Provider`].
-    pub fn generate() -> Result<Self, TokenKeyError> {
-        let signing = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING)
-            .map_err(|_| TokenKeyError::Provider)?;
-        Self::with(signing, Vec::new())
+    pub fn generate(algorithm: TokenAlgorithm, at: Timestamp) -> Result<Self, TokenKeyError> {
+        let signing = SigningKey::generate(algorithm)?;
+        let current = VerificationKey::new(algorithm, signing.public())?;
+        Ok(Self { signing, current, created: at, promised: 0, previous: Vec::new() })
     }
 
-    fn with(signing: EcdsaKeyPair, previous: Vec<Retiring>) -> Result<Self, TokenKeyError> {
-        let current = VerificationKey::new(signing.public_key().as_ref().to_vec())?;
-        Ok(Self { signing, current, previous })
+    /// The same keys, of which the current one signs tokens that are good for so many seconds.
+    #[must_use]
+    pub fn promising(self, seconds: u64) -> Self {
+        Self { promised: self.promised.max(seconds), ..self }
     }
 
-    /// Keys with a fresh one that signs from now on. Tokens of the keys before it are believed until
-    /// `until`, or until the earlier moment at which their key retires; private halves of the old
+    /// Keys with a fresh one that signs from now on. Tokens of the present one are believed until
+    /// `until`, those of the keys before it as long as they were before; private halves of the old
     /// keys are not kept, and keys retired by `at` not at all.
     ///
     /// # Errors
     /// [`TokenKeyError::Provider`].
-    pub fn rotated(&self, at: Timestamp, until: Timestamp) -> Result<Self, TokenKeyError> {
+    pub fn rotated(
+        &self,
+        algorithm: TokenAlgorithm,
+        at: Timestamp,
+        until: Timestamp,
+    ) -> Result<Self, TokenKeyError> {
         let now_retiring = (&self.current, until);
         let previous = self
             .previous
             .iter()
-            .map(|old| (&old.key, old.until.min(until)))
+            .map(|old| (&old.key, old.until))
             .chain([now_retiring])
             .filter(|(_, until)| *until > at)
             .map(|(key, until)| {
-                let key = VerificationKey::new(key.octets.clone())?;
+                let key = VerificationKey::new(key.algorithm, key.octets.clone())?;
                 Ok(Retiring { key, until })
             })
             .collect::<Result<_, TokenKeyError>>()?;
-        let signing = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING)
-            .map_err(|_| TokenKeyError::Provider)?;
-        Self::with(signing, previous)
+        Ok(Self { previous, ..Self::generate(algorithm, at)? })
     }
 
     /// The keys for storage: JSON with the signing key as PKCS#8 (RFC 5208) and the old public keys
@@ -98,13 +106,17 @@ impl TokenKeys {
     /// # Errors
     /// [`TokenKeyError::Provider`].
     pub fn to_stored(&self) -> Result<Secret, TokenKeyError> {
-        let pkcs8 = self.signing.to_pkcs8v1().map_err(|_| TokenKeyError::Provider)?;
+        let pkcs8 = self.signing.to_pkcs8()?;
         let stored = Stored {
             signing: BASE64URL_NOPAD.encode(pkcs8.as_ref()),
+            algorithm: self.current.algorithm,
+            created: self.created,
+            promised: self.promised,
             previous: self
                 .previous
                 .iter()
                 .map(|old| StoredKey {
+                    algorithm: old.key.algorithm,
                     public: BASE64URL_NOPAD.encode(&old.key.octets),
                     until: old.until,
                 })
@@ -127,16 +139,18 @@ impl TokenKeys {
             BASE64URL_NOPAD.decode(text.as_bytes()).map_err(|_| TokenKeyError::Malformed)
         };
         let pkcs8 = Zeroizing::new(octets(&stored.signing)?);
-        let signing = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &pkcs8)
-            .map_err(|_| TokenKeyError::Malformed)?;
+        let signing = SigningKey::from_pkcs8(stored.algorithm, &pkcs8)?;
         let previous = stored
             .previous
             .iter()
             .map(|old| {
-                Ok(Retiring { key: VerificationKey::new(octets(&old.public)?)?, until: old.until })
+                let key = VerificationKey::new(old.algorithm, octets(&old.public)?)?;
+                Ok(Retiring { key, until: old.until })
             })
             .collect::<Result<_, TokenKeyError>>()?;
-        Self::with(signing, previous)
+        let current = VerificationKey::new(stored.algorithm, signing.public())?;
+        let (created, promised) = (stored.created, stored.promised);
+        Ok(Self { signing, current, created, promised, previous })
     }
 
     /// The name of the key that signs.
@@ -145,23 +159,69 @@ impl TokenKeys {
         &self.current.kid
     }
 
+    /// How the current key signs.
+    #[must_use]
+    pub fn algorithm(&self) -> TokenAlgorithm {
+        self.current.algorithm
+    }
+
+    /// When the current key was made.
+    #[must_use]
+    pub fn created(&self) -> Timestamp {
+        self.created
+    }
+
+    /// For how many seconds at most a token of the current key is good.
+    #[must_use]
+    pub fn promised(&self) -> u64 {
+        self.promised
+    }
+
+    /// The key that signs, and those that are still believed at a moment.
+    #[must_use]
+    pub fn summaries(&self, at: Timestamp) -> Vec<TokenKeySummary> {
+        let summary = |key: &VerificationKey, created, until| {
+            let (kid, algorithm) = (key.kid.clone(), key.algorithm);
+            TokenKeySummary { kid, algorithm, created, until }
+        };
+        let previous = self.previous.iter().filter(|old| old.until > at);
+        [summary(&self.current, Some(self.created), None)]
+            .into_iter()
+            .chain(previous.map(|old| summary(&old.key, None, Some(old.until))))
+            .collect()
+    }
+
     /// Signs a claims set: a compact JWS whose header is `alg`, `kid` and `typ`.
     ///
     /// # Errors
     /// [`TokenError::ClaimsNotObject`], [`TokenError::Provider`].
     pub fn sign<T: Serialize>(&self, claims: &T, typ: &str) -> Result<String, TokenError> {
-        self.seal(token::signing_input(self.kid(), typ, claims)?)
+        self.seal(token::signing_input(&self.current, typ, claims)?)
     }
 
     /// Appends the signature to the encoded header and claims.
     pub(super) fn seal(&self, mut signed: String) -> Result<String, TokenError> {
-        let signature = self
-            .signing
-            .sign(&SystemRandom::new(), signed.as_bytes())
-            .map_err(|_| TokenError::Provider)?;
+        let signature = self.signing.sign(signed.as_bytes())?;
         signed.push('.');
         BASE64URL_NOPAD.encode_append(signature.as_ref(), &mut signed);
         Ok(signed)
+    }
+
+    /// Signs an encoded CWT claims set: a tagged COSE_Sign1.
+    ///
+    /// # Errors
+    /// [`TokenError::Provider`].
+    pub fn sign_cwt(&self, claims: Vec<u8>) -> Result<Vec<u8>, TokenError> {
+        token_cose::sign(&self.signing, &self.current, claims)
+    }
+
+    /// Checks header and signature of a COSE_Sign1 that one of these keys signed, and returns its
+    /// payload. Its claims are for the caller to check.
+    ///
+    /// # Errors
+    /// [`TokenError`].
+    pub fn verify_cwt(&self, token: &[u8], at: Timestamp) -> Result<Vec<u8>, TokenError> {
+        token_cose::verify(token, |kid| self.find(kid, at))
     }
 
     /// Checks a token that one of these keys signed, and returns its claims.
@@ -173,9 +233,7 @@ impl TokenKeys {
         token: &str,
         expected: &Expected<'_>,
     ) -> Result<Map<String, Value>, TokenError> {
-        token::verify(token, expected, |kid| {
-            self.believed(expected.at).find(|key| key.kid == kid).map(|key| &key.key)
-        })
+        token::verify(token, expected, |kid| self.find(kid, expected.at))
     }
 
     /// The JWK Set (RFC 7517, section 5) of the keys that are believed at a moment.
@@ -183,6 +241,10 @@ impl TokenKeys {
     pub fn jwks(&self, at: Timestamp) -> Value {
         let keys: Vec<&Value> = self.believed(at).map(|key| &key.jwk).collect();
         json!({ "keys": keys })
+    }
+
+    fn find(&self, kid: &str, at: Timestamp) -> Option<&VerificationKey> {
+        self.believed(at).find(|key| key.kid == kid)
     }
 
     fn believed(&self, at: Timestamp) -> impl Iterator<Item = &VerificationKey> {
@@ -197,31 +259,18 @@ impl std::fmt::Debug for TokenKeys {
     }
 }
 
-impl VerificationKey {
-    fn new(octets: Vec<u8>) -> Result<Self, TokenKeyError> {
-        let key = ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, &octets)
-            .map_err(|_| TokenKeyError::Malformed)?;
-        let (x, y) = octets
-            .strip_prefix(&[4])
-            .and_then(|point| point.split_at_checked(32))
-            .ok_or(TokenKeyError::Malformed)?;
-        let (x, y) = (BASE64URL_NOPAD.encode(x), BASE64URL_NOPAD.encode(y));
-        let canonical = Canonical::new(&[("crv", "P-256"), ("kty", "EC"), ("x", &x), ("y", &y)]);
-        let kid = BASE64URL_NOPAD.encode(&canonical.thumbprint);
-        let mut jwk = canonical.jwk;
-        if let Value::Object(members) = &mut jwk {
-            for (name, value) in [("alg", ALGORITHM), ("kid", &kid), ("use", "sig")] {
-                members.insert(name.to_owned(), Value::from(value));
-            }
-        }
-        Ok(Self { kid, jwk, octets, key })
-    }
-}
-
 #[derive(Deserialize, Serialize, ZeroizeOnDrop)]
 #[serde(deny_unknown_fields)]
 struct Stored {
     signing: String,
+    #[serde(default)]
+    #[zeroize(skip)]
+    algorithm: TokenAlgorithm,
+    #[serde(default)]
+    #[zeroize(skip)]
+    created: Timestamp,
+    #[serde(default)]
+    promised: u64,
     #[zeroize(skip)]
     previous: Vec<StoredKey>,
 }
@@ -229,6 +278,8 @@ struct Stored {
 #[derive(Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 struct StoredKey {
+    #[serde(default)]
+    algorithm: TokenAlgorithm,
     public: String,
     until: Timestamp,
 }
@@ -239,6 +290,10 @@ mod tests {
     use crate::keys::TYP_EAT;
 
     const AT: Timestamp = Timestamp(1_000_000);
+
+    fn fresh() -> TokenKeys {
+        TokenKeys::generate(TokenAlgorithm::Es256, AT).unwrap()
+    }
 
     fn claims() -> Value {
         json!({"iss": "i", "aud": "a", "iat": AT.0, "exp": AT.0 + 1000})
@@ -251,9 +306,9 @@ mod tests {
     // attack 52
     #[test]
     fn a_rotation_breaks_no_token_that_is_out_and_the_old_key_retires() {
-        let old = TokenKeys::generate().unwrap();
+        let old = fresh();
         let token = old.sign(&claims(), TYP_EAT).unwrap();
-        let new = old.rotated(AT, AT.plus(100)).unwrap();
+        let new = old.rotated(TokenAlgorithm::Es256, AT, AT.plus(100)).unwrap();
         assert_ne!(new.kid(), old.kid());
         assert!(new.verify(&token, &expected(AT.plus(99))).is_ok());
         assert_eq!(new.verify(&token, &expected(AT.plus(100))), Err(TokenError::UnknownKey));
@@ -268,20 +323,20 @@ mod tests {
 
     #[test]
     fn a_second_rotation_does_not_prolong_the_first() {
-        let first = TokenKeys::generate().unwrap();
-        let second = first.rotated(AT, AT.plus(100)).unwrap();
-        let third = second.rotated(AT.plus(50), AT.plus(500)).unwrap();
+        let first = fresh();
+        let second = first.rotated(TokenAlgorithm::Es256, AT, AT.plus(100)).unwrap();
+        let third = second.rotated(TokenAlgorithm::Es256, AT.plus(50), AT.plus(500)).unwrap();
         let token = first.sign(&claims(), TYP_EAT).unwrap();
         assert!(third.verify(&token, &expected(AT.plus(99))).is_ok());
         assert!(third.verify(&token, &expected(AT.plus(100))).is_err());
-        let fourth = third.rotated(AT.plus(200), AT.plus(600)).unwrap();
+        let fourth = third.rotated(TokenAlgorithm::Es256, AT.plus(200), AT.plus(600)).unwrap();
         assert_eq!(fourth.previous.len(), 2);
     }
 
     #[test]
     fn keys_come_back_from_storage() {
-        let old = TokenKeys::generate().unwrap();
-        let new = old.rotated(AT, AT.plus(100)).unwrap();
+        let old = fresh();
+        let new = old.rotated(TokenAlgorithm::Es256, AT, AT.plus(100)).unwrap();
         let back = TokenKeys::from_stored(&new.to_stored().unwrap()).unwrap();
         assert_eq!(back.jwks(AT), new.jwks(AT));
         let token = back.sign(&claims(), TYP_EAT).unwrap();
@@ -293,7 +348,7 @@ mod tests {
 
     #[test]
     fn the_key_set_holds_public_members_only() {
-        let keys = TokenKeys::generate().unwrap();
+        let keys = fresh();
         let set = keys.jwks(AT);
         let names: Vec<&str> =
             set["keys"][0].as_object().unwrap().keys().map(String::as_str).collect();
@@ -305,7 +360,7 @@ mod tests {
     fn jsonwebtoken_accepts_the_token_by_the_key_set() {
         use jsonwebtoken::jwk::JwkSet;
         use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
-        let keys = TokenKeys::generate().unwrap();
+        let keys = fresh();
         let token = keys.sign(&claims(), TYP_EAT).unwrap();
         let set: JwkSet = serde_json::from_value(keys.jwks(AT)).unwrap();
         let kid = decode_header(&token).unwrap().kid.unwrap();
@@ -322,8 +377,8 @@ mod tests {
     #[test]
     fn a_token_by_jsonwebtoken_is_accepted() {
         use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
-        let keys = TokenKeys::generate().unwrap();
-        let pkcs8 = keys.signing.to_pkcs8v1().unwrap();
+        let keys = fresh();
+        let pkcs8 = keys.signing.to_pkcs8().unwrap();
         let mut header = Header::new(Algorithm::ES256);
         header.typ = Some(TYP_EAT.to_owned());
         header.kid = Some(keys.kid().to_owned());

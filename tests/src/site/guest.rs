@@ -96,6 +96,7 @@ impl Guest {
                 attachments: self.hardware.attachments.iter().cloned().map(Base64Url).collect(),
             },
             recipient: self.key.jwk().as_object().unwrap().clone(),
+            trust_path: false,
         }
     }
 
@@ -121,6 +122,6 @@ impl Default for Guest {
 /// An attestation request as a request for a key.
 #[must_use]
 pub fn with_evidence(answer: AttestationRequest) -> ReleaseRequest {
-    let AttestationRequest { challenge, evidence, recipient } = answer;
+    let AttestationRequest { challenge, evidence, recipient, .. } = answer;
     ReleaseRequest::Evidence(ReleaseWithEvidence { challenge, evidence, recipient, version: None })
 }

@@ -22,6 +22,8 @@ pub struct Answer {
     /// Status line and headers.
     pub head: String,
     /// The body, as it is.
+    pub bytes: Vec<u8>,
+    /// The body as text; what is none in it is marked.
     pub text: String,
 }
 
@@ -38,7 +40,9 @@ impl Answer {
         self.body()["code"].as_str().unwrap_or_default().to_owned()
     }
 
-    fn header(&self, name: &str) -> Option<&str> {
+    /// A header's value.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
         let mut lines = self.head.lines().filter_map(|line| line.split_once(": "));
         lines.find(|(key, _)| *key == name).map(|(_, value)| value)
     }
@@ -85,11 +89,11 @@ impl Raw {
         }
         let head = String::from_utf8(head).unwrap();
         let status = head[9..12].parse().unwrap();
-        let mut answer = Answer { status, head, text: String::new() };
+        let mut answer = Answer { status, head, bytes: Vec::new(), text: String::new() };
         let length = answer.header("content-length").map_or(0, |text| text.parse().unwrap());
-        let mut body = vec![0; length];
-        self.0.read_exact(&mut body).await.unwrap();
-        answer.text = String::from_utf8(body).unwrap();
+        answer.bytes = vec![0; length];
+        self.0.read_exact(&mut answer.bytes).await.unwrap();
+        answer.text = String::from_utf8_lossy(&answer.bytes).into_owned();
         answer
     }
 }

@@ -2,6 +2,7 @@
 
 use aws_lc_rs::digest::{SHA512, digest};
 use claviger::error::Code;
+use claviger::flow::Wanted;
 use claviger::http::Challenge;
 use claviger::keys::{RecipientKind, RecipientPrivateKey, UnwrapError};
 use claviger_tests::site::{Guest, Site, code};
@@ -129,7 +130,8 @@ async fn a_challenge_for_one_purpose_is_refused_for_another() {
     let for_k = site.challenge_for(&guest, "k");
     let refused = site.submit(&guest, "k2", guest.answer(&for_k)).await;
     assert_eq!(code(refused), Code::ChallengeInvalid);
-    let refused = site.host.attest(&guest.caller(), guest.answer(&for_k).into()).await;
+    let refused =
+        site.host.attest(&guest.caller(), guest.answer(&for_k).into(), Wanted::default()).await;
     assert_eq!(code(refused), Code::ChallengeInvalid);
     // Not spent by all that: it was never theirs.
     assert!(site.submit(&guest, "k", guest.answer(&for_k)).await.is_ok());

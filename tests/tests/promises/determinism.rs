@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use aws_lc_rs::digest::{SHA256, digest};
 use claviger::error::Code;
-use claviger::flow::{Caller, Host, Purpose};
+use claviger::flow::{Caller, Host, Purpose, Wanted};
 use claviger::http::{AttestationRequest, Challenge};
 use claviger::keys::{RecipientKind, RecipientPrivateKey};
 use claviger::random::{Random, RandomnessFailed};
@@ -62,7 +62,11 @@ async fn the_same_inputs_at_the_same_moment_give_the_same_verdict_byte_for_byte(
     let answer = guest.answer(&challenges[0]);
     let mut verdicts = Vec::new();
     for site in [&one, &other] {
-        let attested = site.host.attest(&guest.caller(), answer.clone().into()).await.unwrap();
+        let attested = site
+            .host
+            .attest(&guest.caller(), answer.clone().into(), Wanted::default())
+            .await
+            .unwrap();
         verdicts.push((claims(&attested.token), attested.expires, attested.status));
     }
     assert!(verdicts[0] == verdicts[1]);
@@ -134,5 +138,5 @@ async fn evidence_judged_twice_at_one_moment_is_judged_alike_and_later_by_its_ow
 async fn attest(host: &Host, caller: &Caller, guest: &Guest) -> String {
     let challenge: Challenge = host.challenge(caller, &Purpose::Attestation).unwrap().into();
     let answer: AttestationRequest = guest.answer(&challenge);
-    host.attest(caller, answer.into()).await.unwrap().token
+    host.attest(caller, answer.into(), Wanted::default()).await.unwrap().token
 }

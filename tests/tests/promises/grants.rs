@@ -5,9 +5,10 @@ use std::sync::Arc;
 use claviger::appraisal::Appraiser;
 use claviger::assemble::configured;
 use claviger::audit::{AuditLog, SigningKey};
+use claviger::clock::Clock;
 use claviger::error::Code;
-use claviger::flow::{Challenges, Host, Parts, Tokens};
-use claviger::keys::{RecipientKey, TokenKeys, WrapHeader};
+use claviger::flow::{Challenges, Host, Keyring, Parts, TokenSettings, Tokens};
+use claviger::keys::{RecipientKey, TokenAlgorithm, WrapHeader};
 use claviger::plugin::catalogue::Source;
 use claviger::plugin::{
     Catalogue, Engine, EngineSettings, KmsPlugin, KmsServices, Settings, VerifierPlugin, bundled,
@@ -45,7 +46,11 @@ fn granting(grant: impl FnOnce(&mut KmsServices)) -> Site {
     let directory = ground.audit();
     let key = SigningKey::generate().unwrap();
     let audit = AuditLog::open(&directory, "grants", &key, clock.clone(), plan.audit.settings);
-    let (keys, issuer) = (TokenKeys::generate().unwrap(), "https://grants.test".to_owned());
+    let algorithm = TokenAlgorithm::default();
+    let keyring = Keyring::open(store.clone(), algorithm, 300, clock.now()).unwrap();
+    let settings = TokenSettings::default();
+    let tokens =
+        Tokens { keyring, issuer: "https://grants.test".to_owned(), lifetime: 300, settings };
     let host = Host::new(Parts {
         challenges: Challenges::new(plan.id, 300, 1_000, random.clone()).unwrap(),
         clock,
@@ -59,7 +64,7 @@ fn granting(grant: impl FnOnce(&mut KmsServices)) -> Site {
             Signers::new(plan.reference).unwrap(),
             configured(&plan.snp),
         ),
-        tokens: Tokens { keys, issuer, lifetime: 300 },
+        tokens,
         store,
         audit: audit.unwrap(),
         development: true,

@@ -6,6 +6,7 @@ use std::time::Duration;
 use claviger::assemble::PluginPlan;
 use claviger::assemble::inspect;
 use claviger::error::Code;
+use claviger::flow::Wanted;
 use claviger::plugin::Limits;
 use claviger_tests::hostile::{
     CONNECTOR, RECURSES, START_LOOPS, START_TRAPS, TABLE_GROWS, UNREACHABLE, VERIFIER, deed,
@@ -201,7 +202,8 @@ async fn claimed(site: &Site, name: &str) -> serde_json::Value {
     let challenge = site.challenge(&guest);
     let evidence = deed(name, &[&guest.report(&challenge)]);
     let answer = guest.answer_with(&challenge, evidence);
-    let attested = site.host.attest(&guest.caller(), answer.into()).await.unwrap();
+    let attested =
+        site.host.attest(&guest.caller(), answer.into(), Wanted::default()).await.unwrap();
     let claims = attested.token.split('.').nth(1).unwrap();
     let claims = data_encoding::BASE64URL_NOPAD.decode(claims.as_bytes()).unwrap();
     let claims: serde_json::Value = serde_json::from_slice(&claims).unwrap();

@@ -2,6 +2,7 @@
 //! checked, or it counts for nothing.
 
 use claviger::error::Code;
+use claviger::flow::Wanted;
 use claviger::http::Challenge;
 use claviger::simulated::report::POLICY_DEBUG;
 use claviger_tests::hostile::{VERIFIER, deed};
@@ -162,7 +163,8 @@ async fn the_facts_of_anothers_report_do_not_count_beside_ones_own_challenge() {
         let reports = mixed(&challenge);
         let reports: Vec<&[u8]> = reports.iter().map(Vec::as_slice).collect();
         let answer = adversary.answer_with(&challenge, deed(lie, &reports));
-        let attested = site.host.attest(&adversary.caller(), answer.into()).await;
+        let attested =
+            site.host.attest(&adversary.caller(), answer.into(), Wanted::default()).await;
         let refused = attested.map(|attested| attested.token).map_err(|refusal| refusal.code);
         assert!(
             matches!(refused, Err(Code::EvidenceNotBound | Code::PluginFailed)),

@@ -1,11 +1,11 @@
-//! Administration, on its own address: keys, plugins, reference values, the audit
-//! log's checkpoint. Every call needs
-//! an administrator's credential, `health` and the API's description aside.
+//! Administration, on its own address: keys, plugins, reference values, token signing keys, the
+//! audit log's checkpoint. Every call needs an administrator's credential, `health` and the API's description aside.
 
 pub(super) mod audit;
 pub(super) mod keys;
 pub(super) mod plugins;
 pub(super) mod references;
+pub(super) mod token_keys;
 pub(super) mod versions;
 
 use axum::Router;
@@ -25,6 +25,8 @@ routes! {
     "/references": get references::list, post references::add;
     "/references/history": get references::history;
     "/references/{id}": get references::read, delete references::revoke;
+    "/token-keys": get token_keys::list;
+    "/token-keys/rotate": post token_keys::rotate;
     "/audit/checkpoint": get audit::checkpoint;
     "/health": get status::health;
     "/openapi.json": get status::openapi;

@@ -2,16 +2,22 @@
 
 use axum::Json as JsonAnswer;
 use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use data_encoding::BASE64URL_NOPAD;
+use http::header::CONTENT_TYPE;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-use crate::flow::{Attested, Evidence, Submission};
+use crate::error::Code;
+use crate::flow::{Attested, Evidence, Submission, Wanted};
+use crate::http::accept::Accepted;
 use crate::http::body::Json;
 use crate::http::caller::Asks;
 use crate::http::door::Door;
 use crate::http::problem::Refused;
 use crate::http::wire::Base64Url;
+use crate::result::{Form, PROFILE};
 
 /// Evidence in answer to a challenge.
 #[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
@@ -24,6 +30,9 @@ pub struct AttestationRequest {
     /// The recipient's public key, a JWK (RFC 7517). Keys are wrapped to it.
     #[schema(value_type = Object)]
     pub recipient: Map<String, Value>,
+    /// Whether the token is to have the custody operations that it rests on.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub trust_path: bool,
 }
 
 /// Evidence as it leaves the attester.
@@ -97,13 +106,35 @@ impl From<Attested> for Attestation {
 #[utoipa::path(
     post, path = "/v1/attestations", tag = "release", operation_id = "createAttestation",
     request_body = AttestationRequest,
-    responses((status = 200, description = "The evidence is genuine, fresh and bound; its appraisal.", body = Attestation)),
+    responses((
+        status = 200,
+        description = "The evidence is genuine, fresh and bound; its appraisal. By `accept`: JSON, or the token alone.",
+        content(
+            (Attestation = "application/json"),
+            (String = "application/eat+jwt"),
+            (Vec<u8> = "application/eat+cwt"),
+        ),
+    )),
 )]
 pub(crate) async fn create(
     State(door): State<Door>,
     Asks(caller): Asks,
+    accepted: Accepted,
     Json(request): Json<AttestationRequest>,
-) -> Result<JsonAnswer<Attestation>, Refused> {
-    let attested = door.api.attest(&caller, request.into()).await?;
-    Ok(JsonAnswer(attested.into()))
+) -> Result<Response, Refused> {
+    let form = match accepted {
+        Accepted::Json => Form::Jwt,
+        Accepted::Token(form) => form,
+    };
+    let wanted = Wanted { form, trust_path: request.trust_path };
+    let attested = door.api.attest(&caller, request.into(), wanted).await?;
+    let token = match accepted {
+        Accepted::Json => return Ok(JsonAnswer(Attestation::from(attested)).into_response()),
+        Accepted::Token(Form::Jwt) => attested.token.into_bytes(),
+        Accepted::Token(Form::Cwt) => BASE64URL_NOPAD
+            .decode(attested.token.as_bytes())
+            .map_err(|error| Refused::new(Code::Internal, error.to_string()))?,
+    };
+    let media_type = format!("{}; eat_profile=\"{PROFILE}\"", accepted.media_type());
+    Ok(([(CONTENT_TYPE, media_type)], token).into_response())
 }

@@ -27,7 +27,7 @@ pub enum ReleaseRequest {
 #[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ReleaseWithToken {
-    /// The attestation token.
+    /// The attestation token: a JWT, or a CWT as base64url without padding.
     pub token: String,
     /// The key's version; the current one where absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -130,6 +130,7 @@ pub(crate) async fn create(
                 challenge: request.challenge,
                 evidence: request.evidence,
                 recipient: request.recipient,
+                trust_path: false,
             };
             let version = request.version.as_deref();
             let answer = door.api.release_with_evidence(&caller, &key, version, submission.into());

@@ -61,6 +61,15 @@ pub(crate) async fn jwks(State(door): State<Door>) -> JsonAnswer<Value> {
     JsonAnswer(door.api.jwks())
 }
 
+/// Read what an OpenID client wants to know of the issuer of tokens.
+#[utoipa::path(
+    get, path = "/.well-known/openid-configuration", tag = "status", operation_id = "openidConfiguration",
+    responses((status = 200, description = "Issuer, the address of its keys, algorithms (OpenID Connect Discovery 1.0).", body = Object)),
+)]
+pub(crate) async fn discovery(State(door): State<Door>) -> JsonAnswer<Value> {
+    JsonAnswer(door.api.discovery())
+}
+
 /// Read this description.
 #[utoipa::path(
     get, path = "/v1/openapi.json", tag = "status", operation_id = "openapi",

@@ -18,12 +18,13 @@ use crate::clock::Timestamp;
 use crate::error::{Code, Refusal};
 use crate::flow::{
     Attested, Caller, Health, IssuedChallenge, KeySummary, NewKey, PluginSummary, Purpose,
-    ReleasedKey, Submission,
+    ReleasedKey, Submission, Wanted,
 };
 use crate::http::{
     AdminListener, Administrator, Answer, Api, DevelopmentCertificates, HttpSettings, Listener,
     Listeners, ServerCertificate, ServerHandle, serve, tls,
 };
+use crate::keys::TokenKeySummary;
 use crate::random::SystemRandomness;
 use crate::reference::{Change, Container, Reference};
 
@@ -102,10 +103,15 @@ impl Api for FakeHost {
         })
     }
 
-    fn attest<'a>(&'a self, caller: &'a Caller, submission: Submission) -> Answer<'a, Attested> {
-        self.call(caller, format_args!("attest {submission:?}"));
+    fn attest<'a>(
+        &'a self,
+        caller: &'a Caller,
+        submission: Submission,
+        wanted: Wanted,
+    ) -> Answer<'a, Attested> {
+        self.call(caller, format_args!("attest {submission:?} {wanted:?}"));
         Box::pin(ready(Ok(Attested {
-            token: "ear".into(),
+            token: "e30".into(),
             expires: NOW,
             status: "affirming",
             simulated: false,
@@ -260,6 +266,24 @@ impl Api for FakeHost {
     ) -> Answer<'a, ()> {
         self.call(caller, format_args!("{principal} revokes reference {id}"));
         Box::pin(ready(Ok(())))
+    }
+
+    fn token_keys(&self) -> Vec<TokenKeySummary> {
+        Vec::new()
+    }
+
+    fn rotate_token_key<'a>(
+        &'a self,
+        caller: &'a Caller,
+        principal: &'a str,
+        revoke: bool,
+    ) -> Answer<'a, Vec<TokenKeySummary>> {
+        self.call(caller, format_args!("{principal} rotates the token key, revoke {revoke}"));
+        Box::pin(ready(Ok(Vec::new())))
+    }
+
+    fn discovery(&self) -> Value {
+        json!({})
     }
 
     fn plugins(&self) -> Vec<PluginSummary> {

@@ -20,6 +20,7 @@ fn attestation() -> AttestationRequest {
             attachments: vec![Base64Url(vec![9])],
         },
         recipient: json!({"kty": "OKP"}).as_object().unwrap().clone(),
+        trust_path: true,
     }
 }
 
@@ -40,9 +41,10 @@ async fn a_challenge_says_everything_that_goes_into_the_evidence() {
 async fn evidence_arrives_byte_for_byte() {
     let served = start(settings()).await;
     let attested = served.client().attest(&attestation()).await.unwrap();
-    assert_eq!((attested.token.as_str(), attested.audit_index), ("ear", u64::MAX));
+    assert_eq!((attested.token.as_str(), attested.audit_index), ("e30", u64::MAX));
     let called = served.host.called().concat();
     assert!(called.contains("data: [1, 2, 255], attachments: [[9]]"), "{called}");
+    assert!(called.ends_with("Wanted { form: Jwt, trust_path: true }"), "{called}");
 }
 
 #[tokio::test]
@@ -53,7 +55,7 @@ async fn a_release_is_asked_for_by_token_or_by_evidence_on_one_kept_connection()
         ReleaseRequest::Token(ReleaseWithToken { token: "t".into(), version: Some("3".into()) });
     let released = client.release("db", &by_token).await.unwrap();
     assert_eq!((released.jwe.as_str(), released.version.as_str()), ("a.b.c.d.e", "3"));
-    let AttestationRequest { challenge, evidence, recipient } = attestation();
+    let AttestationRequest { challenge, evidence, recipient, .. } = attestation();
     let by_evidence = ReleaseRequest::Evidence(ReleaseWithEvidence {
         challenge,
         evidence,
