@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
+use crate::explanation::Explanation;
+
 macro_rules! codes {
     ($($(#[$doc:meta])* $variant:ident = $text:literal, $status:literal, $title:literal;)*) => {
         /// Why a request was refused. The text form is stable: clients and dashboards match on it.
@@ -145,13 +147,22 @@ pub struct Refusal {
     pub reason: String,
     /// After what time it may be worth trying again.
     pub retry_after: Option<Duration>,
+    /// The reason taken apart, for the audit record: which check, what was seen, what was wanted.
+    pub explanation: Option<Box<Explanation>>,
 }
 
 impl Refusal {
     /// A refusal with its reason for the operator.
     #[must_use]
     pub fn new(code: Code, reason: impl Into<String>) -> Self {
-        Self { code, reason: reason.into(), retry_after: None }
+        Self { code, reason: reason.into(), retry_after: None, explanation: None }
+    }
+
+    /// The same, explained.
+    #[must_use]
+    pub fn explain(mut self, explanation: Explanation) -> Self {
+        self.explanation = Some(Box::new(explanation));
+        self
     }
 
     /// The same, worth trying again after `delay`.

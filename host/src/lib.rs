@@ -13,6 +13,7 @@ pub mod command;
 pub mod config;
 pub mod error;
 pub mod escape;
+pub mod explanation;
 pub mod files;
 pub mod flow;
 pub mod http;

@@ -49,6 +49,12 @@ impl Formatter for Ascii {
     }
 }
 
+/// How long a record's line is.
+#[cfg(test)]
+pub(crate) fn line_length(record: &super::Record) -> usize {
+    line(record).map_or(usize::MAX, |line| line.len())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,6 +1,6 @@
 //! The log as the host uses it: open, record, close.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -63,6 +63,8 @@ pub struct AuditLog {
     verification: VerificationKey,
     finished: watch::Receiver<bool>,
     newest: Arc<ArcSwap<String>>,
+    /// None: it is written somewhere else.
+    directory: Option<PathBuf>,
 }
 
 impl AuditLog {
@@ -112,7 +114,9 @@ impl AuditLog {
         writer.begin(remark).map_err(|error| AuditError::io(&paths.log, &error))?;
         paths.sync()?;
         paths.publish(&verification)?;
-        Self::start(writer)
+        let mut log = Self::start(writer)?;
+        log.directory = Some(directory.to_owned());
+        Ok(log)
     }
 
     /// The same over other sinks, as a new log.
@@ -151,7 +155,7 @@ impl AuditLog {
                 ended.send_replace(true);
             })
             .map_err(|error| AuditError::Failed(format!("no thread: {error}")))?;
-        Ok(Self { queue, timeout, verification, finished, newest })
+        Ok(Self { queue, timeout, verification, finished, newest, directory: None })
     }
 
     /// Makes `record` durable; returns only then. Needs a Tokio runtime with time.
@@ -217,6 +221,12 @@ impl AuditLog {
     #[must_use]
     pub fn newest_checkpoint(&self) -> String {
         self.newest.load().as_ref().clone()
+    }
+
+    /// Where it is written.
+    #[must_use]
+    pub fn directory(&self) -> Option<&Path> {
+        self.directory.as_deref()
     }
 
     /// The key that checkpoints are checked with.

@@ -13,6 +13,7 @@ pub mod checkpoint;
 mod encoding;
 mod error;
 mod files;
+mod find;
 mod inspection;
 pub mod key;
 mod log;
@@ -28,7 +29,10 @@ mod tests;
 mod verify;
 mod writer;
 
+#[cfg(test)]
+pub(crate) use encoding::line_length;
 pub use error::{AuditError, Finding};
+pub use find::{Found, find};
 pub use key::{SigningKey, VerificationKey};
 pub use log::{AuditLog, Receipt, Settings};
 pub use proof::{Proof, ProofFault, prove};

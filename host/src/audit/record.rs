@@ -12,6 +12,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::clock::Timestamp;
 use crate::error::Refusal;
+use crate::explanation::Explanation;
 
 /// Longer reasons and details are cut, with a mark, at this many bytes.
 const MAX_TEXT: usize = 2048;
@@ -187,6 +188,8 @@ pub struct Record {
     jwe: Option<Digest>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     token: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    explanation: Option<Box<Explanation>>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
@@ -223,6 +226,7 @@ impl Record {
             wrapped_by_connector: false,
             jwe: None,
             token: None,
+            explanation: None,
         }
     }
 
@@ -263,6 +267,15 @@ impl Record {
         self.outcome = Outcome::Refused;
         self.code = Some(Cow::Borrowed(refusal.code.as_str()));
         self.reason = Some(cut(refusal.reason.clone()));
+        self.explanation =
+            refusal.explanation.as_deref().map(|why| Box::new(why.clone().bounded()));
+        self
+    }
+
+    /// Why it is not what it might be, though it was not refused.
+    #[must_use]
+    pub fn explained(mut self, explanation: Explanation) -> Self {
+        self.explanation = Some(Box::new(explanation.bounded()));
         self
     }
 

@@ -5,11 +5,11 @@ use serde_json::Value;
 
 use super::{Client, ClientError, parse, success};
 use crate::audit::Digest;
+use crate::flow::is_plain;
 use crate::http::{
-    Attestation, AttestationRequest, Challenge, ChallengeRequest, HealthStatus, Key, KeyPage,
-    KeyVersions, NewKeyRequest, PluginList, ReferenceDocument, ReferenceHistory, ReferencePage,
-    ReferenceWithBytes, Release, ReleaseRequest, VersionRequest,
-    KeyVersions, NewKeyRequest, PluginList, Release, ReleaseRequest, RotateTokenKeyRequest,
+    Attestation, AttestationRequest, Challenge, ChallengeRequest, Explained, HealthStatus, Key,
+    KeyPage, KeyVersions, NewKeyRequest, PluginList, ReferenceDocument, ReferenceHistory,
+    ReferencePage, ReferenceWithBytes, Release, ReleaseRequest, RotateTokenKeyRequest,
     TokenKeyList, VersionRequest,
 };
 use crate::reference::Container;
@@ -142,6 +142,14 @@ impl Client {
     /// `POST /v1/token-keys/rotate` (administration).
     pub async fn rotate_token_key(&self, request: &RotateTokenKeyRequest) -> Answer<TokenKeyList> {
         self.call(Method::POST, "/v1/token-keys/rotate", Some(request)).await
+    }
+
+    /// `GET /v1/requests/{id}` (administration).
+    pub async fn explain(&self, id: &str) -> Answer<Explained> {
+        if !is_plain(id) {
+            return Err(ClientError::Configuration(format!("{id:?} is no request's identifier")));
+        }
+        self.call(Method::GET, &format!("/v1/requests/{id}"), NOTHING).await
     }
 
     /// `GET /v1/plugins` (administration).

@@ -17,7 +17,7 @@ pub(super) struct Administrator {
     url: String,
     /// The certificate authority of the host, PEM
     #[arg(long, env = "CLAVIGER_CA")]
-    ca: PathBuf,
+    ca: Option<PathBuf>,
     /// A file with the administrator's token in its first line; where absent, the token is read
     /// from the environment variable CLAVIGER_ADMIN_TOKEN
     #[arg(long)]
@@ -30,7 +30,8 @@ pub(super) struct Administrator {
 impl Administrator {
     /// A client of that host.
     pub(super) fn client(self) -> anyhow::Result<Client> {
-        let mut settings = ClientSettings::new(&self.url, read_bounded(&self.ca, 1 << 20)?);
+        let ca = self.ca.context("give --ca, or set CLAVIGER_CA")?;
+        let mut settings = ClientSettings::new(&self.url, read_bounded(&ca, 1 << 20)?);
         settings.token = Some(token(self.token_file.as_deref())?);
         settings.tenant = Some(self.tenant);
         Ok(Client::new(settings)?)

@@ -9,6 +9,7 @@ mod demo;
 mod development;
 mod documents;
 mod dumps;
+mod explain;
 mod files;
 pub mod floor;
 mod folder;
@@ -20,6 +21,7 @@ mod reference;
 mod serve;
 mod simulate;
 mod stopping;
+mod token_key;
 mod verify;
 
 use std::process::ExitCode;
@@ -52,6 +54,10 @@ enum Command {
     /// Administer, check and compute reference values
     #[command(subcommand)]
     Reference(reference::Command),
+    /// Administer the keys that sign the attestation results of a running host
+    TokenKey(token_key::Arguments),
+    /// Say why a request was refused
+    Explain(explain::Arguments),
     /// Check, read and prove the audit log
     #[command(subcommand)]
     Audit(audit::Command),
@@ -68,7 +74,7 @@ enum Command {
     Man,
 }
 
-/// Exit codes: 0 done; 1 failed; 2 wrong usage (by clap); 3 refused, by `verify` and `audit`; 64
+/// Exit codes: 0 done; 1 failed; 2 wrong usage (by clap); 3 refused, by `verify`, `audit` and `explain`; 64
 /// the configuration is wrong; 130 stopped (Ctrl-C) before it was done.
 pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     // Most commands hold a key or a token at some time, and none needs a core dump.
@@ -87,6 +93,8 @@ fn perform(command: Command) -> anyhow::Result<ExitCode> {
         Command::Plugin(command) => plugin::run(command),
         Command::Key(arguments) => key::run(arguments),
         Command::Reference(command) => reference::run(command),
+        Command::TokenKey(arguments) => token_key::run(arguments),
+        Command::Explain(arguments) => explain::run(arguments),
         Command::Audit(command) => audit::run(command),
         Command::Config(command) => config::run(command),
         Command::Simulate(arguments) => simulate::run(&arguments),

@@ -10,6 +10,7 @@ use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
 use serde_json::{Map, Value, json};
 
+use super::explain::explanation_lines;
 use super::files::read_bounded;
 use super::out::{note, out, verdict};
 use super::{REFUSED, block_on};
@@ -50,6 +51,9 @@ pub(super) struct Arguments {
     /// Accept simulated hardware whose root certificates (PEM or DER) are in this file
     #[arg(long, value_name = "FILE")]
     dev_simulated_roots: Option<PathBuf>,
+    /// Where it is refused, say which check failed, on what, and what held up to there
+    #[arg(long)]
+    explain: bool,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -91,7 +95,10 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     if waived {
         note!("claviger: revocation is waived: a revoked certificate would not be noticed");
     }
-    let report = report(&arguments.tee, at, waived, &outcome);
+    let mut report = report(&arguments.tee, at, waived, &outcome);
+    if arguments.explain {
+        explain(&mut report, &outcome);
+    }
     let printed = match arguments.json {
         true => out!("{}", serde_json::to_string_pretty(&report)?),
         false => out!("{}", as_text(&report)),
@@ -220,6 +227,15 @@ fn report(tee: &str, at: Timestamp, waived: bool, outcome: &Result<Verified, Ref
     report
 }
 
+/// What the refusal rests on; evidence that is genuine has its checks already.
+fn explain(report: &mut Value, outcome: &Result<Verified, Refusal>) {
+    let explanation = outcome.as_ref().err().and_then(|refusal| refusal.explanation.as_deref());
+    let explanation = explanation.and_then(|why| serde_json::to_value(why).ok());
+    if let (Some(report), Some(explanation)) = (report.as_object_mut(), explanation) {
+        report.insert("explanation".to_owned(), explanation);
+    }
+}
+
 /// For a person. What a plugin says may be anything, so all of it is escaped.
 fn as_text(report: &Value) -> String {
     let shown = |value: &Value| match value {
@@ -232,6 +248,7 @@ fn as_text(report: &Value) -> String {
     if report.get("code").is_some() {
         lines.push(format!("  code    {}", member("code")));
         lines.push(format!("  reason  {}", member("reason")));
+        lines.extend(report.get("explanation").into_iter().flat_map(explanation_lines));
         return lines.join("\n");
     }
     let (revocation, expires) = (member("revocation"), member("expires"));
@@ -273,6 +290,10 @@ mod tests {
 
     /// Whether `claviger verify` finds the evidence of a simulated Genoa guest genuine.
     fn genuine(written: impl Fn(&[u8]) -> Vec<u8>, options: &[&str]) -> bool {
+        found(written, options).is_ok()
+    }
+
+    fn found(written: impl Fn(&[u8]) -> Vec<u8>, options: &[&str]) -> Result<Verified, Refusal> {
         let folder = tempfile::tempdir().unwrap();
         let family = Family::mint(Product::Genoa, NOW).unwrap();
         let guest = SimulatedGuest::new(family.chip(&family.chip_template()).unwrap());
@@ -291,7 +312,28 @@ mod tests {
         }
         line.extend(options.iter().map(|option| (*option).to_owned()));
         let Command { arguments } = Command::try_parse_from(line).unwrap();
-        outcome(&arguments, true, NOW).unwrap().is_ok()
+        outcome(&arguments, true, NOW).unwrap()
+    }
+
+    #[test]
+    fn a_refusal_is_explained_as_text_and_as_json() {
+        let altered = |report: &[u8]| {
+            let mut altered = report.to_vec();
+            altered[0x90] ^= 1;
+            altered
+        };
+        let outcome = found(altered, &[]);
+        let mut report = report("snp", NOW, true, &outcome);
+        assert!(!as_text(&report).contains("check"));
+        explain(&mut report, &outcome);
+        let why = &report["explanation"];
+        assert_eq!(
+            (&why["check"], &why["trust_path"].as_array().unwrap().len()),
+            (&"snp".into(), &2)
+        );
+        let text = as_text(&report);
+        assert!(text.contains("  seen       a signature does not hold"), "{text}");
+        assert!(text.contains("what held, up to the break:\n    anchor: SIMULATED root"), "{text}");
     }
 
     #[test]

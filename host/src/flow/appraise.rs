@@ -11,6 +11,7 @@ use crate::audit::Digest;
 use crate::claim::Claim;
 use crate::clock::Timestamp;
 use crate::error::Refusal;
+use crate::explanation::Explanation;
 use crate::keys::RecipientKey;
 use crate::quote::Step;
 use crate::reference::Snapshot;
@@ -83,7 +84,7 @@ impl Bound {
     pub(super) fn appraised(self, appraisal: Appraisal, references: Arc<Snapshot>) -> Appraised {
         let Self { fresh, verified, recipient } = self;
         let (simulated, expires) = (verified.simulated(), verified.expires());
-        let path = verified.path().iter().map(words).collect();
+        let path = verified.path().iter().map(Step::words).collect();
         let evidence = Some(verified.evidence());
         let Said { facts, claims, vector, verifier } = verified.into_said();
         let subject = Subject {
@@ -117,6 +118,12 @@ impl Appraised {
         &self.appraisal.findings
     }
 
+    /// The findings, for the audit record; none where every rule held.
+    pub(super) fn explanation(&self) -> Option<Explanation> {
+        let findings = &self.appraisal.findings;
+        (!findings.is_empty()).then(|| Explanation::of("appraisal").findings(findings))
+    }
+
     /// The findings, in one line for the operator.
     pub(super) fn why(&self) -> String {
         let mut text = format!("status {}", self.appraisal.status.name());
@@ -132,8 +139,4 @@ impl Appraised {
         }
         text
     }
-}
-
-fn words(step: &Step) -> String {
-    format!("{}: {}", step.operation, step.detail)
 }

@@ -1,12 +1,16 @@
 //! Third step: the evidence was made for this challenge, this purpose and this recipient key. The
 //! host compares with the signed bytes in its own memory; a plugin only points at them.
 
+use data_encoding::HEXLOWER;
+
 use super::challenge::Fresh;
 use super::gate::Verified;
 use super::verify::Genuine;
 use crate::error::{Code, Refusal};
+use crate::explanation::Explanation;
 use crate::keys::RecipientKey;
 use crate::plugin::Carries;
+use crate::quote::Step;
 
 /// Genuine evidence that carries the challenge and the recipient key.
 #[derive(Debug)]
@@ -39,14 +43,26 @@ impl Genuine {
                     "the {:?} at {:?} of statement {} is not what was expected",
                     binding.carries, binding.at, binding.statement
                 );
-                return Err(Refusal::new(Code::EvidenceNotBound, reason));
+                let hex = |bytes| HEXLOWER.encode(bytes);
+                let explanation = Explanation::of("binding")
+                    .seen(bytes.map_or_else(|| "nothing that may bind".to_owned(), hex))
+                    .wanted(hex(wanted));
+                return Err(not_bound(&self.verified, explanation, reason));
             }
             *covered = true;
         }
         if !(challenge || nonce && key) {
             let reason = "the bindings do not cover the challenge and the recipient key";
-            return Err(Refusal::new(Code::EvidenceNotBound, reason));
+            let explanation = Explanation::of("binding")
+                .seen(format!("challenge {challenge}, nonce {nonce}, key {key}"))
+                .wanted("the challenge, or nonce and key");
+            return Err(not_bound(&self.verified, explanation, reason));
         }
         Ok(Bound { fresh: self.fresh, verified: self.verified, recipient })
     }
+}
+
+fn not_bound(verified: &Verified, explanation: Explanation, reason: impl Into<String>) -> Refusal {
+    let path = verified.path().iter().map(Step::words).collect();
+    Refusal::new(Code::EvidenceNotBound, reason).explain(explanation.trust_path(path))
 }

@@ -15,6 +15,7 @@ use super::request::{IssuedChallenge, Purpose};
 use super::spent::{SpendError, SpentChallenges};
 use crate::clock::Timestamp;
 use crate::error::{Code, Refusal};
+use crate::explanation::Explanation;
 use crate::quote::DigestAlgorithm;
 use crate::random::Random;
 use crate::tenant::Tenant;
@@ -76,6 +77,25 @@ impl Challenges {
     /// Takes a challenge back. It must be ours, for this tenant and purpose, within its time, and
     /// not spent; then it is spent, whatever becomes of the request.
     pub fn spend(
+        &self,
+        tenant: &Tenant,
+        purpose: &Purpose,
+        token: &str,
+        now: Timestamp,
+    ) -> Result<Fresh, Refusal> {
+        let spent = self.spend_unexplained(tenant, purpose, token, now);
+        spent.map_err(|refusal| {
+            let wanted = format!(
+                "a challenge of {} for {tenant} and {}, within its time at {now}, not spent",
+                self.host,
+                purpose.label()
+            );
+            let explanation = Explanation::of("challenge").seen(refusal.reason.clone());
+            refusal.explain(explanation.wanted(wanted))
+        })
+    }
+
+    fn spend_unexplained(
         &self,
         tenant: &Tenant,
         purpose: &Purpose,

@@ -9,6 +9,7 @@ use crate::audit::Digest;
 use crate::claim::Claim;
 use crate::clock::Timestamp;
 use crate::error::{Code, Refusal};
+use crate::explanation::Explanation;
 use crate::plugin::{Binding, Carries, Verdict};
 use crate::quote::{DigestAlgorithm, NATIVE, Statement, Step};
 
@@ -130,11 +131,16 @@ pub(super) fn gate(
     verifier: VerifierIdentity,
     evidence: Digest,
 ) -> Result<Verified, Refusal> {
-    let invalid = |reason: &str| {
-        let reason = format!("{}: {reason}", verifier.name);
-        Err(Refusal::new(Code::PluginFailed, reason))
-    };
     let Verdict { statements, bindings, claims, trustworthiness } = verdict;
+    let invalid = |reason: &str| {
+        let path = statements.iter().flat_map(Statement::path).map(|step| step.words()).collect();
+        let explanation = Explanation::of("gate")
+            .seen(reason)
+            .wanted("a verdict that its own statements carry")
+            .trust_path(path);
+        let reason = format!("{}: {reason}", verifier.name);
+        Err(Refusal::new(Code::PluginFailed, reason).explain(explanation))
+    };
     if bindings.is_empty() {
         return invalid("a verdict without a binding is bound to nothing");
     }

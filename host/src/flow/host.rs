@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use data_encoding::BASE64URL_NOPAD;
 use serde_json::Value as Json;
+use tokio::sync::Semaphore;
 
 use super::appraise::Appraised;
 use super::bind::Bound;
 use super::challenge::Challenges;
 use super::permit::ReleasePolicies;
+use super::recent::Recent;
 use super::record;
 use super::release::{append, append_announced};
 use super::request::{
@@ -21,6 +23,7 @@ use crate::audit::{Announced, AuditLog, Digest, Event, Record};
 use crate::claim::{Claim, Value};
 use crate::clock::Clock;
 use crate::error::{Code, Refusal};
+use crate::explanation::Explanation;
 use crate::keys::RecipientKey;
 use crate::plugin::catalogue::{Entry, Source, State};
 use crate::plugin::{Catalogue, Kind, KmsPlugin, VerifierPlugin};
@@ -73,13 +76,17 @@ impl Parts {
 #[derive(Clone)]
 pub struct Host {
     pub(super) parts: Arc<Parts>,
+    pub(super) recent: Arc<Recent>,
+    /// Whose turn it is to search the log.
+    pub(super) searching: Arc<Semaphore>,
 }
 
 impl Host {
     /// Puts the parts together.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
-        Self { parts: Arc::new(parts) }
+        let searching = Arc::new(Semaphore::new(1));
+        Self { parts: Arc::new(parts), recent: Arc::default(), searching }
     }
 
     /// Records that this host begins to serve, as what, and with which plugins.
@@ -259,8 +266,11 @@ impl Host {
     ) -> Result<Appraised, Refusal> {
         let Submission { challenge, evidence, recipient } = submission;
         // What costs nothing to refuse is refused before the challenge is spent.
-        let recipient = RecipientKey::from_jwk(&recipient)
-            .map_err(|error| Refusal::new(Code::RecipientKeyInvalid, error.to_string()))?;
+        let recipient = RecipientKey::from_jwk(&recipient).map_err(|error| {
+            let explanation = Explanation::of("recipient").seen(error.to_string());
+            Refusal::new(Code::RecipientKeyInvalid, error.to_string())
+                .explain(explanation.wanted("a public key that can be wrapped to"))
+        })?;
         let verifier = self.verifier(&evidence)?;
         let now = self.parts.clock.now();
         let fresh = self.parts.challenges.spend(&caller.tenant, purpose, &challenge, now)?;

@@ -8,6 +8,7 @@ use super::appraise::Appraised;
 use crate::appraisal::Status;
 use crate::clock::Timestamp;
 use crate::error::{Code, Refusal};
+use crate::explanation::Explanation;
 use crate::reference::Snapshot;
 use crate::secret::Secret;
 use crate::store::{SealedStore, StoreError, names};
@@ -156,12 +157,21 @@ impl Appraised {
         version: Option<&str>,
     ) -> Result<Permitted, Refusal> {
         let Some(policy) = policies.read(&self.tenant, key)? else {
-            return Err(Refusal::new(Code::KeyNotFound, format!("{key} has no release policy")));
+            let explanation = Explanation::of("release-policy")
+                .seen("no release policy")
+                .wanted(format!("a release policy of {key}"));
+            let reason = format!("{key} has no release policy");
+            return Err(Refusal::new(Code::KeyNotFound, reason).explain(explanation));
         };
         match policy.rule {
             ReleaseRule::Affirming if self.appraisal.status == Status::Affirming => {}
             ReleaseRule::Affirming => {
-                return Err(Refusal::new(Code::NotAffirming, self.why()));
+                let explanation = Explanation::of("release-policy")
+                    .seen(self.appraisal.status.name())
+                    .wanted(Status::Affirming.name())
+                    .findings(&self.appraisal.findings)
+                    .trust_path(self.subject.path.clone());
+                return Err(Refusal::new(Code::NotAffirming, self.why()).explain(explanation));
             }
         }
         let version = version.map(ToOwned::to_owned);

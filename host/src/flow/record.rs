@@ -22,6 +22,10 @@ pub(super) fn of(event: Event, caller: &Caller, appraised: &Appraised) -> Record
         .trust_path(subject.path.clone())
         .simulated(subject.simulated)
         .detail(appraised.why());
+    let record = match appraised.explanation() {
+        Some(explanation) => record.explained(explanation),
+        None => record,
+    };
     let record = match &subject.token {
         Some(token) => record.token(token.as_str()),
         None => record,

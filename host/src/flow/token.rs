@@ -14,6 +14,8 @@ use super::request::Wanted;
 use crate::appraisal::Appraiser;
 use crate::clock::Timestamp;
 use crate::error::{Code, Refusal};
+use crate::explanation::Explanation;
+use crate::json::{self, Limits};
 use crate::keys::{Expected, RecipientKey, TYP_EAT, TokenAlgorithm, TokenError};
 use crate::reference::Snapshot;
 use crate::result::{
@@ -183,9 +185,14 @@ impl Tokens {
             Expected { issuer: &self.issuer, audience: &audience, typ: TYP_EAT, at: now, skew: 0 };
         let keys = self.keyring.keys();
         if token.contains('.') {
-            let claims = keys.verify(token, &expected).map_err(refuse)?;
-            return Ear::from_json(claims).map_err(unread);
+            let claims = keys.verify(token, &expected);
+            let claims = claims.map_err(|error| {
+                let seen = said(token, &error);
+                refuse(error, &expected, seen)
+            });
+            return Ear::from_json(claims?).map_err(unread);
         }
+        let refuse = |error| refuse(error, &expected, None);
         let token = BASE64URL_NOPAD.decode(token.as_bytes());
         let token = token.map_err(|_| refuse(TokenError::Malformed))?;
         let claims = keys.verify_cwt(&token, now).map_err(refuse)?;
@@ -195,17 +202,52 @@ impl Tokens {
     }
 }
 
-fn refuse(error: TokenError) -> Refusal {
+/// What stands in a JWT at the place that was refused.
+fn said(token: &str, error: &TokenError) -> Option<String> {
+    let (part, name) = match error {
+        TokenError::Claim(name) => (1, *name),
+        TokenError::Expired => (1, "exp"),
+        TokenError::NotYetValid => (1, "iat"),
+        TokenError::Algorithm => (0, "alg"),
+        TokenError::Type => (0, "typ"),
+        TokenError::UnknownKey => (0, "kid"),
+        _ => return None,
+    };
+    let part = BASE64URL_NOPAD.decode(token.split('.').nth(part)?.as_bytes()).ok()?;
+    let members: serde_json::Map<String, serde_json::Value> =
+        json::parse(&part, Limits::TOKEN).ok()?;
+    Some(members.get(name).map_or_else(|| "nothing".to_owned(), ToString::to_string))
+}
+
+fn refuse(error: TokenError, expected: &Expected<'_>, seen: Option<String>) -> Refusal {
     let code = match error {
         TokenError::Expired => Code::TokenExpired,
         _ => Code::TokenInvalid,
     };
-    Refusal::new(code, format!("token: {error}"))
+    let (check, wanted) = match &error {
+        TokenError::Claim("iss") => ("token.iss", expected.issuer.to_owned()),
+        TokenError::Claim("aud") => ("token.aud", expected.audience.to_owned()),
+        TokenError::Claim(_) | TokenError::Claims(_) => {
+            ("token.claims", "the claims that this host writes".to_owned())
+        }
+        TokenError::Expired => ("token.exp", format!("a moment after {}", expected.at)),
+        TokenError::NotYetValid => ("token.iat", format!("a moment before {}", expected.at)),
+        TokenError::Signature => ("token.signature", "a signature by the key it names".to_owned()),
+        TokenError::UnknownKey => ("token.kid", "a key of this host that is believed".to_owned()),
+        _ => ("token.header", format!("a token of type {} as this host writes it", expected.typ)),
+    };
+    let seen = seen.unwrap_or_else(|| error.to_string());
+    let explanation = Explanation::of(check).seen(seen).wanted(wanted);
+    Refusal::new(code, format!("token: {error}")).explain(explanation)
 }
 
 /// Its signature says that this host wrote it; what cannot be read back is a fault of ours.
 fn unread(error: Unreadable) -> Refusal {
-    Refusal::new(Code::TokenInvalid, format!("token: its claims cannot be read: {error}"))
+    let explanation = Explanation::of("token.claims")
+        .seen(error.to_string())
+        .wanted("the claims that this host writes");
+    let reason = format!("token: its claims cannot be read: {error}");
+    Refusal::new(Code::TokenInvalid, reason).explain(explanation)
 }
 
 fn unmade(error: impl std::fmt::Display) -> Refusal {

@@ -9,8 +9,9 @@ use super::request::Evidence;
 use crate::audit::Digest;
 use crate::clock::Timestamp;
 use crate::error::{Code, Refusal};
-use crate::plugin::{Rejection, VerifierFailure, VerifierPlugin, VerifierRequest};
-use crate::quote::{Authority, Examination};
+use crate::explanation::Explanation;
+use crate::plugin::{Rejection, Unverified, VerifierFailure, VerifierPlugin, VerifierRequest};
+use crate::quote::{Authority, Examination, Step};
 
 /// Lets a verifier read evidence, at a moment, against an authority.
 pub async fn examine(
@@ -47,13 +48,15 @@ async fn examine_digested(
     let verdict = verifier
         .verify(Examination::new(authority, at), request)
         .await
-        .map_err(|failure| refuse(verifier.name(), failure))?;
+        .map_err(|unverified| refuse(verifier.name(), unverified))?;
     let identity =
         VerifierIdentity { name: verifier.name().to_owned(), digest: verifier.digest().to_owned() };
     gate(&description.tee, verdict, identity, digest)
 }
 
-fn refuse(name: &str, failure: VerifierFailure) -> Refusal {
+fn refuse(name: &str, unverified: Unverified) -> Refusal {
+    let explanation = explain(&unverified);
+    let failure = unverified.failure;
     let reason = format!("verifier {name}: {failure}");
     let code = match failure {
         VerifierFailure::Deadline => Code::PluginTimeout,
@@ -71,11 +74,33 @@ fn refuse(name: &str, failure: VerifierFailure) -> Refusal {
             Rejection::Untrusted(_) => Code::EvidenceUntrusted,
         },
     };
-    let refusal = Refusal::new(code, reason);
+    let refusal = Refusal::new(code, reason).explain(explanation);
     if code == Code::EndorsementsUnavailable {
         return refusal.retry_after(std::time::Duration::from_secs(30));
     }
     refusal
+}
+
+/// The native check that failed last, with the links that held before it; where none did, what the
+/// plugin had got before it said no.
+fn explain(unverified: &Unverified) -> Explanation {
+    let words = |steps: &[Step]| steps.iter().map(Step::words).collect();
+    match &unverified.broken {
+        Some(broken) => {
+            let path = match broken.path() {
+                path if path.is_empty() => words(&unverified.reached),
+                path => words(&path),
+            };
+            Explanation::of(broken.operation)
+                .seen(broken.fault.to_string())
+                .wanted(broken.wanted())
+                .trust_path(path)
+        }
+        None => Explanation::of("verifier")
+            .seen(unverified.failure.to_string())
+            .wanted("a verdict that rests on what the host checked")
+            .trust_path(words(&unverified.reached)),
+    }
 }
 
 /// Evidence that is genuine, in answer to a challenge that was spent for it.

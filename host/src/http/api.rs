@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::error::Refusal;
 use crate::flow::{
     Attested, Caller, Health, IssuedChallenge, KeySummary, NewKey, PluginSummary, Purpose,
-    ReleasedKey, Submission, Wanted,
+    ReleasedKey, RequestReport, Submission, Wanted,
 };
 use crate::reference::{Change, Container, Reference};
 use crate::keys::TokenKeySummary;
@@ -170,6 +170,9 @@ pub trait Api: Send + Sync + 'static {
 
     /// What an OpenID client wants to know of the issuer (OpenID Connect Discovery 1.0, section 3).
     fn discovery(&self) -> Value;
+
+    /// What became of a request.
+    fn explain<'a>(&'a self, caller: &'a Caller, request: &'a str) -> Answer<'a, RequestReport>;
 
     /// The newest signed checkpoint of the audit log (C2SP tlog-checkpoint).
     fn audit_checkpoint(&self) -> String;

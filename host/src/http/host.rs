@@ -6,14 +6,16 @@ use super::api::{Answer, Api};
 use crate::error::Refusal;
 use crate::flow::{
     Caller, Health, Host, IssuedChallenge, KeySummary, NewKey, PluginSummary, Purpose, ReleasedKey,
-    Submission, Wanted,
+    RequestReport, Submission, Wanted,
 };
 use crate::reference::{Change, Container, Reference};
 use crate::keys::TokenKeySummary;
 
 impl Api for Host {
     fn challenge(&self, caller: &Caller, purpose: Purpose) -> Result<IssuedChallenge, Refusal> {
-        Self::challenge(self, caller, &purpose)
+        let issued = Self::challenge(self, caller, &purpose);
+        self.remember(caller, &issued);
+        issued
     }
 
     fn attest<'a>(
@@ -22,7 +24,11 @@ impl Api for Host {
         submission: Submission,
         wanted: Wanted,
     ) -> Answer<'a, crate::flow::Attested> {
-        Box::pin(Self::attest(self, caller, submission, wanted))
+        Box::pin(async move {
+            let attested = Self::attest(self, caller, submission, wanted).await;
+            self.remember(caller, &attested);
+            attested
+        })
     }
 
     fn release_with_evidence<'a>(
@@ -32,7 +38,12 @@ impl Api for Host {
         version: Option<&'a str>,
         submission: Submission,
     ) -> Answer<'a, ReleasedKey> {
-        Box::pin(Self::release_with_evidence(self, caller, key, version, submission))
+        Box::pin(async move {
+            let released =
+                Self::release_with_evidence(self, caller, key, version, submission).await;
+            self.remember(caller, &released);
+            released
+        })
     }
 
     fn release_with_token<'a>(
@@ -42,7 +53,11 @@ impl Api for Host {
         version: Option<&'a str>,
         token: &'a str,
     ) -> Answer<'a, ReleasedKey> {
-        Box::pin(Self::release_with_token(self, caller, key, version, token))
+        Box::pin(async move {
+            let released = Self::release_with_token(self, caller, key, version, token).await;
+            self.remember(caller, &released);
+            released
+        })
     }
 
     fn create_key<'a>(
@@ -186,6 +201,10 @@ impl Api for Host {
 
     fn discovery(&self) -> Value {
         Self::discovery(self)
+    }
+
+    fn explain<'a>(&'a self, caller: &'a Caller, request: &'a str) -> Answer<'a, RequestReport> {
+        Box::pin(Self::explain(self, caller, request))
     }
 
     fn audit_checkpoint(&self) -> String {

@@ -48,6 +48,7 @@ pub(super) fn document() -> &'static str {
         admin::references::history,
         admin::references::read,
         admin::references::revoke,
+        admin::requests::read,
         admin::token_keys::list,
         admin::token_keys::rotate,
         admin::audit::checkpoint,

@@ -31,9 +31,6 @@ pub enum TokenError {
     /// The claims are not an object, or are one that is not read.
     #[error("the token's claims cannot be read: {0}")]
     Claims(JsonError),
-    /// The claims are not the CBOR that this host writes.
-    #[error("the token's claims are not CBOR as this host writes it: {0}")]
-    ClaimsCbor(String),
     /// The claims to be signed are not an object.
     #[error("a token's claims must be an object")]
     ClaimsNotObject,

@@ -31,5 +31,5 @@ pub use limits::Limits;
 pub use manifest::{Kind, Manifest};
 pub use verdict::{Binding, Carries, Trustworthiness, Verdict};
 pub use verifier::{
-    Description, Rejection, Settings, VerifierFailure, VerifierPlugin, VerifierRequest,
+    Description, Rejection, Settings, Unverified, VerifierFailure, VerifierPlugin, VerifierRequest,
 };

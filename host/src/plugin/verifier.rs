@@ -19,7 +19,7 @@ use super::limits::{Held, Limits, Meter, Metered};
 use super::manifest::{Kind, Manifest};
 use super::verdict::{self, Verdict};
 use super::wait::block_on;
-use crate::quote::{AMD, Examination, Fault};
+use crate::quote::{AMD, Broken, Examination, Fault, Step, Trail, Trailed};
 
 #[cfg(test)]
 mod tests;
@@ -90,6 +90,18 @@ pub enum VerifierFailure {
     /// Its verdict is one that a verifier may not give.
     #[error("the verifier's verdict is not acceptable: {0}")]
     Invalid(String),
+}
+
+/// A verifier without a verdict, and what the host knows of its way there.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{failure}")]
+pub struct Unverified {
+    /// Why there is no verdict.
+    pub failure: VerifierFailure,
+    /// The last native check that failed.
+    pub broken: Option<Box<Broken>>,
+    /// The custody operations behind what the plugin got last, anchor first.
+    pub reached: Vec<Step>,
 }
 
 /// Why a plugin refuses evidence, in its own words (escaped and cut by the host).
@@ -203,7 +215,7 @@ impl VerifierPlugin {
         &self,
         examination: Examination,
         request: VerifierRequest,
-    ) -> Result<Verdict, VerifierFailure> {
+    ) -> Result<Verdict, Unverified> {
         let request = wit::Request {
             evidence_type: request.evidence_type,
             evidence: request.evidence,
@@ -211,18 +223,28 @@ impl VerifierPlugin {
             at: examination.at().0,
         };
         let examination = examination.within(&self.settings.anchors);
-        let mut call = self.call(Some(examination)).await?;
+        let mut call = self.call(Some(examination)).await.map_err(VerifierFailure::from)?;
         let verdict = async {
             let instance = self.pre.instantiate_async(call.store()).await?;
             let verifier = instance.claviger_plugin_verifier();
             verifier.call_verify(call.store(), &request).await
         };
         let verdict = verdict.await;
-        let verdict = call.end(verdict)?.map_err(rejection)?;
-        let table = &mut call.store().data_mut().meter.table;
-        verdict::accept(table, verdict).map_err(|lie| {
-            tracing::error!(target: "claviger::plugin", plugin = self.name(), "unacceptable verdict: {lie}");
-            VerifierFailure::Invalid(lie.to_string())
+        let verdict = match call.end(verdict) {
+            Ok(verdict) => verdict.map_err(|refused| rejection(refused).into()),
+            Err(stopped) => Err(VerifierFailure::from(stopped)),
+        };
+        let verdict = verdict.and_then(|verdict| {
+            let table = &mut call.store().data_mut().meter.table;
+            verdict::accept(table, verdict).map_err(|lie| {
+                tracing::error!(target: "claviger::plugin", plugin = self.name(), "unacceptable verdict: {lie}");
+                VerifierFailure::Invalid(lie.to_string())
+            })
+        });
+        verdict.map_err(|failure| {
+            let call = call.store().data_mut();
+            let reached = call.reached.as_ref().map(Trail::steps).unwrap_or_default();
+            Unverified { failure, broken: call.broken.take(), reached }
         })
     }
 
@@ -249,6 +271,8 @@ impl VerifierPlugin {
             meter,
             examination,
             settings: Arc::clone(&self.settings),
+            broken: None,
+            reached: None,
         })
         .await
     }
@@ -291,29 +315,48 @@ pub struct VerifierCall {
     meter: Meter,
     examination: Option<Examination>,
     settings: Arc<Settings>,
+    /// The last native check that failed.
+    broken: Option<Box<Broken>>,
+    /// What the last one that held leads back by.
+    reached: Option<Trail>,
 }
 
 impl VerifierCall {
     /// Runs a native check, where there is evidence to examine.
-    pub(super) fn examine<R>(
+    pub(super) fn examine<R, E: From<Fault>>(
         &self,
-        check: impl FnOnce(&Examination) -> Result<R, Fault>,
-    ) -> Result<R, Fault> {
+        check: impl FnOnce(&Examination) -> Result<R, E>,
+    ) -> Result<R, E> {
         match &self.examination {
             Some(examination) => check(examination),
-            None => Err(Fault::Unsupported("no evidence is being examined".into())),
+            None => Err(Fault::Unsupported("no evidence is being examined".into()).into()),
         }
     }
 
-    /// Gives the plugin a handle to what a check made, or the fault.
-    pub(super) fn hand_over<T: Held>(
+    /// Gives the plugin a handle to what a check made, or the fault. `on`: the links before it.
+    pub(super) fn hand_over<T: Held + Trailed>(
         &mut self,
+        operation: &'static str,
+        on: Option<Trail>,
         made: Result<T, Fault>,
     ) -> wasmtime::Result<Result<Resource<T>, bindings::claviger::plugin::custody::Fault>> {
         match made {
-            Ok(made) => Ok(Ok(self.meter.push(made)?)),
-            Err(fault) => Ok(Err(fault.into())),
+            Ok(made) => {
+                self.held(&made);
+                Ok(Ok(self.meter.push(made)?))
+            }
+            Err(fault) => Ok(Err(self.broke(Broken::new(operation, fault, on)).into())),
         }
+    }
+
+    /// Remembers what held last.
+    pub(super) fn held(&mut self, made: &impl Trailed) {
+        self.reached = Some(made.trail().clone());
+    }
+
+    /// Remembers what did not hold, and gives the fault back.
+    pub(super) fn broke(&mut self, broken: Broken) -> Fault {
+        self.broken.insert(Box::new(broken)).fault.clone()
     }
 
     /// What the operator gave this plugin.
@@ -331,6 +374,12 @@ impl VerifierCall {
 impl Metered for VerifierCall {
     fn meter(&mut self) -> &mut Meter {
         &mut self.meter
+    }
+}
+
+impl From<VerifierFailure> for Unverified {
+    fn from(failure: VerifierFailure) -> Self {
+        Self { failure, broken: None, reached: Vec::new() }
     }
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::algorithm::{DigestAlgorithm, KeyEncoding, SignatureAlgorithm};
 use super::anchors::AnchorSet;
 use super::authority::{AMD, Authority};
+use super::broken::Broken;
 use super::fault::Fault;
 use super::key::PublicKey;
 use super::signer::{self, Signer};
@@ -242,8 +243,20 @@ impl Examination {
     /// # Errors
     /// Every [`Fault`]; [`Fault::Unavailable`] names the certificate or list that is missing.
     pub fn snp(&self, report: Vec<u8>, certificates: &[Vec<u8>]) -> Result<SnpReport, Fault> {
-        self.may_name(AMD)?;
-        snp::check(&self.authority, self.at, report, certificates)
+        self.snp_or_broken(report, certificates).map_err(|broken| broken.fault)
+    }
+
+    /// The same; where it fails, with the links that held before.
+    pub(crate) fn snp_or_broken(
+        &self,
+        report: Vec<u8>,
+        certificates: &[Vec<u8>],
+    ) -> Result<SnpReport, Broken> {
+        let mut reached = None;
+        let checked = self.may_name(AMD).and_then(|()| {
+            snp::check(&self.authority, self.at, report, certificates, &mut reached)
+        });
+        checked.map_err(|fault| Broken::new("snp", fault, reached))
     }
 
     fn set(&self, name: &str) -> Result<&AnchorSet, Fault> {

@@ -17,6 +17,7 @@
 mod algorithm;
 mod anchors;
 mod authority;
+mod broken;
 mod bundle;
 mod crl;
 mod der;
@@ -43,6 +44,8 @@ pub const NATIVE: [&str; 1] = ["snp"];
 
 pub use algorithm::{DigestAlgorithm, KeyEncoding, SignatureAlgorithm};
 pub use authority::{AMD, Authority, AuthorityBuilder};
+pub use broken::Broken;
+pub(crate) use broken::Trailed;
 pub use examination::Examination;
 pub use fault::Fault;
 pub(crate) use key::{Kind as SignatureKind, PublicKey, Scheme as SignatureScheme};
@@ -52,3 +55,4 @@ pub use snp::SnpReport;
 pub use span::Span;
 pub use statement::Statement;
 pub use trail::Step;
+pub(crate) use trail::Trail;

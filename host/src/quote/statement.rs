@@ -45,7 +45,7 @@ impl Statement {
         Self(Arc::new(Inner { parts, facts: OnceLock::new() }))
     }
 
-    pub(super) fn trail(&self) -> &Trail {
+    pub(crate) fn trail(&self) -> &Trail {
         &self.0.parts.trail
     }
 

@@ -39,6 +39,14 @@ pub(crate) enum Deed {
     Vouch { at: Span, digest: DigestAlgorithm, length: usize },
 }
 
+impl Step {
+    /// The operation and what it was done with, in one line.
+    #[must_use]
+    pub fn words(&self) -> String {
+        format!("{}: {}", self.operation, self.detail)
+    }
+}
+
 impl Trail {
     pub(crate) fn start(deed: Deed) -> Self {
         Self(Arc::new(Link { before: None, deed }))
@@ -67,6 +75,12 @@ impl Trail {
 
     fn backwards(&self) -> impl Iterator<Item = &Link> {
         std::iter::successors(Some(&*self.0), |link| link.before.as_ref().map(|before| &*before.0))
+    }
+}
+
+impl std::fmt::Debug for Trail {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Trail({} links)", self.length())
     }
 }
 

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "support code of tests may stop at the first surprise")]
 
 mod audit;
+mod explain;
 mod terminal;
 mod usage;
 

@@ -19,6 +19,7 @@ mod connectors;
 mod determinism;
 mod endorsements;
 mod examples;
+mod explanations;
 mod foreign;
 mod grants;
 mod keys;

@@ -1,10 +1,12 @@
-//! Administration, on its own address: keys, plugins, reference values, token signing keys, the
-//! audit log's checkpoint. Every call needs an administrator's credential, `health` and the API's description aside.
+//! Administration, on its own address: keys, plugins, reference values, token signing keys, what
+//! became of requests, the audit log's checkpoint. Every call needs an administrator's credential,
+//! `health` and the API's description aside.
 
 pub(super) mod audit;
 pub(super) mod keys;
 pub(super) mod plugins;
 pub(super) mod references;
+pub(super) mod requests;
 pub(super) mod token_keys;
 pub(super) mod versions;
 
@@ -25,6 +27,7 @@ routes! {
     "/references": get references::list, post references::add;
     "/references/history": get references::history;
     "/references/{id}": get references::read, delete references::revoke;
+    "/requests/{id}": get requests::read;
     "/token-keys": get token_keys::list;
     "/token-keys/rotate": post token_keys::rotate;
     "/audit/checkpoint": get audit::checkpoint;

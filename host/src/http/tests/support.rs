@@ -18,7 +18,7 @@ use crate::clock::Timestamp;
 use crate::error::{Code, Refusal};
 use crate::flow::{
     Attested, Caller, Health, IssuedChallenge, KeySummary, NewKey, PluginSummary, Purpose,
-    ReleasedKey, Submission, Wanted,
+    ReleasedKey, RequestReport, Submission, Wanted,
 };
 use crate::http::{
     AdminListener, Administrator, Answer, Api, DevelopmentCertificates, HttpSettings, Listener,
@@ -284,6 +284,12 @@ impl Api for FakeHost {
 
     fn discovery(&self) -> Value {
         json!({})
+    }
+
+    fn explain<'a>(&'a self, caller: &'a Caller, request: &'a str) -> Answer<'a, RequestReport> {
+        self.call(caller, format_args!("explain {request}"));
+        let records = vec![json!({ "request": request })];
+        Box::pin(ready(Ok(RequestReport { records, attested: None, more: false })))
     }
 
     fn plugins(&self) -> Vec<PluginSummary> {

@@ -10,7 +10,7 @@ use crate::plugin::bindings::claviger::plugin::custody::{
 use crate::plugin::bindings::claviger::plugin::types::{Claim, Span};
 use crate::plugin::limits::Metered;
 use crate::plugin::verifier::VerifierCall;
-use crate::quote::{self, Signer, Statement};
+use crate::quote::{self, Signer, Statement, Trailed};
 
 impl Host for VerifierCall {
     fn chain(
@@ -20,7 +20,7 @@ impl Host for VerifierCall {
     ) -> Result<Result<Resource<Signer>, Fault>> {
         self.meter().host_call()?;
         let signer = self.examine(|examination| examination.chain(&certificates, &anchors));
-        self.hand_over(signer)
+        self.hand_over("chain", None, signer)
     }
 
     fn pinned(
@@ -30,7 +30,7 @@ impl Host for VerifierCall {
     ) -> Result<Result<Resource<Signer>, Fault>> {
         self.meter().host_call()?;
         let signer = self.examine(|examination| examination.pinned(&anchors, &key_id));
-        self.hand_over(signer)
+        self.hand_over("pinned", None, signer)
     }
 
     fn check(
@@ -44,7 +44,7 @@ impl Host for VerifierCall {
         let by = self.meter().table.get(&by)?.clone();
         let statement = self
             .examine(|examination| examination.check(&by, algorithm.into(), message, &signature));
-        self.hand_over(statement)
+        self.hand_over("check", Some(by.trail().clone()), statement)
     }
 
     fn vouch(
@@ -58,7 +58,7 @@ impl Host for VerifierCall {
         let by = self.meter().table.get(&by)?.clone();
         let statement =
             self.examine(|examination| examination.vouch(&by, at.into(), digest.into(), blob));
-        self.hand_over(statement)
+        self.hand_over("vouch", Some(by.trail().clone()), statement)
     }
 
     fn adopt(
@@ -71,7 +71,7 @@ impl Host for VerifierCall {
         let from = self.meter().table.get(&from)?.clone();
         let signer =
             self.examine(|examination| examination.adopt(&from, at.into(), encoding.into()));
-        self.hand_over(signer)
+        self.hand_over("adopt", Some(from.trail().clone()), signer)
     }
 }
 

@@ -19,9 +19,12 @@ impl Host for VerifierCall {
         certificates: Vec<Vec<u8>>,
     ) -> Result<Result<SnpReport, Fault>> {
         self.meter().host_call()?;
-        match self.examine(|examination| examination.snp(report, &certificates)) {
-            Ok(report) => Ok(Ok(self.snp_report(report)?)),
-            Err(fault) => Ok(Err(fault.into())),
+        match self.examine(|examination| examination.snp_or_broken(report, &certificates)) {
+            Ok(report) => {
+                self.held(&report.statement);
+                Ok(Ok(self.snp_report(report)?))
+            }
+            Err(broken) => Ok(Err(self.broke(broken).into())),
         }
     }
 }

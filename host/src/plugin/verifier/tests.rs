@@ -39,7 +39,7 @@ impl Bench {
         let examination = Examination::new(Arc::clone(&self.authority), NOW);
         let evidence_type = evidence_type.to_owned();
         let request = VerifierRequest { evidence_type, evidence, attachments };
-        block_on(self.verifier.verify(examination, request))
+        block_on(self.verifier.verify(examination, request)).map_err(|refused| refused.failure)
     }
 }
 

@@ -19,7 +19,7 @@ use super::bundle::Bundle;
 use super::fault::Fault;
 use super::signer::Signer;
 use super::statement::{Format, Parts, Statement};
-use super::trail::Deed;
+use super::trail::{Deed, Trail};
 use crate::clock::Timestamp;
 
 pub use product::Product;
@@ -84,12 +84,13 @@ pub struct SnpReport {
     pub mitigations: Option<Mitigations>,
 }
 
-/// Checks a report. See [`super::Examination::snp`].
+/// Checks a report. See [`super::Examination::snp`]. `reached`: where it fails, the links that held.
 pub(super) fn check(
     authority: &Authority,
     at: Timestamp,
     mut bytes: Vec<u8>,
     certificates: &[Vec<u8>],
+    reached: &mut Option<Trail>,
 ) -> Result<SnpReport, Fault> {
     if bytes.len() != layout::LENGTH {
         return Err(Fault::Malformed(format!("an SNP report of {} bytes", bytes.len())));
@@ -101,7 +102,7 @@ pub(super) fn check(
     // From here on only what was signed.
     bytes.truncate(layout::SIGNED);
     let signed = Signed { report: &report, key, message: &bytes, signature: &signature };
-    let endorsement = search::endorse(authority, &bundle, &signed, at)?;
+    let endorsement = search::endorse(authority, &bundle, &signed, at, reached)?;
     let signer = endorsement.signer.clone();
     let product = endorsement.vek.product;
     let endorsement_key = endorsement.vek.key;

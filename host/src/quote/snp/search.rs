@@ -7,6 +7,7 @@ use super::super::bundle::Bundle;
 use super::super::fault::Fault;
 use super::super::key::Scheme;
 use super::super::revocation::Edition;
+use super::super::trail::Trail;
 use super::super::x509::Certificate;
 use super::brought::Brought;
 use super::endorsement::Endorsement;
@@ -36,6 +37,7 @@ pub(crate) fn endorse(
     bundle: &Bundle<'_>,
     signed: &Signed<'_>,
     at: Timestamp,
+    reached: &mut Option<Trail>,
 ) -> Result<Arc<Endorsement>, Fault> {
     let edition = authority.lists.load();
     let mut search = Search {
@@ -44,9 +46,13 @@ pub(crate) fn endorse(
         signed,
         at,
         left: MAX_CANDIDATES,
+        reached: None,
         faults: Faults { unreadable: bundle.fault.clone(), ..Faults::default() },
     };
-    search.run().ok_or_else(|| search.fault())
+    search.run().ok_or_else(|| {
+        *reached = search.reached.take();
+        search.fault()
+    })
 }
 
 /// One search. Every key is judged by itself, whether its chain is cached or not, and the first that
@@ -58,6 +64,8 @@ struct Search<'a> {
     at: Timestamp,
     /// How many more keys may be tried.
     left: usize,
+    /// The chain of the first key that fits and is trusted, but did not sign.
+    reached: Option<Trail>,
     faults: Faults,
 }
 
@@ -168,6 +176,10 @@ impl Search<'_> {
         match key.verify(Scheme::EcdsaFixed, message, *signature) {
             Ok(()) => Some(endorsement),
             Err(reason) => {
+                // The chain that held goes with the fault that is told.
+                if self.faults.refused.is_none() {
+                    self.reached = Some(endorsement.signer.parts().trail.clone());
+                }
                 self.faults.refused.get_or_insert(reason);
                 None
             }
