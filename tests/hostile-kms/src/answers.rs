@@ -28,6 +28,7 @@ pub(crate) fn answer(key: &KeyReference, context: &Context) -> Result<Released, 
         }
         "wrapped-given" => return Ok(wrapped(settings::get("token").unwrap_or_default().into())),
         "wrapped-nothing" => return Ok(wrapped(Vec::new())),
+        "made-up" => Held { key: material::hold(b"of its own choice"), ..sound(name)? },
         "reveal" => return Ok(wrapped(reveal(name)?)),
         "reveal-decoded" => return Ok(wrapped(reveal_decoded(name)?)),
         "reveal-and-hold" => Held { key: material::hold(&reveal_decoded(name)?), ..sound(name)? },

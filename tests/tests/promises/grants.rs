@@ -95,6 +95,21 @@ async fn a_connector_reads_key_bytes_only_with_the_grant_and_every_record_says_s
     assert_eq!(record["reads_key_material"], serde_json::Value::Null);
 }
 
+// attack 50, invariant 10
+#[tokio::test]
+async fn a_key_that_the_connector_chose_itself_leaves_only_with_the_grant() {
+    let (name, guest) = ("made-up", Guest::new());
+    let without = granting(|_| ());
+    without.key(name).await;
+    let refusal = without.release(&guest, name).await.unwrap_err();
+    assert_eq!(refusal.code, Code::PluginFailed);
+    assert!(refusal.reason.contains("one that the connector knows"), "{refusal}");
+    let with = granting(|services| services.reads_key_material = true);
+    with.key(name).await;
+    let released = with.release(&guest, name).await.unwrap();
+    assert_eq!(guest.open(&released.jwe), b"of its own choice");
+}
+
 // attack 50, invariants 4 and 10
 #[tokio::test]
 async fn a_connector_wraps_keys_itself_only_with_the_grant() {
