@@ -22,6 +22,7 @@ pub mod plugin;
 pub mod quote;
 pub mod random;
 pub mod reference;
+pub mod release_policy;
 pub mod secret;
 pub mod simulated;
 pub mod store;

@@ -23,7 +23,9 @@ use claviger::assemble::{AuditPlan, Plan, PluginPlan, assemble};
 use claviger::audit;
 use claviger::clock::{FixedClock, Timestamp};
 use claviger::error::{Code, Refusal};
-use claviger::flow::{Attested, Caller, Host, NewKey, Purpose, ReleasedKey, Submission};
+use claviger::flow::{
+    Attested, Caller, Host, NewKey, NewReleasePolicy, Purpose, ReleasedKey, Submission,
+};
 use claviger::http::Challenge;
 use claviger::quote::Revocation;
 use claviger::random::{Random, SystemRandomness};
@@ -268,7 +270,7 @@ pub fn new_key(name: &str) -> NewKey {
         name: name.to_owned(),
         kind: "oct-256".to_owned(),
         material: None,
-        release_policy: "affirming".to_owned(),
+        release_policy: NewReleasePolicy::affirming(),
     }
 }
 

@@ -14,6 +14,7 @@
 //! the recipient, and the audit record of the release is durable.
 
 mod administer;
+mod administer_policy;
 mod appraise;
 mod bind;
 mod challenge;
@@ -23,6 +24,7 @@ mod permit;
 mod record;
 mod references;
 mod release;
+mod release_policies;
 mod report_data;
 mod request;
 mod spent;
@@ -34,12 +36,12 @@ pub use bind::Bound;
 pub use challenge::{Challenges, Fresh};
 pub use gate::{Verified, VerifierIdentity};
 pub use host::{Host, Parts};
-pub use permit::ReleaseRule;
 pub use release::Recorded;
+pub use release_policies::ReleasePolicies;
 pub use report_data::ReportDataInput;
 pub use request::{
     Attested, Caller, Evidence, Finding, Health, IssuedChallenge, KeySummary, NewKey,
-    PluginSummary, Purpose, ReleasedKey, Submission,
+    NewReleasePolicy, PluginSummary, Purpose, ReleasePolicySummary, ReleasedKey, Submission,
 };
 pub use token::Tokens;
 pub use verify::{Genuine, examine};

@@ -58,17 +58,37 @@ impl Tokens {
         self.mint(appraised, jti, &audience)
     }
 
-    /// Signs the result of an appraisal. It is never good for longer than what it rests on.
+    /// What a token for a client says, `jti` aside: the document that release policies judge.
+    pub(super) fn claims_of(&self, appraised: &Appraised) -> Result<Json, Refusal> {
+        self.claims(appraised, &self.audience(&appraised.tenant))
+    }
+
+    /// Signs the result of an appraisal.
     fn mint(&self, appraised: &Appraised, jti: &str, audience: &str) -> Result<Minted, Refusal> {
+        let mut claims = self.claims(appraised, audience)?;
+        if let Some(claims) = claims.as_object_mut() {
+            claims.insert("jti".to_owned(), jti.into());
+        }
+        let token = self
+            .keys
+            .sign(&claims, TYP_EAT)
+            .map_err(|error| Refusal::new(Code::Internal, error.to_string()))?;
+        Ok(Minted { token, expires: self.expires(appraised) })
+    }
+
+    /// A token is never good for longer than what it rests on.
+    fn expires(&self, appraised: &Appraised) -> Timestamp {
+        appraised.at.plus(self.lifetime).min(appraised.subject.expires)
+    }
+
+    fn claims(&self, appraised: &Appraised, audience: &str) -> Result<Json, Refusal> {
         let subject = &appraised.subject;
-        let expires = appraised.at.plus(self.lifetime).min(subject.expires);
-        let claims = json!({
+        Ok(json!({
             "eat_profile": PROFILE,
             "iss": self.issuer,
             "aud": audience,
             "iat": appraised.at,
-            "exp": expires,
-            "jti": jti,
+            "exp": self.expires(appraised),
             "eat_nonce": BASE64URL_NOPAD.encode(&subject.nonce),
             "cnf": { "jwk": appraised.recipient.jwk() },
             "ear_verifier_id": { "developer": DEVELOPER, "build": concat!("claviger ", env!("CARGO_PKG_VERSION")) },
@@ -87,12 +107,7 @@ impl Tokens {
                 "verifier_vector": subject.vector,
                 "trust_path": subject.path,
             },
-        });
-        let token = self
-            .keys
-            .sign(&claims, TYP_EAT)
-            .map_err(|error| Refusal::new(Code::Internal, error.to_string()))?;
-        Ok(Minted { token, expires })
+        }))
     }
 
     /// Takes a token of this host back and judges what it says by the policies of now.

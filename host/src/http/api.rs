@@ -8,8 +8,8 @@ use serde_json::Value;
 
 use crate::error::Refusal;
 use crate::flow::{
-    Attested, Caller, Health, IssuedChallenge, KeySummary, NewKey, PluginSummary, Purpose,
-    ReleasedKey, Submission,
+    Attested, Caller, Health, IssuedChallenge, KeySummary, NewKey, NewReleasePolicy, PluginSummary,
+    Purpose, ReleasePolicySummary, ReleasedKey, Submission,
 };
 use crate::reference::{Change, Container, Reference};
 
@@ -92,6 +92,23 @@ pub trait Api: Send + Sync + 'static {
         version: Option<&'a str>,
         enabled: bool,
     ) -> Answer<'a, ()>;
+
+    /// A key's release policy.
+    fn release_policy(
+        &self,
+        caller: &Caller,
+        principal: &str,
+        name: &str,
+    ) -> Result<ReleasePolicySummary, Refusal>;
+
+    /// Puts a release policy in the place of the one that a key has.
+    fn set_release_policy<'a>(
+        &'a self,
+        caller: &'a Caller,
+        principal: &'a str,
+        name: &'a str,
+        policy: NewReleasePolicy,
+    ) -> Answer<'a, ReleasePolicySummary>;
 
     /// Destroys a key with all its versions.
     fn delete_key<'a>(

@@ -5,8 +5,8 @@ use serde_json::Value;
 use super::api::{Answer, Api};
 use crate::error::Refusal;
 use crate::flow::{
-    Caller, Health, Host, IssuedChallenge, KeySummary, NewKey, PluginSummary, Purpose, ReleasedKey,
-    Submission,
+    Caller, Health, Host, IssuedChallenge, KeySummary, NewKey, NewReleasePolicy, PluginSummary,
+    Purpose, ReleasePolicySummary, ReleasedKey, Submission,
 };
 use crate::reference::{Change, Container, Reference};
 
@@ -97,6 +97,25 @@ impl Api for Host {
         enabled: bool,
     ) -> Answer<'a, ()> {
         Box::pin(Self::set_key_enabled(self, caller, principal, name, version, enabled))
+    }
+
+    fn release_policy(
+        &self,
+        caller: &Caller,
+        _principal: &str,
+        name: &str,
+    ) -> Result<ReleasePolicySummary, Refusal> {
+        Self::release_policy(self, caller, name)
+    }
+
+    fn set_release_policy<'a>(
+        &'a self,
+        caller: &'a Caller,
+        principal: &'a str,
+        name: &'a str,
+        policy: NewReleasePolicy,
+    ) -> Answer<'a, ReleasePolicySummary> {
+        Box::pin(Self::set_release_policy(self, caller, principal, name, policy))
     }
 
     fn delete_key<'a>(

@@ -36,6 +36,7 @@ pub use admin::references::{
     ReferenceChange, ReferenceDocument, ReferenceGroup, ReferenceHistory, ReferencePage,
     ReferenceWithBytes,
 };
+pub use admin::release_policy::{KeyReleasePolicy, ReleasePolicyRequest, ReleasePolicyText};
 pub use admin::versions::{KeyVersions, RotateRequest, VersionRequest};
 pub use api::{Answer, Api};
 pub use auth::{Administrator, Credential};

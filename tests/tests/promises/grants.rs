@@ -6,7 +6,7 @@ use claviger::appraisal::Appraiser;
 use claviger::assemble::configured;
 use claviger::audit::{AuditLog, SigningKey};
 use claviger::error::Code;
-use claviger::flow::{Challenges, Host, Parts, Tokens};
+use claviger::flow::{Challenges, Host, Parts, ReleasePolicies, Tokens};
 use claviger::keys::{RecipientKey, TokenKeys, WrapHeader};
 use claviger::plugin::catalogue::Source;
 use claviger::plugin::{
@@ -60,6 +60,7 @@ fn granting(grant: impl FnOnce(&mut KmsServices)) -> Site {
             configured(&plan.snp),
         ),
         tokens: Tokens { keys, issuer, lifetime: 300 },
+        release_policies: ReleasePolicies::new(store.clone()),
         store,
         audit: audit.unwrap(),
         development: true,

@@ -27,6 +27,7 @@ mod readme;
 mod recipients;
 mod recording;
 mod references;
+mod release_policies;
 mod reports;
 mod secrecy;
 mod tcb;
