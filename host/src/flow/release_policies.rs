@@ -17,8 +17,9 @@ use crate::tenant::Tenant;
 /// Where release policies stand in the store.
 const COLLECTION: &str = "release-policy";
 
-/// How many policies are kept compiled.
-const COMPILED: u64 = 1024;
+/// How much text is kept compiled, in bytes, and what a policy counts beside its text.
+const COMPILED: u64 = 4 << 20;
+const BESIDE_TEXT: usize = 512;
 
 /// The release policy of one key, as it is stored.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -84,7 +85,10 @@ impl ReleasePolicies {
     /// Over this store.
     #[must_use]
     pub fn new(store: Arc<SealedStore>) -> Self {
-        Self { store, compiled: Cache::new(COMPILED) }
+        let weight = |_: &Digest, policy: &Arc<KeyPolicy>| {
+            u32::try_from(policy.stored.text.len().saturating_add(BESIDE_TEXT)).unwrap_or(u32::MAX)
+        };
+        Self { store, compiled: Cache::builder().weigher(weight).max_capacity(COMPILED).build() }
     }
 
     /// The policy of a key: none where there is no such key.

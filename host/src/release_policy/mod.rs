@@ -1,6 +1,6 @@
 //! The release policy of a key: it judges attestation results, and says whether the key may leave.
 //!
-//! Three languages: `affirming` (no text: the result's status is affirming), `akv` (the grammar of
+//! Two languages: `affirming` (no text: the result's status is affirming) and `akv` (the grammar of
 //! Azure Key Vault, version 1.0.0). A policy is compiled before it is stored and once after it is
 //! read; what it does not say is no.
 
