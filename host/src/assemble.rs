@@ -13,7 +13,7 @@ use crate::appraisal::{Appraiser, LastSeen, SnpPolicy};
 use crate::audit::{self, AuditLog};
 use crate::clock::{Clock, SystemClock};
 use crate::files;
-use crate::flow::{Challenges, Host, Keyring, Parts, TokenSettings, Tokens};
+use crate::flow::{Challenges, Host, Keyring, Parts, ReleasePolicies, TokenSettings, Tokens};
 use crate::plugin::catalogue::{Plugins, Source};
 use crate::plugin::import::settings::Values;
 use crate::plugin::{
@@ -153,6 +153,7 @@ pub fn assemble(
         appraiser,
         references,
         tokens,
+        release_policies: ReleasePolicies::new(Arc::clone(&store)),
         store,
         audit,
         development: plan.development,

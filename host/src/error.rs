@@ -99,6 +99,10 @@ codes! {
     PluginFailed = "plugin-failed", 502, "A plugin failed; the operator finds the reason by the request id";
     /// A plugin took longer than it may.
     PluginTimeout = "plugin-timeout", 504, "A plugin took longer than it may";
+    /// The policy may not be changed any more.
+    PolicyImmutable = "policy-immutable", 409, "The policy was made immutable";
+    /// The policy cannot be compiled.
+    PolicyInvalid = "policy-invalid", 400, "The policy cannot be compiled";
     /// More requests than this client may send.
     RateLimited = "rate-limited", 429, "Too many requests; slow down";
     /// The recipient key is invalid, weak or of an unknown kind.

@@ -23,6 +23,7 @@ pub mod plugin;
 pub mod quote;
 pub mod random;
 pub mod reference;
+pub mod release_policy;
 pub mod result;
 pub mod secret;
 pub mod simulated;

@@ -81,7 +81,7 @@ async fn work(host: &Host) -> Vec<String> {
         name: name.to_owned(),
         kind: kind.to_owned(),
         material: Some(SecretBytes(Secret::new(material.to_vec()))),
-        release_policy: "affirming".to_owned(),
+        release_policy: "affirming".into(),
     };
     administrator.create_key(&import("known", "oct-256", MATERIAL)).await.unwrap();
     let mut refused = Vec::new();
@@ -179,7 +179,7 @@ async fn generated(host: &Host) -> Secret {
         name: "made".to_owned(),
         kind: "oct-256".to_owned(),
         material: None,
-        release_policy: "affirming".to_owned(),
+        release_policy: "affirming".into(),
     };
     host.administrator().create_key(&key).await.unwrap();
     let (guest, client) = (Guest::new(), host.client());

@@ -48,7 +48,7 @@ fn works(mut host: Host) -> Result<String, String> {
             name: "key".to_owned(),
             kind: "oct-256".to_owned(),
             material: None,
-            release_policy: "affirming".to_owned(),
+            release_policy: "affirming".into(),
         };
         host.administrator().create_key(&key).await.unwrap();
         let purpose = ChallengeRequest::Release { key: "key".to_owned() };

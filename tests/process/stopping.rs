@@ -16,7 +16,7 @@ fn a_request_in_flight_is_answered_before_the_host_stops_and_the_log_is_closed()
             name: "kept".to_owned(),
             kind: "oct-256".to_owned(),
             material: None,
-            release_policy: "affirming".to_owned(),
+            release_policy: "affirming".into(),
         };
         host.administrator().create_key(&key).await.unwrap();
         let purpose = ChallengeRequest::Release { key: "kept".to_owned() };

@@ -24,7 +24,8 @@ use claviger::audit;
 use claviger::clock::{FixedClock, Timestamp};
 use claviger::error::{Code, Refusal};
 use claviger::flow::{
-    Attested, Caller, Host, NewKey, Purpose, ReleasedKey, Submission, TokenSettings, Wanted,
+    Attested, Caller, Host, NewKey, NewReleasePolicy, Purpose, ReleasedKey, Submission,
+    TokenSettings, Wanted,
 };
 use claviger::http::Challenge;
 use claviger::quote::Revocation;
@@ -276,7 +277,7 @@ pub fn new_key(name: &str) -> NewKey {
         name: name.to_owned(),
         kind: "oct-256".to_owned(),
         material: None,
-        release_policy: "affirming".to_owned(),
+        release_policy: NewReleasePolicy::affirming(),
     }
 }
 

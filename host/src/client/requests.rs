@@ -8,9 +8,9 @@ use crate::audit::Digest;
 use crate::flow::is_plain;
 use crate::http::{
     Attestation, AttestationRequest, Challenge, ChallengeRequest, Explained, HealthStatus, Key,
-    KeyPage, KeyVersions, NewKeyRequest, PluginList, ReferenceDocument, ReferenceHistory,
-    ReferencePage, ReferenceWithBytes, Release, ReleaseRequest, RotateTokenKeyRequest,
-    TokenKeyList, VersionRequest,
+    KeyPage, KeyReleasePolicy, KeyVersions, NewKeyRequest, PluginList, ReferenceDocument,
+    ReferenceHistory, ReferencePage, ReferenceWithBytes, Release, ReleasePolicyRequest,
+    ReleaseRequest, RotateTokenKeyRequest, TokenKeyList, VersionRequest,
 };
 use crate::reference::Container;
 
@@ -88,6 +88,20 @@ impl Client {
         let path = key_path(name, if enabled { "/enable" } else { "/disable" })?;
         let version = version.map(str::to_owned);
         self.command(Method::POST, &path, Some(&VersionRequest { version })).await
+    }
+
+    /// `GET /v1/keys/{name}/release-policy` (administration).
+    pub async fn release_policy(&self, name: &str) -> Answer<KeyReleasePolicy> {
+        self.call(Method::GET, &key_path(name, "/release-policy")?, NOTHING).await
+    }
+
+    /// `PUT /v1/keys/{name}/release-policy` (administration).
+    pub async fn set_release_policy(
+        &self,
+        name: &str,
+        policy: &ReleasePolicyRequest,
+    ) -> Answer<KeyReleasePolicy> {
+        self.call(Method::PUT, &key_path(name, "/release-policy")?, Some(policy)).await
     }
 
     /// `DELETE /v1/keys/{name}` (administration).

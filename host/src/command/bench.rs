@@ -161,7 +161,7 @@ async fn load(arguments: &Arguments, host: &RunningHost) -> anyhow::Result<Load>
             name: KEY.to_owned(),
             kind: "oct-256".to_owned(),
             material: None,
-            release_policy: "affirming".to_owned(),
+            release_policy: "affirming".into(),
         };
         admin.create_key(&key).await?;
     }

@@ -62,7 +62,7 @@ async fn demonstrate() -> anyhow::Result<ExitCode> {
             name: KEY.to_owned(),
             kind: "oct-256".to_owned(),
             material: None,
-            release_policy: "affirming".to_owned(),
+            release_policy: "affirming".into(),
         })
         .await?;
     out!(

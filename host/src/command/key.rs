@@ -1,5 +1,7 @@
 //! `key`: the keys of a running host, through its administration API.
 
+mod policy;
+
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -11,7 +13,6 @@ use super::block_on;
 use super::files::read_bounded;
 use super::out::out;
 use crate::client::Client;
-use crate::flow::ReleaseRule;
 use crate::http::{NewKeyRequest, SecretBytes};
 use crate::secret::Secret;
 use crate::store::names::{self, NotAName};
@@ -37,9 +38,12 @@ enum Command {
         /// Import this file (raw bytes for oct, PKCS#8 in DER otherwise)
         #[arg(long)]
         import: Option<PathBuf>,
-        /// When it may be released
-        #[arg(long, default_value = "affirming", value_parser = release_policy)]
-        release_policy: String,
+        /// When it may be released: `affirming`, or a file in Azure Key Vault's grammar (.json)
+        #[arg(long, default_value = "affirming", value_name = "POLICY")]
+        release_policy: policy::Source,
+        /// The release policy can never be changed again
+        #[arg(long)]
+        immutable: bool,
     },
     /// List keys
     List,
@@ -79,6 +83,9 @@ enum Command {
         #[arg(long)]
         version: Option<String>,
     },
+    /// Read or change a key's release policy
+    #[command(subcommand)]
+    Policy(policy::Command),
     /// Destroy a key with all its versions
     Delete {
         /// Its name
@@ -98,14 +105,10 @@ pub(super) fn key_name(text: &str) -> Result<String, NotAName> {
     names::check_key_name(text).map(str::to_owned)
 }
 
-fn release_policy(text: &str) -> Result<String, &'static str> {
-    let known = ReleaseRule::parse(text).map(|_| text.to_owned());
-    known.ok_or("there is one policy so far: affirming")
-}
-
 async fn perform(client: &Client, command: Command) -> anyhow::Result<()> {
     match command {
-        Command::Create { name, kind, import, release_policy } => {
+        Command::Create { name, kind, import, release_policy, immutable } => {
+            let release_policy = release_policy.read(immutable)?;
             let material = match import {
                 Some(path) => Some(SecretBytes(Secret::new(read_bounded(&path, 1 << 20)?))),
                 None => None,
@@ -135,6 +138,7 @@ async fn perform(client: &Client, command: Command) -> anyhow::Result<()> {
         Command::Disable { name, version } => {
             Ok(client.set_key_enabled(&name, version.as_deref(), false).await?)
         }
+        Command::Policy(command) => policy::perform(client, command).await,
         Command::Delete { name } => Ok(client.delete_key(&name).await?),
     }
 }
@@ -159,13 +163,21 @@ mod tests {
         let parse = |arguments: &str| {
             Line::try_parse_from(format!("key --ca ca.pem {arguments}").split_whitespace())
         };
-        assert!(parse("create ui-key --release-policy affirming").is_ok());
+        for right in [
+            "create ui-key --release-policy affirming",
+            "create ui-key --release-policy folder/policy.json --immutable",
+            "policy set ui-key affirming",
+        ] {
+            assert!(parse(right).is_ok(), "{right}");
+        }
         assert!(parse("--tenant team-7 list").is_ok());
         for (wrong, why) in [
             ("create ui_key", "A-Z, a-z, 0-9 and -"),
             ("show ../plugins", "A-Z, a-z, 0-9 and -"),
             ("delete ui_key", "A-Z, a-z, 0-9 and -"),
             ("create k --release-policy always", "affirming"),
+            ("policy set k policy.txt", ".json"),
+            ("policy get ui_key", "A-Z, a-z, 0-9 and -"),
             ("--tenant Team list", "a-z, 0-9"),
         ] {
             let error = parse(wrong).unwrap_err();

@@ -4,10 +4,11 @@
 //! runs to its end whatever becomes of the request: a client that goes away would otherwise leave
 //! half of it behind.
 
+use super::administer_policy::{check_policy, in_records};
 use super::host::Host;
-use super::permit::{ReleasePolicies, ReleasePolicy, ReleaseRule, check_name};
 use super::record;
 use super::release::{append, refuse_kms};
+use super::release_policies::{StoredPolicy, check_name};
 use super::request::{Caller, KeySummary, NewKey};
 use crate::audit::{Event, Record};
 use crate::clock::Timestamp;
@@ -24,21 +25,21 @@ impl Host {
     ) -> Result<KeySummary, Refusal> {
         check_name(&key.name)
             .map_err(|refusal| Refusal::new(Code::RequestMalformed, refusal.reason))?;
-        let rule = ReleaseRule::parse(&key.release_policy).ok_or_else(|| {
-            let reason = format!("unknown release policy {:?}", key.release_policy);
-            Refusal::new(Code::RequestMalformed, reason)
-        })?;
-        let entry = self.entry(Event::KeyCreated, caller, principal, &key.name);
-        let (tenant, created) = (caller.tenant.clone(), self.parts.clock.now());
+        let NewKey { name, kind, material, release_policy } = key;
+        check_policy(&release_policy)?;
+        let policy = StoredPolicy::new(release_policy, self.parts.clock.now());
+        let entry = self
+            .entry(Event::KeyCreated, caller, principal, &name)
+            .policy(in_records(&policy.id()));
+        let tenant = caller.tenant.clone();
         self.change(entry, version, move |host| async move {
-            let (kms, policy) = (host.kms(), ReleasePolicy { rule, created });
-            let NewKey { name, kind, material, .. } = key;
+            let kms = host.kms();
             let new = NewKmsKey { name: name.clone(), kind, exportable: true, material };
             // The key first: one without a policy cannot be released, and can be deleted. A policy
             // without a key would release whatever appears under its name later.
             let created = kms.create(&tenant, new).await;
             let summary = created.map_err(|failure| refuse_kms(kms.name(), failure))?;
-            ReleasePolicies(&host.parts.store).set(&tenant, &name, &policy)?;
+            host.parts.release_policies.set(&tenant, &name, &policy)?;
             Ok(summary.into())
         })
         .await
@@ -142,7 +143,7 @@ impl Host {
             move |host| async move {
                 // The policy first: from then on nothing is released, and what is cut short here can be
                 // deleted again.
-                let had_policy = ReleasePolicies(&host.parts.store).remove(&tenant, &name)?;
+                let had_policy = host.parts.release_policies.remove(&tenant, &name)?;
                 let kms = host.kms();
                 match kms.delete(&tenant, &name).await {
                     Err(KmsFailure::NotFound) if had_policy => Ok(()),
@@ -181,7 +182,13 @@ impl Host {
         task.await.map_err(|error| Refusal::new(Code::Internal, error.to_string()))?
     }
 
-    fn entry(&self, event: Event, caller: &Caller, principal: &str, key: &str) -> Record {
+    pub(super) fn entry(
+        &self,
+        event: Event,
+        caller: &Caller,
+        principal: &str,
+        key: &str,
+    ) -> Record {
         record::plain(event, caller, self.parts.clock.now()).principal(principal).key(key)
     }
 }

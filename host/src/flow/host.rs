@@ -9,10 +9,10 @@ use tokio::sync::Semaphore;
 use super::appraise::Appraised;
 use super::bind::Bound;
 use super::challenge::Challenges;
-use super::permit::ReleasePolicies;
 use super::recent::Recent;
 use super::record;
 use super::release::{append, append_announced};
+use super::release_policies::{ReleasePolicies, check_name};
 use super::request::{
     Attested, Caller, Evidence, Health, IssuedChallenge, PluginSummary, Purpose, ReleasedKey,
     Submission, Wanted,
@@ -55,6 +55,8 @@ pub struct Parts {
     pub tokens: Tokens,
     /// The store.
     pub store: Arc<SealedStore>,
+    /// The keys' release policies.
+    pub release_policies: ReleasePolicies,
     /// The audit log.
     pub audit: AuditLog,
     /// Whether development switches are on.
@@ -120,7 +122,7 @@ impl Host {
         purpose: &Purpose,
     ) -> Result<IssuedChallenge, Refusal> {
         if let Purpose::Release { key } = purpose {
-            super::permit::check_name(key)?;
+            check_name(key)?;
         }
         self.parts.challenges.issue(&caller.tenant, purpose, self.parts.clock.now())
     }
@@ -155,7 +157,7 @@ impl Host {
         version: Option<&str>,
         submission: Submission,
     ) -> Result<ReleasedKey, Refusal> {
-        super::permit::check_name(key)?;
+        check_name(key)?;
         let purpose = Purpose::Release { key: key.to_owned() };
         let announced = self.parts.audit.announce();
         let evidence = submission.evidence.clone();
@@ -330,14 +332,14 @@ impl Host {
         evidence: Option<Evidence>,
         announced: Announced,
     ) -> Result<ReleasedKey, Refusal> {
-        super::permit::check_name(key)?;
+        check_name(key)?;
         let (kms, appraised) = (self.kms(), Arc::new(appraised));
         let released = async {
-            let policies = ReleasePolicies(&self.parts.store);
-            let permitted = Arc::clone(&appraised).permit(&policies, key, version)?;
+            let Parts { release_policies, tokens, .. } = &*self.parts;
+            let permitted =
+                Arc::clone(&appraised).permit(release_policies, tokens, key, version)?;
             step(caller, "permitted");
-            let recorded =
-                permitted.record(caller, &kms, &policies, &self.parts, evidence, announced).await?;
+            let recorded = permitted.record(caller, &kms, &self.parts, evidence, announced).await?;
             step(caller, "recorded");
             Ok::<_, Refusal>(recorded.release())
         };

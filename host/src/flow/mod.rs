@@ -14,6 +14,7 @@
 //! the recipient, and the audit record of the release is durable.
 
 mod administer;
+mod administer_policy;
 mod appraise;
 mod bind;
 mod challenge;
@@ -26,6 +27,7 @@ mod recent;
 mod record;
 mod references;
 mod release;
+mod release_policies;
 mod report_data;
 mod request;
 mod rotation;
@@ -40,12 +42,13 @@ pub use explain::{RequestReport, is_plain};
 pub use gate::{Verified, VerifierIdentity};
 pub use host::{Host, Parts};
 pub use keyring::Keyring;
-pub use permit::ReleaseRule;
 pub use release::Recorded;
+pub use release_policies::ReleasePolicies;
 pub use report_data::ReportDataInput;
 pub use request::{
     Attested, Caller, Evidence, Finding, Health, IssuedChallenge, KeySummary, NewKey,
-    PluginSummary, Purpose, ReleasedKey, Submission, Wanted,
+    NewReleasePolicy, PluginSummary, Purpose, ReleasePolicySummary, ReleasedKey, Submission,
+    Wanted,
 };
 pub use token::{TokenSettings, Tokens};
 pub use verify::{Genuine, examine};

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use data_encoding::BASE64URL_NOPAD;
 use serde_json::{Map, Value as Json};
 
+use super::administer_policy::in_records;
 use super::appraise::Appraised;
 use super::host::Parts;
-use super::permit::{Permitted, ReleasePolicies};
+use super::permit::Permitted;
 use super::record;
 use super::request::{Caller, Evidence, ReleasedKey};
 use crate::audit::{Announced, AuditError, AuditLog, Digest, Event, Record};
@@ -30,13 +31,12 @@ impl Permitted {
         self,
         caller: &Caller,
         kms: &KmsPlugin,
-        policies: &ReleasePolicies<'_>,
         parts: &Arc<Parts>,
         evidence: Option<Evidence>,
         announced: Announced,
     ) -> Result<Recorded, Refusal> {
         let wrapped = self.fetch(kms, parts, evidence).await?;
-        self.still(policies)?;
+        self.still(&parts.release_policies)?;
         self.still_by(&*parts.reference_values(&self.appraised.tenant).await?)?;
         let entry = record::of(Event::Released, caller, &self.appraised)
             .key(self.key.as_str())
@@ -44,7 +44,7 @@ impl Permitted {
             .connector(kms.name(), kms.digest())
             .reads_key_material(kms.reads_key_material())
             .wrapped_by_connector(wrapped.by_connector)
-            .policy(format!("release:{}", self.policy.rule.name()))
+            .policy(in_records(&self.policy.id))
             .jwe(Digest::of(wrapped.jwe.as_bytes()));
         let index = append_announced(&parts.audit, &entry, announced).await?;
         Ok(Recorded {

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::claim::Value;
 use crate::clock::Timestamp;
+use crate::release_policy::Language;
 use crate::result::Form;
 use crate::secret::Secret;
 use crate::tenant::Tenant;
@@ -130,8 +131,38 @@ pub struct NewKey {
     pub kind: String,
     /// Given material; none: the KMS generates.
     pub material: Option<Secret>,
-    /// `affirming`: released where the appraisal's status is affirming. There is no default.
-    pub release_policy: String,
+    /// When it may leave. There is no default.
+    pub release_policy: NewReleasePolicy,
+}
+
+/// A release policy to be set.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct NewReleasePolicy {
+    /// What it is written in.
+    pub language: Language,
+    /// The policy; empty in a language without text.
+    pub text: String,
+    /// Whether it can never be changed again, except by deleting the key.
+    pub immutable: bool,
+}
+
+impl NewReleasePolicy {
+    /// Released where the appraisal's status is affirming.
+    #[must_use]
+    pub fn affirming() -> Self {
+        Self { language: Language::Affirming, text: String::new(), immutable: false }
+    }
+}
+
+/// A key's release policy, as the administration shows it.
+#[derive(Clone, Debug)]
+pub struct ReleasePolicySummary {
+    /// What stands in the audit records: `akv:sha256:…`, of the text.
+    pub id: String,
+    /// The policy.
+    pub policy: NewReleasePolicy,
+    /// When it was set.
+    pub created: Timestamp,
 }
 
 /// What may be known of a key.

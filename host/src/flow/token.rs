@@ -84,7 +84,19 @@ impl Tokens {
         self.mint(appraised, jti, &audience, Wanted::default())
     }
 
-    /// Signs the result of an appraisal. It is never good for longer than what it rests on.
+    /// What a token for a client says, `jti` aside, for no token is made: the document that release
+    /// policies judge.
+    pub(super) fn claims_of(&self, appraised: &Appraised) -> Result<serde_json::Value, Refusal> {
+        let audience = self.audience(&appraised.tenant);
+        let mut claims =
+            serde_json::to_value(self.ear(appraised, "", &audience, true)).map_err(unmade)?;
+        if let Some(claims) = claims.as_object_mut() {
+            claims.remove("jti");
+        }
+        Ok(claims)
+    }
+
+    /// Signs the result of an appraisal.
     fn mint(
         &self,
         appraised: &Appraised,
@@ -92,6 +104,27 @@ impl Tokens {
         audience: &str,
         wanted: Wanted,
     ) -> Result<Minted, Refusal> {
+        let path = wanted.trust_path || self.settings.trust_path;
+        let ear = self.ear(appraised, jti, audience, path);
+        let keys = self.keyring.keys();
+        let token = match wanted.form {
+            Form::Jwt => keys.sign(&ear, TYP_EAT).map_err(unmade)?,
+            Form::Cwt => {
+                let claims = ear.to_cbor().map_err(unmade)?;
+                BASE64URL_NOPAD.encode(&keys.sign_cwt(claims).map_err(unmade)?)
+            }
+        };
+        Ok(Minted { token, expires: ear.expires })
+    }
+
+    /// The result. It is never good for longer than what it rests on.
+    fn ear<'a>(
+        &'a self,
+        appraised: &'a Appraised,
+        jti: &'a str,
+        audience: &'a str,
+        path: bool,
+    ) -> Ear<'a> {
         let Appraised { subject, appraisal, .. } = appraised;
         let expires = appraised.at.plus(self.lifetime).min(subject.expires);
         let submod = Submod {
@@ -101,8 +134,7 @@ impl Tokens {
             facts: ClaimMap(Cow::Borrowed(&*subject.facts)),
             claims: ClaimMap(Cow::Borrowed(&subject.claims)),
         };
-        let path = wanted.trust_path || self.settings.trust_path;
-        let ear = Ear {
+        Ear {
             profile: Profile,
             issuer: Cow::Borrowed(&self.issuer),
             audience: Cow::Borrowed(audience),
@@ -124,16 +156,7 @@ impl Tokens {
                 verifier_vector: TrustVector(subject.vector.clone()),
                 trust_path: path.then_some(Cow::Borrowed(&subject.path)),
             },
-        };
-        let keys = self.keyring.keys();
-        let token = match wanted.form {
-            Form::Jwt => keys.sign(&ear, TYP_EAT).map_err(unmade)?,
-            Form::Cwt => {
-                let claims = ear.to_cbor().map_err(unmade)?;
-                BASE64URL_NOPAD.encode(&keys.sign_cwt(claims).map_err(unmade)?)
-            }
-        };
-        Ok(Minted { token, expires })
+        }
     }
 
     /// See [`super::Host::discovery`]. Algorithms are those of the keys that are believed now.

@@ -8,11 +8,11 @@ use serde_json::Value;
 
 use crate::error::Refusal;
 use crate::flow::{
-    Attested, Caller, Health, IssuedChallenge, KeySummary, NewKey, PluginSummary, Purpose,
-    ReleasedKey, RequestReport, Submission, Wanted,
+    Attested, Caller, Health, IssuedChallenge, KeySummary, NewKey, NewReleasePolicy, PluginSummary,
+    Purpose, ReleasePolicySummary, ReleasedKey, RequestReport, Submission, Wanted,
 };
-use crate::reference::{Change, Container, Reference};
 use crate::keys::TokenKeySummary;
+use crate::reference::{Change, Container, Reference};
 
 /// An answer on its way.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, Refusal>> + Send + 'a>>;
@@ -98,6 +98,23 @@ pub trait Api: Send + Sync + 'static {
         version: Option<&'a str>,
         enabled: bool,
     ) -> Answer<'a, ()>;
+
+    /// A key's release policy.
+    fn release_policy(
+        &self,
+        caller: &Caller,
+        principal: &str,
+        name: &str,
+    ) -> Result<ReleasePolicySummary, Refusal>;
+
+    /// Puts a release policy in the place of the one that a key has.
+    fn set_release_policy<'a>(
+        &'a self,
+        caller: &'a Caller,
+        principal: &'a str,
+        name: &'a str,
+        policy: NewReleasePolicy,
+    ) -> Answer<'a, ReleasePolicySummary>;
 
     /// Destroys a key with all its versions.
     fn delete_key<'a>(

@@ -5,11 +5,11 @@ use serde_json::Value;
 use super::api::{Answer, Api};
 use crate::error::Refusal;
 use crate::flow::{
-    Caller, Health, Host, IssuedChallenge, KeySummary, NewKey, PluginSummary, Purpose, ReleasedKey,
-    RequestReport, Submission, Wanted,
+    Caller, Health, Host, IssuedChallenge, KeySummary, NewKey, NewReleasePolicy, PluginSummary,
+    Purpose, ReleasePolicySummary, ReleasedKey, RequestReport, Submission, Wanted,
 };
-use crate::reference::{Change, Container, Reference};
 use crate::keys::TokenKeySummary;
+use crate::reference::{Change, Container, Reference};
 
 impl Api for Host {
     fn challenge(&self, caller: &Caller, purpose: Purpose) -> Result<IssuedChallenge, Refusal> {
@@ -114,6 +114,25 @@ impl Api for Host {
         enabled: bool,
     ) -> Answer<'a, ()> {
         Box::pin(Self::set_key_enabled(self, caller, principal, name, version, enabled))
+    }
+
+    fn release_policy(
+        &self,
+        caller: &Caller,
+        _principal: &str,
+        name: &str,
+    ) -> Result<ReleasePolicySummary, Refusal> {
+        Self::release_policy(self, caller, name)
+    }
+
+    fn set_release_policy<'a>(
+        &'a self,
+        caller: &'a Caller,
+        principal: &'a str,
+        name: &'a str,
+        policy: NewReleasePolicy,
+    ) -> Answer<'a, ReleasePolicySummary> {
+        Box::pin(Self::set_release_policy(self, caller, principal, name, policy))
     }
 
     fn delete_key<'a>(

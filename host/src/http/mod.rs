@@ -37,6 +37,7 @@ pub use admin::references::{
     ReferenceChange, ReferenceDocument, ReferenceGroup, ReferenceHistory, ReferencePage,
     ReferenceWithBytes,
 };
+pub use admin::release_policy::{KeyReleasePolicy, ReleasePolicyRequest, ReleasePolicyText};
 pub use admin::requests::Explained;
 pub use admin::token_keys::{RotateTokenKeyRequest, TokenKey, TokenKeyList};
 pub use admin::versions::{KeyVersions, RotateRequest, VersionRequest};

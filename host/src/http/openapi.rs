@@ -38,6 +38,8 @@ pub(super) fn document() -> &'static str {
         admin::keys::create,
         admin::keys::read,
         admin::keys::delete,
+        admin::release_policy::read,
+        admin::release_policy::set,
         admin::versions::list,
         admin::versions::rotate,
         admin::versions::enable,
@@ -115,11 +117,9 @@ impl Modify for Problems {
 }
 
 fn operations(document: &mut utoipa::openapi::OpenApi) -> impl Iterator<Item = &mut Operation> {
-    document
-        .paths
-        .paths
-        .values_mut()
-        .flat_map(|item| [&mut item.get, &mut item.post, &mut item.delete].into_iter().flatten())
+    document.paths.paths.values_mut().flat_map(|item| {
+        [&mut item.get, &mut item.put, &mut item.post, &mut item.delete].into_iter().flatten()
+    })
 }
 
 #[cfg(test)]

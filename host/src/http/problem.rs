@@ -116,8 +116,14 @@ pub(super) fn render(
     administrator: bool,
     request_id: &str,
 ) {
-    let of_the_request =
-        matches!(refusal.code, Code::Conflict | Code::ReferenceRefused | Code::RequestMalformed);
+    let of_the_request = matches!(
+        refusal.code,
+        Code::Conflict
+            | Code::PolicyImmutable
+            | Code::PolicyInvalid
+            | Code::ReferenceRefused
+            | Code::RequestMalformed
+    );
     let told = administrator && of_the_request;
     let detail = told.then(|| Reason(&refusal.reason).to_string());
     let problem = Problem::new(refusal.code, detail, request_id);

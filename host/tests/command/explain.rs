@@ -30,7 +30,8 @@ async fn a_refusal_is_explained_from_the_log_as_text_and_as_json() {
     assert_eq!(code, Some(0), "{said}");
     let lines: Vec<&str> = said.lines().map(str::trim).collect();
     assert_eq!(lines[0], "2027-01-15T08:00:00Z refused, refused: request abc123");
-    for line in ["check      binding", "wanted     01", "what held, up to the break:", "anchor: root"]
+    for line in
+        ["check      binding", "wanted     01", "what held, up to the break:", "anchor: root"]
     {
         assert!(lines.contains(&line), "{said}");
     }

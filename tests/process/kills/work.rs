@@ -211,6 +211,6 @@ pub(super) fn new(name: &str) -> NewKeyRequest {
         name: name.to_owned(),
         kind: "oct-256".to_owned(),
         material: None,
-        release_policy: "affirming".to_owned(),
+        release_policy: "affirming".into(),
     }
 }

@@ -1,8 +1,11 @@
 //! What people copy works as it says.
 
 use claviger::error::Code;
+use claviger::flow::{NewKey, NewReleasePolicy};
+use claviger::release_policy::Language;
+use claviger::tenant::Tenant;
 use claviger_tests::hostile::EXAMPLE;
-use claviger_tests::site::{Guest, Site, code};
+use claviger_tests::site::{Guest, Site, caller, code, new_key, policy};
 
 #[tokio::test]
 async fn the_example_verifier_takes_guests_of_the_listed_author_key_only() {
@@ -21,4 +24,26 @@ async fn the_example_verifier_takes_guests_of_the_listed_author_key_only() {
         let other = Guest::whose(|report| report.author_key_digest = author_key_digest);
         assert_eq!(code(site.release(&other, "k").await), Code::EvidenceUntrusted);
     }
+}
+
+#[tokio::test]
+async fn the_example_release_policy_takes_its_measurement_or_its_author_key_and_nothing_else() {
+    let measurement = "5feee30d6d7e1a29f403d70a4198237ddfb13051a2d6976439487c609388ed7f\
+        98189887920ab2fa0096903a0c23fca1";
+    let measurement = data_encoding::HEXLOWER.decode(measurement.as_bytes()).unwrap();
+    let site = Site::with(|_, plan| {
+        plan.issuer = "https://claviger.example".into();
+        plan.snp.measurements = [policy().measurements, vec![measurement.clone()]].concat();
+    })
+    .await;
+    let text = include_str!("../../../examples/policies/release.akv.json").to_owned();
+    let release_policy = NewReleasePolicy { language: Language::Akv, text, immutable: false };
+    let key = NewKey { release_policy, ..new_key("k") };
+    site.host.create_key(&caller(&Tenant::default()), "tests", key).await.unwrap();
+    let measured = Guest::whose(|report| report.measurement.copy_from_slice(&measurement));
+    assert!(site.release(&measured, "k").await.is_ok());
+    let author: [u8; 48] = std::array::from_fn(|index| index as u8 + 1);
+    let signed = Guest::whose(|report| report.author_key_digest = author);
+    assert!(site.release(&signed, "k").await.is_ok());
+    assert_eq!(code(site.release(&Guest::new(), "k").await), Code::ReleaseDenied);
 }

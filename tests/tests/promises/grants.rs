@@ -7,7 +7,7 @@ use claviger::assemble::configured;
 use claviger::audit::{AuditLog, SigningKey};
 use claviger::clock::Clock;
 use claviger::error::Code;
-use claviger::flow::{Challenges, Host, Keyring, Parts, TokenSettings, Tokens};
+use claviger::flow::{Challenges, Host, Keyring, Parts, ReleasePolicies, TokenSettings, Tokens};
 use claviger::keys::{RecipientKey, TokenAlgorithm, WrapHeader};
 use claviger::plugin::catalogue::Source;
 use claviger::plugin::{
@@ -65,6 +65,7 @@ fn granting(grant: impl FnOnce(&mut KmsServices)) -> Site {
             configured(&plan.snp),
         ),
         tokens,
+        release_policies: ReleasePolicies::new(store.clone()),
         store,
         audit: audit.unwrap(),
         development: true,

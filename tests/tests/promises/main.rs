@@ -30,6 +30,7 @@ mod readme;
 mod recipients;
 mod recording;
 mod references;
+mod release_policies;
 mod reports;
 mod results;
 mod rotation;

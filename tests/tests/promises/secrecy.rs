@@ -1,6 +1,6 @@
 //! Nothing secret in the open: not in logs, answers, errors, records or on the disk.
 
-use claviger::flow::NewKey;
+use claviger::flow::{NewKey, NewReleasePolicy};
 use claviger::http::{ChallengeRequest, Credential};
 use claviger::keys::RecipientKind;
 use claviger::random::{Random, SystemRandomness};
@@ -167,7 +167,7 @@ fn what_holds_a_secret_does_not_print_it() {
         name: "k".into(),
         kind: "oct-256".into(),
         material: Some(Secret::new(secret.clone())),
-        release_policy: "affirming".into(),
+        release_policy: NewReleasePolicy::affirming(),
     };
     assert_absent("a new key", &format!("{key:?}"), &secret);
     let token = "administrators-token";

@@ -9,7 +9,8 @@ use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::error::Code;
+use super::release_policy::ReleasePolicyRequest;
+use crate::error::{Code, Refusal};
 use crate::flow::{KeySummary, NewKey};
 use crate::http::auth::Principal;
 use crate::http::body::Json;
@@ -30,18 +31,20 @@ pub struct NewKeyRequest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     pub material: Option<SecretBytes>,
-    /// Who may have it: `affirming` releases it where the appraisal's status is affirming.
-    pub release_policy: String,
+    /// When it may leave. There is no default.
+    pub release_policy: ReleasePolicyRequest,
 }
 
-impl From<NewKeyRequest> for NewKey {
-    fn from(request: NewKeyRequest) -> Self {
-        Self {
+impl TryFrom<NewKeyRequest> for NewKey {
+    type Error = Refusal;
+
+    fn try_from(request: NewKeyRequest) -> Result<Self, Refusal> {
+        Ok(Self {
             name: request.name,
             kind: request.kind,
             material: request.material.map(|bytes| bytes.0),
-            release_policy: request.release_policy,
-        }
+            release_policy: request.release_policy.try_into()?,
+        })
     }
 }
 
@@ -117,7 +120,7 @@ pub(crate) async fn create(
     Asks(caller): Asks,
     Json(request): Json<NewKeyRequest>,
 ) -> Result<(StatusCode, JsonAnswer<Key>), Refused> {
-    let key = door.api.create_key(&caller, &by, request.into()).await?;
+    let key = door.api.create_key(&caller, &by, request.try_into()?).await?;
     Ok((StatusCode::CREATED, JsonAnswer(key.into())))
 }
 

@@ -6,6 +6,7 @@ pub(super) mod audit;
 pub(super) mod keys;
 pub(super) mod plugins;
 pub(super) mod references;
+pub(super) mod release_policy;
 pub(super) mod requests;
 pub(super) mod token_keys;
 pub(super) mod versions;
@@ -19,6 +20,7 @@ use super::routes::routes;
 routes! {
     "/keys": get keys::list, post keys::create;
     "/keys/{name}": get keys::read, delete keys::delete;
+    "/keys/{name}/release-policy": get release_policy::read, put release_policy::set;
     "/keys/{name}/versions": get versions::list;
     "/keys/{name}/rotate": post versions::rotate;
     "/keys/{name}/enable": post versions::enable;

@@ -54,6 +54,8 @@ async fn an_administrator_manages_keys() {
     assert!(last.next.is_none());
     client.key("k").await.unwrap();
     assert_eq!(client.key_versions("k").await.unwrap().versions.len(), 1);
+    assert_eq!(client.release_policy("k").await.unwrap().id, "affirming");
+    client.set_release_policy("k", &"affirming".into()).await.unwrap();
     client.rotate_key("k").await.unwrap();
     client.set_key_enabled("k", Some("2"), false).await.unwrap();
     client.set_key_enabled("k", None, true).await.unwrap();
@@ -70,6 +72,9 @@ async fn an_administrator_manages_keys() {
             "default alice lists from Some(\"page-2\")",
             "default alice reads k",
             "default alice lists versions of k",
+            "default alice reads the policy of k",
+            "default alice sets the policy of k to NewReleasePolicy { language: Affirming, \
+             text: \"\", immutable: false }",
             "default alice rotates k",
             "default alice sets k Some(\"2\") false",
             "default alice sets k None true",
@@ -110,6 +115,8 @@ async fn nobody_else_administers_and_every_stranger_gets_the_same_answer() {
             "POST /v1/keys/k/disable",
             "GET /v1/keys/k",
             "GET /v1/keys/k/versions",
+            "GET /v1/keys/k/release-policy",
+            "PUT /v1/keys/k/release-policy",
             "GET /v1/plugins",
             "POST /v1/references",
             "DELETE /v1/references/0",

@@ -17,8 +17,8 @@ use crate::client::{Client, ClientSettings};
 use crate::clock::Timestamp;
 use crate::error::{Code, Refusal};
 use crate::flow::{
-    Attested, Caller, Health, IssuedChallenge, KeySummary, NewKey, PluginSummary, Purpose,
-    ReleasedKey, RequestReport, Submission, Wanted,
+    Attested, Caller, Health, IssuedChallenge, KeySummary, NewKey, NewReleasePolicy, PluginSummary,
+    Purpose, ReleasePolicySummary, ReleasedKey, RequestReport, Submission, Wanted,
 };
 use crate::http::{
     AdminListener, Administrator, Answer, Api, DevelopmentCertificates, HttpSettings, Listener,
@@ -209,6 +209,29 @@ impl Api for FakeHost {
     ) -> Answer<'a, ()> {
         self.call(caller, format_args!("{by} sets {name} {version:?} {enabled}"));
         Box::pin(ready(Ok(())))
+    }
+
+    fn release_policy(
+        &self,
+        caller: &Caller,
+        by: &str,
+        name: &str,
+    ) -> Result<ReleasePolicySummary, Refusal> {
+        self.call(caller, format_args!("{by} reads the policy of {name}"));
+        let (id, policy) = ("affirming".into(), NewReleasePolicy::affirming());
+        Ok(ReleasePolicySummary { id, policy, created: NOW })
+    }
+
+    fn set_release_policy<'a>(
+        &'a self,
+        caller: &'a Caller,
+        by: &'a str,
+        name: &'a str,
+        policy: NewReleasePolicy,
+    ) -> Answer<'a, ReleasePolicySummary> {
+        self.call(caller, format_args!("{by} sets the policy of {name} to {policy:?}"));
+        let id = policy.language.name().to_owned();
+        Box::pin(ready(Ok(ReleasePolicySummary { id, policy, created: NOW })))
     }
 
     fn delete_key<'a>(&'a self, caller: &'a Caller, by: &'a str, name: &'a str) -> Answer<'a, ()> {
