@@ -127,7 +127,7 @@ pub fn assemble(
     let last_seen = plan.rollback_protection.then(|| LastSeen::new(Arc::clone(&store)));
     let signers = signers(plan.reference)?;
     let references = References::new(Arc::clone(&store), signers, configured(&plan.snp));
-    let appraiser = Appraiser::new(plan.snp, last_seen);
+    let appraiser = Appraiser::new(&plan.snp, last_seen).context("the appraisal policy")?;
     let (settings, lifetime) = (plan.token, plan.token_seconds);
     let keyring = Keyring::open(Arc::clone(&store), settings.algorithm, lifetime, clock.now())
         .context("the token signing keys")?;

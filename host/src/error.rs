@@ -41,6 +41,9 @@ macro_rules! codes {
 codes! {
     /// A handler took longer than a request may.
     AnswerTimeout = "answer-timeout", 503, "The host did not answer in time; it may have done what was asked";
+    /// The appraisal policy gave no answer that counts: undefined, failed, too long, or more than it
+    /// may say.
+    AppraisalFailed = "appraisal-failed", 500, "The appraisal policy gave no usable answer, so nothing was affirmed";
     /// The audit record could not be made durable.
     AuditUnavailable = "audit-unavailable", 503, "The decision could not be recorded, so nothing was released";
     /// The challenge's time is over.

@@ -45,6 +45,12 @@ pub struct Violation {
     pub seen: Option<serde_json::Value>,
     /// What the rule wants.
     pub wanted: String,
+    /// The policy's file, where a policy said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+    /// The line in it, from 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub line: Option<u32>,
 }
 
 impl Explanation {
@@ -91,7 +97,8 @@ impl Explanation {
         }
         retain(&mut self.trust_path, &mut room, cut, || MARK.to_owned());
         let cut_finding = |finding: &mut Violation, room: &mut usize| {
-            for text in [&mut finding.rule, &mut finding.claim, &mut finding.wanted] {
+            let texts = [&mut finding.rule, &mut finding.claim, &mut finding.wanted];
+            for text in texts.into_iter().chain(&mut finding.file) {
                 cut(text, room);
             }
             if let Some(seen) = &mut finding.seen {
@@ -109,6 +116,8 @@ impl Explanation {
             claim: String::new(),
             seen: None,
             wanted: String::new(),
+            file: None,
+            line: None,
         });
         self
     }
@@ -117,10 +126,12 @@ impl Explanation {
 impl From<&Finding> for Violation {
     fn from(finding: &Finding) -> Self {
         Self {
-            rule: finding.rule.to_owned(),
+            rule: finding.rule.to_string(),
             claim: finding.claim.clone(),
             seen: finding.seen.as_ref().and_then(|seen| serde_json::to_value(seen).ok()),
             wanted: finding.wanted.clone(),
+            file: finding.file.clone(),
+            line: finding.line,
         }
     }
 }
@@ -191,6 +202,8 @@ mod tests {
             claim: endless.clone(),
             seen: Some(vec![endless.clone(); 9].into()),
             wanted: endless.clone(),
+            file: Some(endless.clone()),
+            line: Some(1),
         };
         let explanation = Explanation {
             findings: (0..100).map(violation).collect(),

@@ -20,6 +20,7 @@ pub mod http;
 pub mod json;
 pub mod keys;
 pub mod plugin;
+pub mod policy;
 pub mod quote;
 pub mod random;
 pub mod reference;

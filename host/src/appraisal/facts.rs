@@ -27,23 +27,9 @@ impl<'a> Facts<'a> {
         self.0.get(name).copied().flatten()
     }
 
-    pub(super) fn flag(&self, name: &str) -> Option<bool> {
-        match self.value(name)? {
-            Value::Flag(flag) => Some(*flag),
-            _ => None,
-        }
-    }
-
     pub(super) fn unsigned(&self, name: &str) -> Option<u64> {
         match self.value(name)? {
             Value::Unsigned(number) => Some(*number),
-            _ => None,
-        }
-    }
-
-    pub(super) fn text(&self, name: &str) -> Option<&'a str> {
-        match self.value(name)? {
-            Value::Text(text) => Some(text),
             _ => None,
         }
     }

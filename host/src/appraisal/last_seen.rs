@@ -81,7 +81,9 @@ impl LastSeen {
                 if older(&reported, &highest) {
                     vector.lower(Trust::Hardware, CONTRAINDICATED);
                     return Ok(Some(Finding {
-                        rule: "snp-no-rollback",
+                        rule: "snp-no-rollback".into(),
+                        file: None,
+                        line: None,
                         claim: "snp.reported_tcb".to_owned(),
                         seen: Some(Value::Text(format!("{tcb:?}"))),
                         wanted: format!(

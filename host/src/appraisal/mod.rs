@@ -1,28 +1,28 @@
 //! The appraisal policy: what genuine evidence is worth. It lowers what the verifier said, and
 //! raises nothing above what the native checks support.
 
+mod case;
 mod facts;
+mod judge;
 mod last_seen;
 mod snp;
 mod vector;
 
-use aws_lc_rs::digest;
-use data_encoding::HEXLOWER;
-
-use crate::claim::Claim;
 use crate::error::{Code, Refusal};
 use crate::flow::Finding;
+use crate::policy::PolicyError;
 use crate::reference::Snapshot;
 use facts::Facts;
+use judge::Judge;
 
+pub use case::Case;
 pub use last_seen::LastSeen;
-pub use snp::{MilanRule, MinimumTcb, SnpPolicy};
+pub use snp::{BUILT_IN, MilanRule, MinimumTcb, SnpPolicy};
 pub use vector::{Status, Trust, Vector};
 
 /// The policies in force.
 pub struct Appraiser {
-    snp: SnpPolicy,
-    snp_id: PolicyId,
+    snp: Judge,
     last_seen: Option<LastSeen>,
 }
 
@@ -31,7 +31,7 @@ pub struct Appraiser {
 pub struct PolicyId(String);
 
 impl PolicyId {
-    /// `built-in:snp:sha256:…`
+    /// `built-in:snp:sha256:…:settings:sha256:…`
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -55,59 +55,54 @@ pub struct Appraisal {
 
 impl Appraiser {
     /// `last_seen`: the highest TCB of each chip, where firmware must not go back.
-    #[must_use]
-    pub fn new(snp: SnpPolicy, last_seen: Option<LastSeen>) -> Self {
-        let text = format!("{snp:?} rollback={}", last_seen.is_some());
-        let digest = digest::digest(&digest::SHA256, text.as_bytes());
-        let snp_id = PolicyId(format!("built-in:snp:sha256:{}", HEXLOWER.encode(digest.as_ref())));
-        Self { snp, snp_id, last_seen }
+    ///
+    /// # Errors
+    /// Where the operator's policy cannot be compiled.
+    pub fn new(snp: &SnpPolicy, last_seen: Option<LastSeen>) -> Result<Self, PolicyError> {
+        let name = if snp.policy.is_empty() { "built-in:snp" } else { "configured:snp" };
+        Ok(Self { snp: Judge::new(name, snp.modules(), &snp.settings())?, last_seen })
     }
 
-    /// Judges what a verifier found by the reference values of now; may wait for the store. There is no policy for kinds other than
-    /// `snp` yet, and what no policy judges is refused.
-    pub fn appraise(
-        &self,
-        tee: &str,
-        facts: &[Claim],
-        vector: Vector,
-        references: &Snapshot,
-    ) -> Result<Appraisal, Refusal> {
-        self.judge(tee, &Facts::new(facts), vector, references)
+    /// Judges a case by the policy and the reference values of now; may wait for the store. There is
+    /// no policy for kinds other than `snp` yet, and what no policy judges is refused.
+    pub fn appraise(&self, case: &Case<'_>, references: &Snapshot) -> Result<Appraisal, Refusal> {
+        self.judge(case, &Facts::new(case.facts), references)
     }
 
     /// The same where memory has all that it needs: the chip was seen with this firmware. None where
     /// the store must be asked.
     pub fn appraise_from_memory(
         &self,
-        tee: &str,
-        facts: &[Claim],
-        vector: Vector,
+        case: &Case<'_>,
         references: &Snapshot,
     ) -> Result<Option<Appraisal>, Refusal> {
-        let facts = Facts::new(facts);
+        let facts = Facts::new(case.facts);
         if self.last_seen.as_ref().is_some_and(|last_seen| !last_seen.is_familiar(&facts)) {
             return Ok(None);
         }
-        self.judge(tee, &facts, vector, references).map(Some)
+        self.judge(case, &facts, references).map(Some)
     }
 
     fn judge(
         &self,
-        tee: &str,
+        case: &Case<'_>,
         facts: &Facts<'_>,
-        mut vector: Vector,
         references: &Snapshot,
     ) -> Result<Appraisal, Refusal> {
-        if tee != "snp" {
-            let reason = format!("there is no appraisal policy for {tee}");
+        if case.tee != "snp" {
+            let reason = format!("there is no appraisal policy for {}", case.tee);
             return Err(Refusal::new(Code::EvidenceUnsupported, reason));
         }
-        let mut findings = self.snp.apply(facts, references, &mut vector);
+        let judgement = self.snp.judge(case, references)?;
+        let (mut vector, mut findings) = (judgement.vector.clone(), judgement.findings.clone());
+        // A report says nothing of disks and of data from elsewhere.
+        for trust in [Trust::FileSystem, Trust::SourcedData, Trust::StorageOpaque] {
+            vector.unsupported(trust);
+        }
         if let Some(last_seen) = &self.last_seen {
             findings.extend(last_seen.apply(facts, &mut vector)?);
         }
-        let status = vector.status();
-        let policy = self.snp_id.clone();
-        Ok(Appraisal { tee: tee.to_owned(), vector, status, policy, findings })
+        let (status, policy) = (vector.status(), self.snp.id().clone());
+        Ok(Appraisal { tee: case.tee.to_owned(), vector, status, policy, findings })
     }
 }

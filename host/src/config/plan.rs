@@ -1,13 +1,13 @@
 //! From a configuration to what a host is built from. Files are read here; nothing is written.
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::sections::{Admin, Limits, MasterKey, Plugin, Reference, Signer, Snp};
 use super::{Config, ConfigError};
-use crate::appraisal::{MinimumTcb, SnpPolicy};
+use crate::appraisal::{Appraiser, MinimumTcb, SnpPolicy};
 use crate::assemble::{AuditPlan, Plan, PluginPlan};
 use crate::audit;
 use crate::files;
@@ -17,6 +17,7 @@ use crate::http::{
     ServerCertificate,
 };
 use crate::plugin;
+use crate::policy::{LONGEST_SOURCE, Module};
 use crate::quote::Revocation;
 use crate::reference::{ReferencePlan, SignerPlan, Signers};
 use crate::secret::Secret;
@@ -222,7 +223,16 @@ fn snp(snp: Snp) -> Result<SnpPolicy, ConfigError> {
         id.filter(|id| matches!(id.len(), 8 | 64))
             .ok_or_else(|| ConfigError::value("snp.chip_ids", "8 or 64 bytes in hexadecimal"))
     };
-    Ok(SnpPolicy {
+    let module = |path: PathBuf| {
+        let source = files::read_bounded(&path, LONGEST_SOURCE as u64)
+            .map_err(|error| unreadable("snp.policy", &path, &error))?;
+        let source = String::from_utf8(source).map_err(|_| {
+            ConfigError::value("snp.policy", format!("{}: not UTF-8", path.display()))
+        })?;
+        Ok(Module::new(path.display().to_string(), source))
+    };
+    let policy = SnpPolicy {
+        policy: snp.policy.into_iter().map(module).collect::<Result<_, ConfigError>>()?,
         measurements: snp.measurements.iter().map(|hex| hex.0.to_vec()).collect(),
         vmpl: snp.vmpl,
         allow_smt: snp.allow_smt,
@@ -242,7 +252,10 @@ fn snp(snp: Snp) -> Result<SnpPolicy, ConfigError> {
             .map(|ids| ids.into_iter().map(chip_id).collect::<Result<_, _>>())
             .transpose()?,
         allow_vlek: snp.allow_vlek,
-    })
+    };
+    // Compiled once here, where a policy that is none is a fault of the configuration.
+    Appraiser::new(&policy, None).map_err(|error| ConfigError::value("snp.policy", error))?;
+    Ok(policy)
 }
 
 pub(super) fn reference(reference: Reference) -> Result<ReferencePlan, ConfigError> {

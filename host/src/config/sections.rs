@@ -99,6 +99,7 @@ sections! {
 
     #[serde(default)]
     pub struct Snp {
+        pub policy: Vec<PathBuf>,
         pub measurements: Vec<Hex<48>>,
         pub vmpl: Vec<u64>,
         pub milan: MilanRule,
@@ -247,6 +248,7 @@ impl Default for Snp {
     fn default() -> Self {
         let policy = SnpPolicy::default();
         Self {
+            policy: Vec::new(),
             measurements: Vec::new(),
             vmpl: policy.vmpl,
             milan: policy.milan,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::bind::Bound;
 use super::gate::{Said, VerifierIdentity};
 use super::request::Finding;
-use crate::appraisal::{Appraisal, Appraiser, Status, Vector};
+use crate::appraisal::{Appraisal, Appraiser, Case, Status, Vector};
 use crate::audit::Digest;
 use crate::claim::Claim;
 use crate::clock::Timestamp;
@@ -64,8 +64,7 @@ impl Bound {
         appraiser: &Appraiser,
         references: &Snapshot,
     ) -> Result<Option<Appraisal>, Refusal> {
-        let (verified, vector) = (&self.verified, self.verified.vector().clone());
-        appraiser.appraise_from_memory(verified.tee(), verified.facts(), vector, references)
+        appraiser.appraise_from_memory(&self.case(), references)
     }
 
     /// Judges the evidence; may wait for the store.
@@ -74,10 +73,12 @@ impl Bound {
         appraiser: &Appraiser,
         references: Arc<Snapshot>,
     ) -> Result<Appraised, Refusal> {
-        let (verified, vector) = (&self.verified, self.verified.vector().clone());
-        let appraisal =
-            appraiser.appraise(verified.tee(), verified.facts(), vector, &references)?;
+        let appraisal = appraiser.appraise(&self.case(), &references)?;
         Ok(self.appraised(appraisal, references))
+    }
+
+    fn case(&self) -> Case<'_> {
+        self.verified.case(self.fresh.at())
     }
 
     /// The evidence with its judgement.

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use crate::appraisal::Vector;
+use crate::appraisal::{Case, Vector};
 use crate::audit::Digest;
 use crate::claim::Claim;
 use crate::clock::Timestamp;
@@ -54,6 +54,21 @@ impl Verified {
     #[must_use]
     pub fn facts(&self) -> &[Claim] {
         &self.facts
+    }
+
+    /// What an appraisal policy judges, at a moment.
+    #[must_use]
+    pub fn case(&self, at: Timestamp) -> Case<'_> {
+        Case {
+            tee: &self.tee,
+            facts: &self.facts,
+            claims: &self.claims,
+            vector: &self.vector,
+            verifier: (&self.verifier.name, &self.verifier.digest),
+            simulated: self.simulated(),
+            expires: self.expires(),
+            at,
+        }
     }
 
     /// What was read and said, without what it rests on.

@@ -1,5 +1,7 @@
 //! What front doors bring and what they take back. Nothing here is trusted or decides anything.
 
+use std::borrow::Cow;
+
 use serde::Serialize;
 
 use crate::claim::Value;
@@ -216,11 +218,17 @@ pub struct Health {
 #[derive(Clone, Debug, Serialize)]
 pub struct Finding {
     /// The rule's name, stable.
-    pub rule: &'static str,
+    pub rule: Cow<'static, str>,
     /// The claim that it looked at.
     pub claim: String,
     /// What stood there; none: nothing did.
     pub seen: Option<Value>,
     /// What the rule wants.
     pub wanted: String,
+    /// The policy's file, where a policy said so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+    /// The line in it, from 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub line: Option<u32>,
 }

@@ -11,7 +11,7 @@ use super::appraise::{Appraised, Subject};
 use super::gate::VerifierIdentity;
 use super::keyring::Keyring;
 use super::request::Wanted;
-use crate::appraisal::Appraiser;
+use crate::appraisal::{Appraiser, Case};
 use crate::clock::Timestamp;
 use crate::error::{Code, Refusal};
 use crate::explanation::Explanation;
@@ -195,8 +195,17 @@ impl Tokens {
             let reason = format!("the evidence behind the token expired at {}", subject.expires);
             return Err(Refusal::new(Code::TokenExpired, reason));
         }
-        let vector = subject.vector.clone();
-        let appraisal = appraiser.appraise(&tee, &subject.facts, vector, &references)?;
+        let case = Case {
+            tee: &tee,
+            facts: &subject.facts,
+            claims: &subject.claims,
+            vector: &subject.vector,
+            verifier: (&subject.verifier.name, &subject.verifier.digest),
+            simulated: subject.simulated,
+            expires: subject.expires,
+            at: now,
+        };
+        let appraisal = appraiser.appraise(&case, &references)?;
         let tenant = tenant.clone();
         Ok(Appraised { tenant, at: now, recipient, subject, appraisal, references })
     }
