@@ -9,7 +9,10 @@ use serde_json::Value;
 use super::support::{FakeHost, Served, settings, start_host};
 use crate::audit::Digest;
 use crate::client::{Client, ClientSettings};
-use crate::http::{Administrator, Credential, HttpSettings, NewKeyRequest, Rate, SecretBytes};
+use crate::http::{
+    Administrator, Credential, HttpSettings, NewKeyRequest, Rate, RotateTokenKeyRequest,
+    SecretBytes,
+};
 use crate::reference::Container;
 use crate::secret::Secret;
 use crate::telemetry::capture::capture;
@@ -185,6 +188,21 @@ async fn an_administrator_of_one_tenant_administers_no_other() {
         assert_eq!(refused.code(), Some("forbidden"));
     }
     assert_eq!(served.host.called(), ["team-7 bob lists from None"]);
+}
+
+// attack 60
+#[tokio::test]
+async fn an_administrator_of_one_tenant_does_not_touch_the_hosts_own_keys() {
+    let served = start(settings()).await;
+    for tenant in [None, Some(Tenant::parse("team-7").unwrap())] {
+        let settings = served.admin_settings().token("bobs-token");
+        let bob = Client::new(ClientSettings { tenant, ..settings }).unwrap();
+        let request = RotateTokenKeyRequest { revoke: true };
+        let refused = bob.rotate_token_key(&request).await.unwrap_err();
+        assert_eq!(refused.code(), Some("forbidden"));
+        assert_eq!(bob.token_keys().await.unwrap_err().code(), Some("forbidden"));
+    }
+    assert!(served.host.called().is_empty());
 }
 
 // attacks 55 and 60
