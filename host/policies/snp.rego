@@ -7,7 +7,6 @@
 # that is missing proves nothing, so what is not known does not hold. A rule that does not hold lowers
 # one claim of the trustworthiness vector (AR4SI) to a value.
 #
-# To demand more, add a file of the same package with more `rules` and `holds`.
 package claviger.appraisal
 
 result := {"submods": {"snp": {"vector": vector, "findings": findings}}}
@@ -17,10 +16,19 @@ findings contains rule if {
 	not rule.rule in holds
 }
 
+# What is not given proves nothing, and undefines nothing.
+default claims := {}
+
 claims := input.submods.snp.claims
 
 # The operator's choices: the section `appraisal.snp` of the configuration.
+default settings := {}
+
 settings := data.settings
+
+default floors := {}
+
+floors := data.settings.minimum_tcb
 
 # Values of AR4SI.
 approved_boot := 3
@@ -122,8 +130,7 @@ holds contains "snp-generation" if {
 # Every part of the firmware is as new as the operator wants for this product.
 findings contains {
 	"rule": "snp-minimum-tcb", "claim": concat("", ["snp.", tcb, "_tcb"]),
-	"seen": {part: claims[concat("", ["snp.", tcb, "_tcb_", part])] | some part in tcb_parts},
-	"wanted": {"at least": object.get(settings.minimum_tcb, product, "a product that is known")},
+	"wanted": {"at least": object.get(floors, product, "a product that is known")},
 	"lowers": "hardware", "value": contraindicated,
 } if {
 	some tcb in {"reported", "committed", "launch"}
@@ -132,10 +139,9 @@ findings contains {
 
 product := object.get(claims, "snp.product", "unknown")
 
-tcb_parts := ["fmc", "bootloader", "tee", "snp", "microcode"]
-
 new_enough(tcb) if {
-	every part, least in settings.minimum_tcb[product] {
+	every part, least in floors[product] {
+		is_number(claims[concat("", ["snp.", tcb, "_tcb_", part])])
 		claims[concat("", ["snp.", tcb, "_tcb_", part])] >= least
 	}
 }
@@ -160,7 +166,8 @@ holds contains "snp-pinned-chip" if settings.chip_ids == null
 
 holds contains "snp-pinned-chip" if claims["snp.chip_id"] in settings.chip_ids
 
-# What was launched is what somebody approved.
+# What was launched is what somebody approved. `data.known` has the reference values as an index:
+# kind of evidence, claim, value.
 rules contains {
 	"rule": "snp-measurement", "claim": "snp.measurement", "wanted": "one of the reference values",
 	"lowers": "executables", "value": unrecognized_executables,

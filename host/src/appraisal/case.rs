@@ -55,7 +55,10 @@ impl Sight {
 impl Case<'_> {
     /// What a policy reads as `input`.
     pub(super) fn input(&self, sight: &Sight) -> Document {
-        let facts = self.facts.iter().filter(|fact| sight.sees(fact));
+        // Of a fact that stands twice nobody knows which is meant: it counts as absent.
+        let once =
+            |fact: &&Claim| self.facts.iter().filter(|other| other.name == fact.name).count() == 1;
+        let facts = self.facts.iter().filter(|fact| sight.sees(fact)).filter(once);
         let (name, digest) = self.verifier;
         let submod = Document::object([
             ("claims", object(facts)),

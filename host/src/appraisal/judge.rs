@@ -16,6 +16,7 @@ use serde_json::Value as Json;
 
 use super::PolicyId;
 use super::case::{Case, Sight};
+use super::facts::Facts;
 use super::vector::{Status, Trust, Vector};
 use crate::claim::Value;
 use crate::error::{Code, Refusal};
@@ -25,6 +26,9 @@ use crate::reference::Snapshot;
 
 /// The rule that is asked.
 const ENTRY: &str = "data.claviger.appraisal.result";
+
+/// The claim by which the host sees itself whether what runs is known.
+const MEASUREMENT: &str = "measurement";
 
 /// Judgements that are remembered, and sets of reference values.
 const JUDGEMENTS: u64 = 10_000;
@@ -42,6 +46,7 @@ pub(super) struct Judge {
 }
 
 /// What the policy says.
+#[derive(Debug)]
 pub(super) struct Judgement {
     pub(super) vector: Vector,
     pub(super) findings: Vec<Finding>,
@@ -129,24 +134,32 @@ impl Judge {
             (Some((tee, submod)), None) if tee == case.tee => submod,
             _ => return Err(wrong(&format!("its result is not about {} alone", case.tee))),
         };
-        self.combine(case, submod)
+        self.combine(case, submod, references)
     }
 
-    fn combine(&self, case: &Case<'_>, said: Submod) -> Result<Judgement, PolicyError> {
+    fn combine(
+        &self,
+        case: &Case<'_>,
+        said: Submod,
+        references: &Snapshot,
+    ) -> Result<Judgement, PolicyError> {
         let mut vector = case.vector.clone();
+        // Nobody affirms what runs where it is no reference value: neither plugin nor policy.
+        let approved = self.is_approved(case, references);
+        if !approved {
+            vector.unsupported(Trust::Executables);
+        }
         for (claim, value) in &said.vector {
             let (trust, value) = (trust(claim)?, tier(*value)?);
-            match (Status::of(value), vector.value(trust)) {
-                // Whether what runs is known, reference values say, which the policy has.
-                (Status::Affirming, None) if trust == Trust::Executables => {
-                    vector.affirm_where_silent(trust, value);
-                }
-                (Status::Affirming, None) => {
-                    return Err(wrong(&format!("it affirms {claim}, for which nothing speaks")));
-                }
-                (Status::Affirming, Some(_)) => {}
-                (_, _) => vector.lower(trust, value),
+            if Status::of(value) != Status::Affirming {
+                vector.lower(trust, value);
+            } else if trust == Trust::Executables && approved {
+                vector.affirm_where_silent(trust, value);
             }
+        }
+        // A report says nothing of disks and of data from elsewhere.
+        for trust in [Trust::FileSystem, Trust::SourcedData, Trust::StorageOpaque] {
+            vector.unsupported(trust);
         }
         let mut findings = Vec::with_capacity(said.findings.len());
         for unmet in said.findings {
@@ -158,6 +171,15 @@ impl Judge {
             findings.push(self.finding(case, unmet));
         }
         Ok(Judgement { vector, findings })
+    }
+
+    /// Whether the launch measurement is a reference value.
+    fn is_approved(&self, case: &Case<'_>, references: &Snapshot) -> bool {
+        let name = format!("{}.{MEASUREMENT}", case.tee);
+        let measured = Facts::new(case.facts).bytes(&name);
+        let measured = measured.map(|measured| HEXLOWER.encode(&measured));
+        let mut approved = references.values(case.tee, MEASUREMENT);
+        measured.is_some_and(|measured| approved.any(|value| *value == *measured))
     }
 
     fn finding(&self, case: &Case<'_>, unmet: Unmet) -> Finding {

@@ -128,7 +128,7 @@ impl SnpPolicy {
     }
 }
 
-/// By part; FMC only where the product has one.
+/// By part. Only a chip with an FMC reports one, so a floor of zero demands none.
 fn floor(tcb: Tcb) -> Json {
     let mut floor = json!({
         "bootloader": tcb.bootloader,
@@ -136,7 +136,7 @@ fn floor(tcb: Tcb) -> Json {
         "snp": tcb.snp,
         "microcode": tcb.microcode,
     });
-    if let (Some(floor), Some(fmc)) = (floor.as_object_mut(), tcb.fmc) {
+    if let (Some(floor), Some(fmc @ 1..)) = (floor.as_object_mut(), tcb.fmc) {
         floor.insert("fmc".to_owned(), fmc.into());
     }
     floor

@@ -5,11 +5,15 @@
 //! It is stopped after so many instructions, which is the same on every machine; a wall clock stands
 //! behind that. What builds long texts or lists is bounded too, and a policy that could exhaust the
 //! stack is not compiled. Whoever asks gets a value or an error; undefined is an error (invariant 6).
+//! Inside a policy a function that fails, and a rule with two values, are undefined, as in the default
+//! mode of the language: a policy should demand what must hold (`allow if x`), not deny what must not
+//! (`allow if not x`).
 
 mod builtins;
 mod compile;
 mod document;
 mod error;
+mod nesting;
 mod position;
 
 use std::num::NonZeroU32;

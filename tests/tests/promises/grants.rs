@@ -58,7 +58,7 @@ fn granting(grant: impl FnOnce(&mut KmsServices)) -> Site {
         catalogue,
         kms: Arc::new(kms),
         authority: Arc::new(authority.build().unwrap()),
-        appraiser: Appraiser::new(policy(), None),
+        appraiser: Appraiser::new(&policy(), None).unwrap(),
         references: References::new(
             store.clone(),
             Signers::new(plan.reference).unwrap(),
