@@ -38,7 +38,8 @@ enum Command {
         /// Import this file (raw bytes for oct, PKCS#8 in DER otherwise)
         #[arg(long)]
         import: Option<PathBuf>,
-        /// When it may be released: `affirming`, or a file in Azure Key Vault's grammar (.json)
+        /// When it may be released: `affirming`, or a file in Azure Key Vault's grammar (.json) or in
+        /// Rego (.rego)
         #[arg(long, default_value = "affirming", value_name = "POLICY")]
         release_policy: policy::Source,
         /// The release policy can never be changed again
@@ -167,6 +168,7 @@ mod tests {
             "create ui-key --release-policy affirming",
             "create ui-key --release-policy folder/policy.json --immutable",
             "policy set ui-key affirming",
+            "policy set ui-key policy.rego",
         ] {
             assert!(parse(right).is_ok(), "{right}");
         }

@@ -36,8 +36,8 @@ impl Permitted {
         announced: Announced,
     ) -> Result<Recorded, Refusal> {
         let wrapped = self.fetch(kms, parts, evidence).await?;
-        self.still(&parts.release_policies)?;
         self.still_by(&*parts.reference_values(&self.appraised.tenant).await?)?;
+        self.still(&parts.release_policies)?;
         let entry = record::of(Event::Released, caller, &self.appraised)
             .key(self.key.as_str())
             .version(wrapped.version.as_str())

@@ -82,7 +82,7 @@ impl Denial {
 }
 
 /// What a claim says is another's text: so much of it is repeated and no more.
-fn shown(text: String) -> String {
+pub(super) fn shown(text: String) -> String {
     match text.char_indices().nth(SHOWN).and_then(|(end, _)| text.get(..end)) {
         None => text,
         Some(beginning) => format!("{beginning}…"),

@@ -1,11 +1,12 @@
 //! The release policy of a key: it judges attestation results, and says whether the key may leave.
 //!
-//! Two languages: `affirming` (no text: the result's status is affirming) and `akv` (the grammar of
-//! Azure Key Vault, version 1.0.0). A policy is compiled before it is stored and once after it is
+//! Three languages: `affirming` (no text: the result's status is affirming), `akv` (the grammar of
+//! Azure Key Vault, version 1.0.0) and `rego`. A policy is compiled before it is stored and once after it is
 //! read; what it does not say is no.
 
 mod akv;
 mod fault;
+mod rego;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
@@ -14,6 +15,7 @@ use utoipa::ToSchema;
 use crate::appraisal::Status;
 use crate::audit::Digest;
 use akv::Akv;
+use rego::Rego;
 
 pub use fault::{Denial, PolicyFault, Unmet};
 
@@ -28,6 +30,8 @@ pub enum Language {
     Affirming,
     /// Azure Key Vault's grammar, version 1.0.0 (JSON).
     Akv,
+    /// Rego, version 1: `package claviger.release`, rule `allow`.
+    Rego,
 }
 
 impl Language {
@@ -37,6 +41,7 @@ impl Language {
         match self {
             Self::Affirming => "affirming",
             Self::Akv => "akv",
+            Self::Rego => "rego",
         }
     }
 }
@@ -49,6 +54,7 @@ pub struct ReleasePolicy(Program);
 enum Program {
     Affirming,
     Akv(Akv),
+    Rego(Rego),
 }
 
 /// An attestation result, as a release policy sees it.
@@ -83,6 +89,7 @@ impl ReleasePolicy {
                 return Err(PolicyFault::new("the text", "`affirming` has none"));
             }
             Language::Akv => Program::Akv(Akv::compile(text)?),
+            Language::Rego => Program::Rego(Rego::compile(text)?),
         };
         Ok(Self(program))
     }
@@ -111,6 +118,10 @@ impl ReleasePolicy {
             Program::Akv(akv) => {
                 let claims = result.claims().map_err(Denial::failed)?;
                 akv.allows(&claims).then_some(Allowed(())).ok_or_else(|| akv.denial(&claims))
+            }
+            Program::Rego(rego) => {
+                let claims = result.claims().map_err(Denial::failed)?;
+                rego.judge(&claims).map(|()| Allowed(()))
             }
         }
     }

@@ -41,21 +41,29 @@ fn affirming_allows_what_this_host_affirmed_and_nothing_else() {
     assert!(ReleasePolicy::compile(Language::Affirming, " ").is_err());
 }
 
+fn rego() -> ReleasePolicy {
+    ReleasePolicy::compile(Language::Rego, "package claviger.release\n\nallow := true").unwrap()
+}
+
 // attack 64
 #[test]
 fn what_is_contraindicated_leaves_no_room_for_a_policy() {
-    for status in [Some(Status::Affirming), Some(Status::Warning), Some(Status::None), None] {
-        assert!(akv().judge(&of(status)).is_ok(), "{status:?}");
+    for policy in [akv(), rego()] {
+        for status in [Some(Status::Affirming), Some(Status::Warning), Some(Status::None), None] {
+            assert!(policy.judge(&of(status)).is_ok(), "{status:?}");
+        }
+        let denial = policy.judge(&of(Some(Status::Contraindicated))).unwrap_err();
+        assert!(matches!(denial, Denial::Status(_)));
     }
-    let denial = akv().judge(&of(Some(Status::Contraindicated))).unwrap_err();
-    assert!(matches!(denial, Denial::Status(_)));
 }
 
 // attack 54, invariant 6
 #[test]
 fn claims_that_cannot_be_put_into_words_are_not_allowed() {
     let result = Told { status: Some(Status::Affirming), claims: Err("stands twice".into()) };
-    assert_eq!(akv().judge(&result).unwrap_err(), Denial::Failed("stands twice".into()));
+    for policy in [akv(), rego()] {
+        assert_eq!(policy.judge(&result).unwrap_err(), Denial::Failed("stands twice".into()));
+    }
 }
 
 #[test]
@@ -68,6 +76,8 @@ fn a_policy_is_named_by_its_language_and_the_digest_of_its_text() {
 // attack 35
 #[test]
 fn a_text_that_is_too_long_is_not_looked_at() {
-    let fault = ReleasePolicy::compile(Language::Akv, &" ".repeat(LONGEST + 1)).unwrap_err();
-    assert!(fault.message.contains("more than"), "{fault}");
+    for language in [Language::Akv, Language::Rego] {
+        let fault = ReleasePolicy::compile(language, &" ".repeat(LONGEST + 1)).unwrap_err();
+        assert!(fault.message.contains("more than"), "{fault}");
+    }
 }

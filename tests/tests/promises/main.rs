@@ -31,6 +31,7 @@ mod recipients;
 mod recording;
 mod references;
 mod release_policies;
+mod release_rego;
 mod reports;
 mod results;
 mod rotation;

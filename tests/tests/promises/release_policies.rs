@@ -214,7 +214,7 @@ async fn what_cannot_be_compiled_is_not_stored_and_its_author_is_told_where() {
     let vacuous = r#"{"version":"1.0.0","anyOf":[{"authority":"https://a.example","allOf":[]}]}"#;
     for (language, text, place) in [
         (Language::Akv, "", "$"),
-        (Language::Akv, "{\"version\":\n1.0.0}", "line 2"),
+        (Language::Akv, "{\"version\":\nx}", "line 2"),
         (Language::Akv, r#"{"version":"1.0.0","allOf":[]}"#, "$.allOf"),
         (Language::Akv, vacuous, "$.anyOf[0].allOf"),
         (Language::Affirming, "{}", "the text"),

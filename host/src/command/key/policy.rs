@@ -25,7 +25,7 @@ pub(super) enum Command {
         /// The key's name
         #[arg(value_parser = key_name)]
         name: String,
-        /// `affirming`, or a file in Azure Key Vault's grammar (.json)
+        /// `affirming`, or a file in Azure Key Vault's grammar (.json) or in Rego (.rego)
         policy: Source,
         /// It can never be changed again
         #[arg(long)]
@@ -48,7 +48,8 @@ impl FromStr for Source {
         match path.extension().and_then(|extension| extension.to_str()) {
             _ if text == Language::Affirming.name() => Ok(Self::Affirming),
             Some("json") => Ok(Self::File(Language::Akv, path)),
-            _ => Err("wanted is `affirming` or a file whose name ends in .json"),
+            Some("rego") => Ok(Self::File(Language::Rego, path)),
+            _ => Err("wanted is `affirming` or a file whose name ends in .json or .rego"),
         }
     }
 }
