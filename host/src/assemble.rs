@@ -153,8 +153,7 @@ pub fn assemble(
         appraiser,
         references,
         tokens,
-        release_policies: ReleasePolicies::new(Arc::clone(&store)),
-        store,
+        release_policies: ReleasePolicies::new(store),
         audit,
         development: plan.development,
     }))

@@ -30,7 +30,6 @@ use crate::plugin::{Catalogue, Kind, KmsPlugin, VerifierPlugin};
 use crate::quote::Authority;
 use crate::random::Random;
 use crate::reference::References;
-use crate::store::SealedStore;
 use crate::tenant::Tenant;
 
 /// What a host is made of.
@@ -53,8 +52,6 @@ pub struct Parts {
     pub references: References,
     /// Makes tokens.
     pub tokens: Tokens,
-    /// The store.
-    pub store: Arc<SealedStore>,
     /// The keys' release policies.
     pub release_policies: ReleasePolicies,
     /// The audit log.

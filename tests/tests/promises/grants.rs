@@ -65,8 +65,7 @@ fn granting(grant: impl FnOnce(&mut KmsServices)) -> Site {
             configured(&plan.snp),
         ),
         tokens,
-        release_policies: ReleasePolicies::new(store.clone()),
-        store,
+        release_policies: ReleasePolicies::new(store),
         audit: audit.unwrap(),
         development: true,
     });
