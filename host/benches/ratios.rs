@@ -13,10 +13,14 @@ mod site;
 use std::sync::Arc;
 use std::time::Instant;
 
+use claviger::appraisal::{Appraiser, Case};
+use claviger::assemble::configured;
+use claviger::clock::Timestamp;
 use claviger::command::floor::{Floor, P384};
 use claviger::flow::{Host, Submission, examine};
 use claviger::plugin::{Engine, EngineSettings, VerifierPlugin, bundled};
 use claviger::quote::Examination;
+use claviger::reference::Snapshot;
 use rustix::time::{ClockId, clock_gettime};
 use site::{Guest, KEY, NOW, Report, caller, purpose, runtime};
 
@@ -32,6 +36,7 @@ fn main() {
         return;
     }
     native();
+    judgement();
     flow();
     scaling();
 }
@@ -61,6 +66,31 @@ fn native() {
     row("SNP check, chain cached", cached, cached / p384, "P-384 verification");
     row("SNP check, chain cold", cold, cold / p384, "P-384 verification");
     println!("plugin, gate and facts           {:8.1} µs beyond the native check", whole - cached);
+}
+
+/// The built-in appraisal policy over the facts of a report: asked, and remembered.
+fn judgement() {
+    let (report, runtime) = (Report::new(), runtime(1));
+    let engine = Engine::new(EngineSettings::default()).unwrap();
+    let component = bundled::component("verifier-snp").unwrap();
+    let verifier =
+        VerifierPlugin::load(&engine, "verifier-snp", component, Default::default()).unwrap();
+    let examined = examine(&verifier, report.authority(), report.evidence(), NOW);
+    let verified = runtime.block_on(examined).unwrap();
+    let policy = claviger_tests::site::policy();
+    let appraiser = Appraiser::new(&policy, None).unwrap();
+    let references = Snapshot::of([("configuration", configured(&policy).as_slice())]);
+    let mut times = [(); 2].map(|()| Vec::with_capacity(ROUNDS));
+    for round in 0..ROUNDS {
+        // Another moment of expiry is another document, which nobody remembers.
+        let case = Case { expires: Timestamp(round as u64), ..verified.case(NOW) };
+        for times in &mut times {
+            times.push(timed(|| appraiser.appraise(&case, &references).is_ok()));
+        }
+    }
+    let [asked, remembered] = times.map(median);
+    println!("appraisal policy, asked          {asked:8.1} µs");
+    println!("appraisal policy, remembered     {remembered:8.1} µs");
 }
 
 fn flow() {

@@ -17,6 +17,7 @@ mod guest;
 mod key;
 mod out;
 mod plugin;
+mod policy;
 mod reference;
 mod serve;
 mod simulate;
@@ -51,6 +52,9 @@ enum Command {
     Plugin(plugin::Command),
     /// Administer the keys of a running host
     Key(key::Arguments),
+    /// Write, check, test and try policies
+    #[command(subcommand)]
+    Policy(policy::Command),
     /// Administer, check and compute reference values
     #[command(subcommand)]
     Reference(reference::Command),
@@ -74,8 +78,8 @@ enum Command {
     Man,
 }
 
-/// Exit codes: 0 done; 1 failed; 2 wrong usage (by clap); 3 refused, by `verify`, `audit` and `explain`; 64
-/// the configuration is wrong; 130 stopped (Ctrl-C) before it was done.
+/// Exit codes: 0 done; 1 failed; 2 wrong usage (by clap); 3 refused, by `verify`, `audit`, `explain` and
+/// `policy`; 64 the configuration is wrong; 130 stopped (Ctrl-C) before it was done.
 pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     // Most commands hold a key or a token at some time, and none needs a core dump.
     dumps::keep_out();
@@ -92,6 +96,7 @@ fn perform(command: Command) -> anyhow::Result<ExitCode> {
         Command::Verify(arguments) => verify::run(arguments),
         Command::Plugin(command) => plugin::run(command),
         Command::Key(arguments) => key::run(arguments),
+        Command::Policy(command) => policy::run(command),
         Command::Reference(command) => reference::run(command),
         Command::TokenKey(arguments) => token_key::run(arguments),
         Command::Explain(arguments) => explain::run(arguments),

@@ -89,12 +89,8 @@ fn moment(text: &str) -> Result<Timestamp, &'static str> {
 }
 
 pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
-    let at = arguments.at.unwrap_or_else(|| SystemClock.now());
-    let waived = arguments.waive.contains(&Waiver::Revocation);
-    let outcome = outcome(&arguments, waived, at)?;
-    if waived {
-        note!("claviger: revocation is waived: a revoked certificate would not be noticed");
-    }
+    let (at, waived) = (arguments.moment(), arguments.waives_revocation());
+    let outcome = examined(&arguments, at)?;
     let mut report = report(&arguments.tee, at, waived, &outcome);
     if arguments.explain {
         explain(&mut report, &outcome);
@@ -106,11 +102,30 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     verdict(printed, if outcome.is_ok() { ExitCode::SUCCESS } else { ExitCode::from(REFUSED) })
 }
 
-fn outcome(
+impl Arguments {
+    /// The moment for which everything must be valid.
+    pub(super) fn moment(&self) -> Timestamp {
+        self.at.unwrap_or_else(|| SystemClock.now())
+    }
+
+    pub(super) fn wants_json(&self) -> bool {
+        self.json
+    }
+
+    fn waives_revocation(&self) -> bool {
+        self.waive.contains(&Waiver::Revocation)
+    }
+}
+
+/// Genuine, or why not.
+pub(super) fn examined(
     arguments: &Arguments,
-    waived: bool,
     at: Timestamp,
 ) -> anyhow::Result<Result<Verified, Refusal>> {
+    let waived = arguments.waives_revocation();
+    if waived {
+        note!("claviger: revocation is waived: a revoked certificate would not be noticed");
+    }
     let (data, attachments) = gather(arguments)?;
     let authority = authority(arguments, waived)?;
     block_on(async {
@@ -310,9 +325,10 @@ mod tests {
             std::fs::write(&path, bytes).unwrap();
             line.push(format!("{option}{}", path.display()));
         }
+        line.push("--waive=revocation".to_owned());
         line.extend(options.iter().map(|option| (*option).to_owned()));
         let Command { arguments } = Command::try_parse_from(line).unwrap();
-        outcome(&arguments, true, NOW).unwrap()
+        examined(&arguments, NOW).unwrap()
     }
 
     #[test]

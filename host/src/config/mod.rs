@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use crate::appraisal::SnpPolicy;
 use crate::files;
 use crate::reference::ReferencePlan;
 
@@ -106,6 +107,14 @@ impl ConfigError {
     }
 }
 
+/// What a configuration says of SEV-SNP evidence, whatever else stands in it.
+///
+/// # Errors
+/// As [`Config::read`], and where a policy cannot be compiled.
+pub fn snp_policy(path: &Path) -> Result<SnpPolicy, ConfigError> {
+    plan::snp(Config::read(path)?.snp)
+}
+
 impl Config {
     /// Reads a file. Paths in it are taken from the file's own folder.
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
@@ -155,6 +164,7 @@ impl Config {
         self.audit.directory.iter_mut().for_each(&mut change);
         self.endorsements.files.iter_mut().for_each(&mut change);
         self.reference.signer.iter_mut().map(|signer| &mut signer.key).for_each(&mut change);
+        self.snp.policy.iter_mut().for_each(&mut change);
         match &mut self.master_key {
             MasterKey::Environment { .. } => {}
             MasterKey::File { path } | MasterKey::Passphrase { path } => change(path),

@@ -217,7 +217,7 @@ fn settings(limits: &Limits) -> Result<HttpSettings, ConfigError> {
     })
 }
 
-fn snp(snp: Snp) -> Result<SnpPolicy, ConfigError> {
+pub(super) fn snp(snp: Snp) -> Result<SnpPolicy, ConfigError> {
     let chip_id = |text: String| {
         let id = data_encoding::HEXLOWER_PERMISSIVE.decode(text.as_bytes()).ok();
         id.filter(|id| matches!(id.len(), 8 | 64))

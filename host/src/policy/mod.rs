@@ -15,6 +15,7 @@ mod document;
 mod error;
 mod nesting;
 mod position;
+pub mod tester;
 
 use std::num::NonZeroU32;
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -60,8 +60,11 @@ fn a_rule_that_fails_is_undefined_and_so_refused() {
         ask("answer := 1 if input.a\nanswer := 2 if input.a", json!({ "a": true })).unwrap_err();
     assert_eq!((two.fault, two.file.as_deref()), (Fault::Undefined, Some("test.rego")));
     assert_eq!(fault("answer := to_number(input.a)", json!({ "a": "x" })), Fault::Undefined);
-    // As the language has it: who writes `not` takes a failure for a no. The built-in policy does not.
-    assert_eq!(ask("answer if not to_number(input.a)", json!({ "a": "x" })).unwrap(), true);
+    assert_eq!(fault("answer if not to_number(input.a)", json!({ "a": "x" })), Fault::Undefined);
+    // As the language has it: whose `not` asks another rule takes its failure for a no.
+    let denied = "deny := to_number(input.a)\nanswer if not deny";
+    assert_eq!(ask(denied, json!({ "a": "x" })).unwrap(), true);
+    // The built-in policy's do not: what is negated is the proof that a rule holds.
     let built_in = crate::appraisal::BUILT_IN;
     let negated: Vec<_> = built_in.lines().filter(|line| line.trim().starts_with("not ")).collect();
     assert_eq!(negated, ["\tnot rule.rule in holds", "\tnot new_enough(tcb)"]);
@@ -274,4 +277,34 @@ fn a_policy_is_shared_by_threads() {
             scope.spawn(move || assert_eq!(ask(n), n + 1));
         }
     });
+}
+
+#[test]
+fn the_built_in_policy_passes_its_own_tests() {
+    let modules = [
+        Module::new("snp.rego", crate::appraisal::BUILT_IN),
+        Module::new("snp_test.rego", include_str!("../../policies/snp_test.rego")),
+    ];
+    let outcomes = tester::run(&modules).unwrap();
+    let failed: Vec<_> = outcomes.iter().filter(|outcome| outcome.failure.is_some()).collect();
+    assert!(failed.is_empty(), "{failed:?}");
+    assert_eq!(outcomes.len(), 10);
+}
+
+#[test]
+fn a_test_that_fails_is_told_with_its_place() {
+    let modules = [
+        Module::new("p.rego", "package p\n\nallow if input.a"),
+        Module::new(
+            "p_test.rego",
+            "package p\n\ntest_yes if allow with input as {\"a\": true}\n\ntest_no if allow\n",
+        ),
+    ];
+    let outcomes = tester::run(&modules).unwrap();
+    let told: Vec<_> = outcomes
+        .iter()
+        .map(|outcome| (outcome.name.as_str(), outcome.line, outcome.failure.is_none()))
+        .collect();
+    assert_eq!(told, [("test_yes", 3, true), ("test_no", 5, false)]);
+    assert!(tester::run(&modules[..1]).is_err());
 }

@@ -3,6 +3,7 @@
 
 mod audit;
 mod explain;
+mod policy;
 mod terminal;
 mod usage;
 
