@@ -1,30 +1,24 @@
 //! Looking up facts by name, whether they come from evidence or back from a token, where byte
 //! strings have become hexadecimal text.
 
-use std::collections::HashMap;
-
 use data_encoding::HEXLOWER;
 
 use crate::claim::{Claim, Value};
 use crate::quote::snp::Tcb;
 
-/// Facts by name. A name that stands there twice counts as absent: which one is meant?
-pub(super) struct Facts<'a>(HashMap<&'a str, Option<&'a Value>>);
+/// Facts by name. A name that stands there twice counts as absent: which one is meant? There are some
+/// seventy, and few are asked for: looking through them costs less than an index.
+pub(super) struct Facts<'a>(&'a [Claim]);
 
 impl<'a> Facts<'a> {
     pub(super) fn new(claims: &'a [Claim]) -> Self {
-        let mut facts = HashMap::with_capacity(claims.len());
-        for claim in claims {
-            facts
-                .entry(claim.name.as_ref())
-                .and_modify(|value| *value = None)
-                .or_insert(Some(&claim.value));
-        }
-        Self(facts)
+        Self(claims)
     }
 
     pub(super) fn value(&self, name: &str) -> Option<&'a Value> {
-        self.0.get(name).copied().flatten()
+        let mut found = self.0.iter().filter(|claim| claim.name == name);
+        let value = &found.next()?.value;
+        found.next().is_none().then_some(value)
     }
 
     pub(super) fn unsigned(&self, name: &str) -> Option<u64> {

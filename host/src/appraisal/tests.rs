@@ -342,3 +342,18 @@ fn a_policys_identifier_names_source_and_settings() {
     assert_ne!(strict, lax);
     assert_eq!(source(&strict), source(&lax));
 }
+
+#[test]
+fn the_example_demands_host_data_beside_the_built_in_rules() {
+    let example = include_str!("../../../examples/policies/snp-host-data.rego");
+    let policy =
+        vec![Module::new("snp.rego", BUILT_IN), Module::new("snp-host-data.rego", example)];
+    let settings = SnpPolicy { policy, ..SnpPolicy::default() };
+    let found = by(&settings, &sound());
+    assert_eq!(rules(&found), (vec!["own-host-data".to_owned()], Status::Contraindicated));
+    assert_eq!(found.findings[0].file.as_deref(), Some("snp-host-data.rego"));
+    let mut ours = vec![0; 32];
+    ours[..3].copy_from_slice(&[0xc0, 0xff, 0xee]);
+    ours[31] = 0xaa;
+    assert_eq!(by(&settings, &with("snp.host_data", Value::Bytes(ours))).status, Status::Affirming);
+}
