@@ -23,6 +23,7 @@ mod explanations;
 mod foreign;
 mod grants;
 mod keys;
+mod meanwhile;
 mod moment;
 mod plugins;
 mod production;
