@@ -1,9 +1,9 @@
 //! What is to be judged: genuine evidence, as the host read it and a verifier understood it.
 
-use aws_lc_rs::digest::{Context, SHA256};
 use data_encoding::HEXLOWER;
 
 use super::vector::{Trust, Vector};
+use crate::audit::Digest;
 use crate::claim::{Claim, Value};
 use crate::clock::Timestamp;
 use crate::policy::Document;
@@ -101,18 +101,9 @@ impl Case<'_> {
         for trust in Trust::ALL {
             key.number(self.vector.value(trust).map_or(0, |value| 256 + u64::from(value as u8)));
         }
-        for claims in [self.facts, self.claims] {
-            key.0.push(b'{');
-            for claim in claims.iter().filter(|claim| sight.sees(claim)) {
-                key.text(&claim.name);
-                key.value(&claim.value);
-            }
-        }
-        let mut digest = Context::new(&SHA256);
-        digest.update(&key.0);
-        let mut out = [0; 32];
-        out.copy_from_slice(digest.finish().as_ref());
-        out
+        key.claims(self.facts.iter().filter(|fact| sight.sees(fact)));
+        key.claims(self.claims.iter());
+        Digest::of(&key.0).0
     }
 
     fn revocation(&self) -> &str {
@@ -140,6 +131,14 @@ impl Key {
     fn number(&mut self, number: u64) {
         self.0.push(b'n');
         self.0.extend_from_slice(&number.to_be_bytes());
+    }
+
+    fn claims<'a>(&mut self, claims: impl Iterator<Item = &'a Claim>) {
+        self.0.push(b'{');
+        for claim in claims {
+            self.text(&claim.name);
+            self.value(&claim.value);
+        }
     }
 
     fn value(&mut self, value: &Value) {

@@ -8,7 +8,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use aws_lc_rs::digest;
 use data_encoding::HEXLOWER;
 use moka::sync::Cache;
 use serde::Deserialize;
@@ -18,10 +17,11 @@ use super::PolicyId;
 use super::case::{Case, Sight};
 use super::facts::Facts;
 use super::vector::{Status, Trust, Vector};
+use crate::audit::Digest;
 use crate::claim::Value;
 use crate::error::{Code, Refusal};
 use crate::flow::Finding;
-use crate::policy::{Budget, Document, Module, Policy, PolicyError};
+use crate::policy::{Budget, Document, Fault, Module, Policy, PolicyError};
 use crate::reference::Snapshot;
 
 /// The rule that is asked.
@@ -86,14 +86,11 @@ impl Judge {
         let policy = Policy::of_modules(modules)?;
         if !policy.defines(ENTRY) {
             let message = format!("the policy has no rule {ENTRY}");
-            return Err(PolicyError::new(crate::policy::Fault::Compile, message));
+            return Err(PolicyError::new(Fault::Compile, message));
         }
-        let chosen = digest::digest(&digest::SHA256, settings.to_string().as_bytes());
-        let id = PolicyId(format!(
-            "{name}:sha256:{}:settings:sha256:{}",
-            HEXLOWER.encode(&policy.digest()),
-            HEXLOWER.encode(chosen.as_ref())
-        ));
+        let chosen = Digest::of(settings.to_string().as_bytes());
+        let source = Digest(policy.digest());
+        let id = PolicyId(format!("{name}:sha256:{source}:settings:sha256:{chosen}"));
         Ok(Self {
             sight: Sight::of(|word| policy.mentions(word)),
             settings: Document::from(settings),
@@ -185,10 +182,7 @@ impl Judge {
     fn finding(&self, case: &Case<'_>, unmet: Unmet) -> Finding {
         let seen = match unmet.seen {
             Some(seen) => Some(value(&seen)),
-            None => {
-                let fact = case.facts.iter().find(|fact| fact.name == unmet.claim);
-                fact.map(|fact| fact.value.clone())
-            }
+            None => Facts::new(case.facts).value(&unmet.claim).cloned(),
         };
         let place = self.policy.position_of(&unmet.rule);
         let (file, line) = place.map(|place| (place.file, place.line)).unzip();
@@ -259,7 +253,7 @@ fn tier(value: i64) -> Result<i8, PolicyError> {
 }
 
 fn wrong(what: &str) -> PolicyError {
-    PolicyError::new(crate::policy::Fault::WrongType, what)
+    PolicyError::new(Fault::WrongType, what)
 }
 
 /// A policy that gives no answer affirms nothing; whoever wrote it finds out where.

@@ -22,10 +22,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_lc_rs::digest;
 use regorus::rvm::{Program, RegoVM};
 use regorus::utils::limits::ExecutionTimerConfig;
 use serde_json::Value as Json;
+
+use crate::audit::Digest;
 
 pub use document::Document;
 pub use error::{Fault, PolicyError};
@@ -180,17 +181,12 @@ impl Policy {
 }
 
 fn digest_of(modules: &[Module]) -> [u8; 32] {
-    let sha256 = |bytes: &[u8]| -> [u8; 32] {
-        let mut array = [0; 32];
-        array.copy_from_slice(digest::digest(&digest::SHA256, bytes).as_ref());
-        array
-    };
     let mut digests: Vec<_> =
-        modules.iter().map(|module| sha256(module.source.as_bytes())).collect();
+        modules.iter().map(|module| Digest::of(module.source.as_bytes()).0).collect();
     digests.sort_unstable();
     match digests.as_slice() {
         [only] => *only,
-        several => sha256(&several.concat()),
+        several => Digest::of(&several.concat()).0,
     }
 }
 
