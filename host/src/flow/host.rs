@@ -18,6 +18,7 @@ use super::request::{
     Submission, Wanted,
 };
 use super::token::Tokens;
+use super::waiting::waiting;
 use crate::appraisal::{Appraiser, Status};
 use crate::audit::{Announced, AuditLog, Digest, Event, Record};
 use crate::claim::{Claim, Value};
@@ -314,9 +315,7 @@ impl Host {
             return Ok(bound.appraised(appraisal, references));
         }
         let parts = Arc::clone(&self.parts);
-        tokio::task::spawn_blocking(move || bound.appraise(&parts.appraiser, references))
-            .await
-            .map_err(|error| Refusal::new(Code::Internal, error.to_string()))?
+        waiting(move || bound.appraise(&parts.appraiser, references)).await
     }
 
     /// Permission → record → key. A refusal of genuine evidence is recorded too.

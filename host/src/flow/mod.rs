@@ -34,6 +34,7 @@ mod rotation;
 mod spent;
 mod token;
 mod verify;
+mod waiting;
 
 pub use appraise::{Appraised, Subject};
 pub use bind::Bound;

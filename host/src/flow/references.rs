@@ -7,6 +7,7 @@ use super::host::{Host, Parts};
 use super::record;
 use super::release::append;
 use super::request::Caller;
+use super::waiting::waiting;
 use crate::audit::{Digest, Event, Record};
 use crate::error::{Code, Refusal};
 use crate::reference::{Act, Admitted, Change, Container, Opened, Reference, References, Snapshot};
@@ -23,9 +24,7 @@ impl Parts {
             return Ok(known);
         }
         let (parts, tenant) = (Arc::clone(self), tenant.clone());
-        tokio::task::spawn_blocking(move || parts.references.snapshot(&tenant, now))
-            .await
-            .map_err(|error| Refusal::new(Code::Internal, error.to_string()))?
+        waiting(move || parts.references.snapshot(&tenant, now)).await
     }
 }
 
@@ -139,9 +138,7 @@ impl Host {
         work: impl FnOnce(&References) -> Result<T, Refusal> + Send + 'static,
     ) -> Result<T, Refusal> {
         let host = self.clone();
-        tokio::task::spawn_blocking(move || work(&host.parts.references))
-            .await
-            .map_err(|error| Refusal::new(Code::Internal, error.to_string()))?
+        waiting(move || work(&host.parts.references)).await
     }
 
     fn reference_entry(&self, event: Event, caller: &Caller, principal: &str) -> Record {

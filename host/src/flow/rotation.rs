@@ -5,8 +5,9 @@ use std::time::Duration;
 use super::host::Host;
 use super::record;
 use super::request::Caller;
+use super::waiting::waiting;
 use crate::audit::Event;
-use crate::error::{Code, Refusal};
+use crate::error::Refusal;
 use crate::keys::TokenKeySummary;
 use crate::tenant::Tenant;
 
@@ -37,10 +38,7 @@ impl Host {
         let kid = |keys: &Vec<TokenKeySummary>| keys.first().map(|key| key.kid.clone());
         self.change(entry, kid, move |host| async move {
             let parts = std::sync::Arc::clone(&host.parts);
-            let rotated = move || parts.tokens.keyring.rotate(now, revoke);
-            tokio::task::spawn_blocking(rotated)
-                .await
-                .map_err(|error| Refusal::new(Code::Internal, error.to_string()))??;
+            waiting(move || parts.tokens.keyring.rotate(now, revoke)).await?;
             Ok(host.token_keys())
         })
         .await
