@@ -1,6 +1,6 @@
 //! Putting a host together from a plan: store, keys, plugins, anchors, policies, audit log.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use aws_lc_rs::digest;
 use data_encoding::HEXLOWER;
 use serde::Serialize;
 
-use crate::appraisal::{Appraiser, LastSeen, SnpPolicy};
+use crate::appraisal::{Appraiser, LastSeen, SnpPolicy, TeePolicy};
 use crate::audit::{self, AuditLog};
 use crate::clock::{Clock, SystemClock};
 use crate::files;
@@ -20,7 +20,7 @@ use crate::plugin::{
     CacheSettings, Catalogue, Engine, EngineSettings, Kind, KmsPlugin, KmsServices, Limits,
     Manifest, OnProgress, Settings, VerifierPlugin, bundled,
 };
-use crate::quote::{Authority, Revocation};
+use crate::quote::{AMD, Authority, Revocation};
 use crate::random::{Random, SystemRandomness};
 use crate::reference::{Group, ReferencePlan, References, Signers};
 use crate::secret::Secret;
@@ -47,6 +47,10 @@ pub struct Plan {
     pub token: TokenSettings,
     /// What SEV-SNP evidence must be.
     pub snp: SnpPolicy,
+    /// What evidence of other kinds must be, by their names.
+    pub appraisal: BTreeMap<String, TeePolicy>,
+    /// Reference values that stand in the configuration, beside SEV-SNP's measurements.
+    pub configured: Vec<Group>,
     /// Who may sign reference values.
     pub reference: ReferencePlan,
     /// Whether firmware may not go back behind what its chip has shown.
@@ -55,6 +59,10 @@ pub struct Plan {
     pub revocation: Revocation,
     /// Certificates and revocation lists that the operator has.
     pub endorsements: Vec<Vec<u8>>,
+    /// Trust anchors beside those that vendors publish.
+    pub anchors: Vec<AnchorPlan>,
+    /// Anchor sets whose issuers publish no revocation lists.
+    pub unpublished_revocation: BTreeSet<String>,
     /// Roots of simulated hardware. Only with `development`.
     pub simulated_roots: Vec<Vec<u8>>,
     /// Plugins beside, or instead of, the bundled ones.
@@ -74,7 +82,6 @@ pub struct Plan {
 }
 
 /// One plugin of the operator's.
-#[derive(Default)]
 pub struct PluginPlan {
     /// Its name; that of a bundled one replaces it.
     pub name: String,
@@ -86,10 +93,38 @@ pub struct PluginPlan {
     pub reads_key_material: bool,
     /// Whether a connector's service may wrap for the recipient itself.
     pub wraps_for_recipient: bool,
+    /// The sets of trust anchors on which the verdicts of a verifier given by path may rest.
+    pub anchors: BTreeSet<String>,
     /// Its settings.
     pub values: Values,
     /// Bounds on each of its calls.
     pub limits: Limits,
+}
+
+impl Default for PluginPlan {
+    /// AMD's roots are the only anchors: others are granted by name.
+    fn default() -> Self {
+        Self {
+            name: String::new(),
+            path: None,
+            digest: None,
+            reads_key_material: false,
+            wraps_for_recipient: false,
+            anchors: BTreeSet::from([AMD.to_owned()]),
+            values: Values::default(),
+            limits: Limits::default(),
+        }
+    }
+}
+
+/// Anchors of the operator's own.
+pub struct AnchorPlan {
+    /// The set that they are added to.
+    pub set: String,
+    /// A public key under this identifier instead of a certificate; empty: under its digest.
+    pub key_id: Option<Vec<u8>>,
+    /// A certificate (PEM or DER), or the key (PEM, DER, JWK).
+    pub bytes: Vec<u8>,
 }
 
 /// The audit log.
@@ -126,8 +161,11 @@ pub fn assemble(
     let (catalogue, kms) = plugins(&plan, cache, &store, &clock, &random)?;
     let last_seen = plan.rollback_protection.then(|| LastSeen::new(Arc::clone(&store)));
     let signers = signers(plan.reference)?;
-    let references = References::new(Arc::clone(&store), signers, configured(&plan.snp));
-    let appraiser = Appraiser::new(&plan.snp, last_seen).context("the appraisal policy")?;
+    let mut groups = configured(&plan.snp);
+    groups.extend(plan.configured);
+    let references = References::new(Arc::clone(&store), signers, groups);
+    let appraiser =
+        Appraiser::with(&plan.snp, &plan.appraisal, last_seen).context("the appraisal policy")?;
     let (settings, lifetime) = (plan.token, plan.token_seconds);
     let keyring = Keyring::open(Arc::clone(&store), settings.algorithm, lifetime, clock.now())
         .context("the token signing keys")?;
@@ -182,6 +220,15 @@ fn authority(plan: &Plan) -> anyhow::Result<Authority> {
     }
     for root in &plan.simulated_roots {
         builder = builder.simulated_root(root.as_slice());
+    }
+    for anchor in &plan.anchors {
+        builder = match &anchor.key_id {
+            Some(key_id) => builder.pin(&anchor.set, key_id, anchor.bytes.as_slice()),
+            None => builder.anchor(&anchor.set, anchor.bytes.as_slice()),
+        };
+    }
+    for set in &plan.unpublished_revocation {
+        builder = builder.revocation_of(set, Revocation::Unpublished);
     }
     for endorsement in &plan.endorsements {
         builder = builder.certificate(endorsement.as_slice());
@@ -270,7 +317,18 @@ impl Loader<'_> {
         }
         match manifest.kind {
             Kind::Verifier => {
-                let settings = Settings { values, limits, ..Settings::default() };
+                let anchors = match source {
+                    // What the host ships may have what it says that it needs.
+                    Source::Bundled => manifest.anchors.iter().cloned().collect(),
+                    Source::File => given.map(|given| given.anchors.clone()).unwrap_or_default(),
+                };
+                for wanted in manifest.anchors.iter().filter(|set| !anchors.contains(*set)) {
+                    tracing::warn!(
+                        "plugin {name} wants the anchor set {wanted}, and may not have it"
+                    );
+                }
+                let anchors = Arc::new(anchors);
+                let settings = Settings { values, limits, anchors, ..Settings::default() };
                 let verifier = VerifierPlugin::load(&self.engine, name, component, settings)
                     .with_context(place)?;
                 let tee = &verifier.description().tee;

@@ -2,6 +2,7 @@
 
 use data_encoding::HEXLOWER;
 
+use super::facts::Facts;
 use super::vector::{Trust, Vector};
 use crate::audit::Digest;
 use crate::claim::{Claim, Value};
@@ -10,7 +11,11 @@ use crate::policy::Document;
 
 /// Facts that differ with each request. A policy that does not mention them cannot see them, and its
 /// results hold for all requests of a guest.
-const PER_REQUEST: [(&str, &str); 1] = [("snp.report_data", "report_data")];
+const PER_REQUEST: [(&str, &str); 3] = [
+    ("snp.report_data", "report_data"),
+    ("sgx.report_data", "report_data"),
+    ("tdx.report_data", "report_data"),
+];
 
 /// One attester's evidence. Challenge and recipient key were bound by it before it comes here.
 #[derive(Clone, Copy, Debug)]
@@ -104,6 +109,19 @@ impl Case<'_> {
         key.claims(self.facts.iter().filter(|fact| sight.sees(fact)));
         key.claims(self.claims.iter());
         Digest::of(&key.0).0
+    }
+
+    /// A claim's value: what the host read, or where it read nothing of that name, what the verifier
+    /// says. None where the name stands there twice.
+    pub(super) fn value(&self, name: &str) -> Option<&Value> {
+        let of = |claims| Facts::new(claims).value(name);
+        of(self.facts).or_else(|| of(self.claims))
+    }
+
+    /// The same of a byte string.
+    pub(super) fn bytes(&self, name: &str) -> Option<Vec<u8>> {
+        let of = |claims| Facts::new(claims).bytes(name);
+        of(self.facts).or_else(|| of(self.claims))
     }
 
     fn revocation(&self) -> &str {

@@ -15,7 +15,7 @@ use serde_json::Value as Json;
 
 use super::PolicyId;
 use super::case::{Case, Sight};
-use super::facts::Facts;
+use super::kinds::kind;
 use super::vector::{Status, Trust, Vector};
 use crate::audit::Digest;
 use crate::claim::Value;
@@ -27,9 +27,6 @@ use crate::reference::Snapshot;
 /// The rule that is asked.
 const ENTRY: &str = "data.claviger.appraisal.result";
 
-/// The claim by which the host sees itself whether what runs is known.
-const MEASUREMENT: &str = "measurement";
-
 /// Judgements that are remembered, and sets of reference values.
 const JUDGEMENTS: u64 = 10_000;
 const REFERENCES: u64 = 256;
@@ -39,6 +36,8 @@ pub(super) struct Judge {
     settings: Document,
     sight: Sight,
     id: PolicyId,
+    /// Claims of which one must be a reference value before anybody may affirm what runs.
+    measured: &'static [&'static str],
     /// By the digest of all that the policy can see.
     judgements: Cache<[u8; 32], Arc<Judgement>>,
     /// Reference values as the policy reads them, by their digest.
@@ -77,8 +76,9 @@ struct Unmet {
 }
 
 impl Judge {
-    /// Compiles the policy. `name` is its identifier's beginning.
+    /// Compiles the policy of one kind of attester. `name` is its identifier's beginning.
     pub(super) fn new(
+        tee: &str,
         name: &str,
         modules: Vec<Module>,
         settings: &Json,
@@ -96,6 +96,7 @@ impl Judge {
             settings: Document::from(settings),
             policy,
             id,
+            measured: kind(tee).map(|kind| kind.measured).unwrap_or_default(),
             judgements: Cache::new(JUDGEMENTS),
             references: Cache::new(REFERENCES),
         })
@@ -170,19 +171,21 @@ impl Judge {
         Ok(Judgement { vector, findings })
     }
 
-    /// Whether the launch measurement is a reference value.
+    /// Whether what runs is a reference value, by one of the claims that say what it is: of a kind that
+    /// the host does not know, nothing says that.
     fn is_approved(&self, case: &Case<'_>, references: &Snapshot) -> bool {
-        let name = format!("{}.{MEASUREMENT}", case.tee);
-        let measured = Facts::new(case.facts).bytes(&name);
-        let measured = measured.map(|measured| HEXLOWER.encode(&measured));
-        let mut approved = references.values(case.tee, MEASUREMENT);
-        measured.is_some_and(|measured| approved.any(|value| *value == *measured))
+        self.measured.iter().any(|claim| {
+            let name = format!("{}.{claim}", case.tee);
+            let measured = case.bytes(&name).map(|measured| HEXLOWER.encode(&measured));
+            let mut approved = references.values(case.tee, claim);
+            measured.is_some_and(|measured| approved.any(|value| *value == *measured))
+        })
     }
 
     fn finding(&self, case: &Case<'_>, unmet: Unmet) -> Finding {
         let seen = match unmet.seen {
             Some(seen) => Some(value(&seen)),
-            None => Facts::new(case.facts).value(&unmet.claim).cloned(),
+            None => case.value(&unmet.claim).cloned(),
         };
         let place = self.policy.position_of(&unmet.rule);
         let (file, line) = place.map(|place| (place.file, place.line)).unzip();

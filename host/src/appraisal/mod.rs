@@ -4,25 +4,32 @@
 mod case;
 mod facts;
 mod judge;
+mod kinds;
 mod last_seen;
 mod snp;
 mod vector;
 
+use std::collections::BTreeMap;
+
 use crate::error::{Code, Refusal};
 use crate::flow::Finding;
-use crate::policy::PolicyError;
+use crate::policy::{Fault, PolicyError};
 use crate::reference::Snapshot;
 use facts::Facts;
 use judge::Judge;
 
 pub use case::Case;
+pub use kinds::{KINDS, Kind, TeePolicy, kind};
 pub use last_seen::LastSeen;
-pub use snp::{BUILT_IN, MilanRule, MinimumTcb, SnpPolicy};
+pub use snp::{MilanRule, MinimumTcb, SnpPolicy};
 pub use vector::{Status, Trust, Vector};
+
+/// The kind whose choices have a type of their own.
+const SNP: &str = "snp";
 
 /// The policies in force.
 pub struct Appraiser {
-    snp: Judge,
+    judges: BTreeMap<String, Judge>,
     last_seen: Option<LastSeen>,
 }
 
@@ -54,17 +61,51 @@ pub struct Appraisal {
 }
 
 impl Appraiser {
+    /// For SEV-SNP by the operator's choices, for every other kind by its built-in policy.
     /// `last_seen`: the highest TCB of each chip, where firmware must not go back.
     ///
     /// # Errors
     /// Where the operator's policy cannot be compiled.
     pub fn new(snp: &SnpPolicy, last_seen: Option<LastSeen>) -> Result<Self, PolicyError> {
-        let name = if snp.policy.is_empty() { "built-in:snp" } else { "configured:snp" };
-        Ok(Self { snp: Judge::new(name, snp.modules(), &snp.settings())?, last_seen })
+        Self::with(snp, &BTreeMap::new(), last_seen)
     }
 
-    /// Judges a case by the policy and the reference values of now; may wait for the store. There is
-    /// no policy for kinds other than `snp` yet, and what no policy judges is refused.
+    /// The same, with the operator's choices for other kinds, by their names.
+    ///
+    /// # Errors
+    /// Where a policy cannot be compiled or a choice is none that it offers; the message names the kind.
+    pub fn with(
+        snp: &SnpPolicy,
+        others: &BTreeMap<String, TeePolicy>,
+        last_seen: Option<LastSeen>,
+    ) -> Result<Self, PolicyError> {
+        let mut judges = BTreeMap::new();
+        let name = if snp.policy.is_empty() { "built-in:snp" } else { "configured:snp" };
+        let judge = Judge::new("snp", name, snp.modules(), &snp.settings())?;
+        judges.insert(SNP.to_owned(), judge);
+        let none = TeePolicy::default();
+        let built_in = KINDS.iter().map(|kind| kind.tee);
+        for tee in built_in.chain(others.keys().map(String::as_str)) {
+            if tee == SNP || judges.contains_key(tee) {
+                continue;
+            }
+            let chosen = others.get(tee).unwrap_or(&none);
+            let modules = chosen.modules(kind(tee));
+            let settings = chosen
+                .settings(kind(tee))
+                .map_err(|why| PolicyError::new(Fault::WrongType, format!("{tee}: {why}")))?;
+            let origin = if chosen.policy.is_empty() { "built-in" } else { "configured" };
+            let judge = Judge::new(tee, &format!("{origin}:{tee}"), modules, &settings)?;
+            judges.insert(tee.to_owned(), judge);
+        }
+        Ok(Self { judges, last_seen })
+    }
+
+    /// Judges a case by the policy and the reference values of now; may wait for the store. What no
+    /// policy judges is refused.
+    ///
+    /// # Errors
+    /// Where there is no policy for this kind of attester, or it gives no answer.
     pub fn appraise(&self, case: &Case<'_>, references: &Snapshot) -> Result<Appraisal, Refusal> {
         self.judge(case, &Facts::new(case.facts), references)
     }
@@ -89,16 +130,16 @@ impl Appraiser {
         facts: &Facts<'_>,
         references: &Snapshot,
     ) -> Result<Appraisal, Refusal> {
-        if case.tee != "snp" {
+        let Some(judge) = self.judges.get(case.tee) else {
             let reason = format!("there is no appraisal policy for {}", case.tee);
             return Err(Refusal::new(Code::EvidenceUnsupported, reason));
-        }
-        let judgement = self.snp.judge(case, references)?;
+        };
+        let judgement = judge.judge(case, references)?;
         let (mut vector, mut findings) = (judgement.vector.clone(), judgement.findings.clone());
         if let Some(last_seen) = &self.last_seen {
             findings.extend(last_seen.apply(facts, &mut vector)?);
         }
-        let (status, policy) = (vector.status(), self.snp.id().clone());
+        let (status, policy) = (vector.status(), judge.id().clone());
         Ok(Appraisal { tee: case.tee.to_owned(), vector, status, policy, findings })
     }
 }

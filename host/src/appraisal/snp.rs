@@ -4,14 +4,9 @@ use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 
+use super::kinds::{TeePolicy, kind};
 use crate::policy::Module;
 use crate::quote::snp::Tcb;
-
-/// The built-in policy: strict, and written to be read.
-pub const BUILT_IN: &str = include_str!("../../policies/snp.rego");
-
-/// What findings call its file.
-pub(super) const BUILT_IN_NAME: &str = "snp.rego";
 
 /// What is done about Milan, whose attestation key can be extracted (arXiv 2605.12990).
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
@@ -91,10 +86,8 @@ impl Default for SnpPolicy {
 impl SnpPolicy {
     /// The files of the policy that judges.
     pub(super) fn modules(&self) -> Vec<Module> {
-        match self.policy.is_empty() {
-            true => vec![Module::new(BUILT_IN_NAME, BUILT_IN)],
-            false => self.policy.clone(),
-        }
+        let chosen = TeePolicy { policy: self.policy.clone(), ..TeePolicy::default() };
+        chosen.modules(kind("snp"))
     }
 
     /// What the policy reads as `data.settings`. Measurements are not among them: they are reference

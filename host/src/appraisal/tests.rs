@@ -82,7 +82,7 @@ fn case<'a>(facts: &'a [Claim], vector: &'a Vector) -> Case<'a> {
 }
 
 fn judge(source: &str) -> Judge {
-    Judge::new("own", vec![Module::new("own.rego", source)], &json!({})).unwrap()
+    Judge::new("snp", "own", vec![Module::new("own.rego", source)], &json!({})).unwrap()
 }
 
 /// The rules that do not hold, and the status.
@@ -145,7 +145,8 @@ fn each_rule_of_the_default_policy_lowers_what_it_is_about() {
         assert_eq!(rules(&appraisal), (vec![rule.to_owned()], status), "{rule}");
         let finding = &appraisal.findings[0];
         assert_eq!(finding.file.as_deref(), Some("snp.rego"), "{rule}");
-        let line = BUILT_IN.lines().nth(finding.line.unwrap() as usize - 1).unwrap();
+        let line =
+            kind("snp").unwrap().source.lines().nth(finding.line.unwrap() as usize - 1).unwrap();
         assert!(line.contains(rule), "{rule} is not in {line}");
     }
 }
@@ -240,6 +241,7 @@ fn a_policy_without_a_clear_answer_refuses() {
         assert_eq!(refused.code, Code::AppraisalFailed, "{unclear}");
     }
     let without = Judge::new(
+        "snp",
         "own",
         vec![Module::new("own.rego", "package claviger.appraisal\nx := 1")],
         &json!({}),
@@ -346,8 +348,10 @@ fn a_policys_identifier_names_source_and_settings() {
 #[test]
 fn the_example_demands_host_data_beside_the_built_in_rules() {
     let example = include_str!("../../../examples/policies/snp-host-data.rego");
-    let policy =
-        vec![Module::new("snp.rego", BUILT_IN), Module::new("snp-host-data.rego", example)];
+    let policy = vec![
+        Module::new("snp.rego", kind("snp").unwrap().source),
+        Module::new("snp-host-data.rego", example),
+    ];
     let settings = SnpPolicy { policy, ..SnpPolicy::default() };
     let found = by(&settings, &sound());
     assert_eq!(rules(&found), (vec!["own-host-data".to_owned()], Status::Contraindicated));

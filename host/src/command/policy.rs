@@ -12,12 +12,12 @@ use super::explain::explanation_lines;
 use super::files::read_bounded;
 use super::out::{bytes, out, verdict};
 use super::verify;
-use crate::appraisal::{Appraisal, Appraiser, BUILT_IN, SnpPolicy, Status};
+use crate::appraisal::{Appraisal, Appraiser, KINDS, SnpPolicy, Status, kind};
 use crate::assemble::configured;
-use crate::config::Hex;
+use crate::config::{AppraisalPlan, Hex};
 use crate::explanation::Explanation;
 use crate::policy::{LONGEST_SOURCE, Module, Policy, PolicyError, tester};
-use crate::reference::Snapshot;
+use crate::reference::{Group, Snapshot};
 
 /// What a policy may be for, and the rule that it must have then.
 const PURPOSES: [(&str, &str); 2] =
@@ -25,8 +25,12 @@ const PURPOSES: [(&str, &str); 2] =
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Print the built-in appraisal policy for SEV-SNP, to start from
-    Print,
+    /// Print a built-in appraisal policy, to start from
+    Print {
+        /// The attester's kind
+        #[arg(default_value = "snp")]
+        tee: String,
+    },
     /// Compile a policy: what is wrong, and where
     Check(Files),
     /// Run a policy's own tests: rules `test_…` in files `…_test.rego`
@@ -52,22 +56,34 @@ pub(super) struct Explain {
     /// A policy's file, instead of the built-in policy; may be repeated
     #[arg(long, value_name = "FILE")]
     policy: Vec<PathBuf>,
-    /// Take the section `snp` of this configuration: settings, measurements and policy
+    /// Take what this configuration says of such evidence: settings, reference values and policy
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// A launch measurement that is approved; may be repeated
     #[arg(long, value_name = "HEX", value_parser = measurement)]
     measurement: Vec<Hex<48>>,
+    /// A reference value that is approved, by the name of its claim; may be repeated
+    #[arg(long, value_name = "CLAIM=VALUE", value_parser = reference)]
+    reference: Vec<(String, String)>,
 }
 
 fn measurement(text: &str) -> Result<Hex<48>, String> {
     text.to_owned().try_into()
 }
 
+fn reference(text: &str) -> Result<(String, String), String> {
+    let (claim, value) = text.split_once('=').ok_or("wanted is CLAIM=VALUE")?;
+    Ok((claim.to_owned(), value.to_owned()))
+}
+
 pub(super) fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
-        Command::Print => {
-            bytes(BUILT_IN.as_bytes())?;
+        Command::Print { tee } => {
+            let known = || KINDS.iter().map(|kind| kind.tee).collect::<Vec<_>>().join(", ");
+            let kind = kind(&tee).with_context(|| {
+                format!("no built-in policy judges {tee}; there are: {}", known())
+            })?;
+            bytes(kind.source.as_bytes())?;
             Ok(ExitCode::SUCCESS)
         }
         Command::Check(files) => check(&files),
@@ -138,16 +154,28 @@ fn test(files: &Files) -> anyhow::Result<ExitCode> {
 }
 
 fn judge(explain: Explain) -> anyhow::Result<ExitCode> {
-    let mut settings = match &explain.config {
-        None => SnpPolicy::default(),
-        Some(path) => crate::config::snp_policy(path)?,
+    let tee = explain.verify.tee();
+    let (mut snp, mut plan) = match &explain.config {
+        None => (SnpPolicy::default(), AppraisalPlan::default()),
+        Some(path) => (crate::config::snp_policy(path)?, crate::config::appraisal_plan(path)?),
     };
     if !explain.policy.is_empty() {
-        settings.policy = read(&explain.policy)?;
+        let policy = read(&explain.policy)?;
+        match tee {
+            "snp" => snp.policy = policy,
+            tee => plan.policies.entry(tee.to_owned()).or_default().policy = policy,
+        }
     }
-    settings.measurements.extend(explain.measurement.iter().map(|hex| hex.0.to_vec()));
-    let appraiser = Appraiser::new(&settings, None)?;
-    let groups = configured(&settings);
+    snp.measurements.extend(explain.measurement.iter().map(|hex| hex.0.to_vec()));
+    let appraiser = Appraiser::with(&snp, &plan.policies, None)?;
+    let mut groups = configured(&snp);
+    groups.append(&mut plan.groups);
+    for (claim, value) in &explain.reference {
+        let values = [(claim.clone(), value.clone().into())].into();
+        let group = Group { tee: tee.to_owned(), values };
+        group.check().map_err(|why| anyhow::anyhow!("--reference: {why}"))?;
+        groups.push(group);
+    }
     let references = Snapshot::of([("configuration", groups.as_slice())]);
     let (at, json) = (explain.verify.moment(), explain.verify.wants_json());
     let appraised = verify::examined(&explain.verify, at)?

@@ -112,6 +112,11 @@ impl Arguments {
         self.json
     }
 
+    /// The attester's kind.
+    pub(super) fn tee(&self) -> &str {
+        &self.tee
+    }
+
     fn waives_revocation(&self) -> bool {
         self.waive.contains(&Waiver::Revocation)
     }

@@ -6,6 +6,7 @@ mod plan;
 mod sections;
 mod values;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -14,10 +15,10 @@ use crate::appraisal::SnpPolicy;
 use crate::files;
 use crate::reference::ReferencePlan;
 
-pub use plan::{Planned, plan};
+pub use plan::{AppraisalPlan, Planned, plan};
 pub use sections::{
-    Admin, Administrator, Api, Audit, Challenge, Endorsements, Host, Kms, Limits, MasterKey,
-    Plugin, PluginLimits, Reference, Signer, Snp, TcbFloor, Token,
+    Admin, Administrator, Anchor, Api, Appraisal, Audit, Challenge, Endorsements, Host, Kms,
+    Limits, MasterKey, Plugin, PluginLimits, Reference, Signer, Snp, TcbFloor, Token,
 };
 pub use values::{Digest256, Hex};
 
@@ -54,12 +55,18 @@ pub struct Config {
     /// What SEV-SNP evidence must be.
     #[serde(default)]
     pub snp: Snp,
+    /// What evidence of other kinds must be.
+    #[serde(default)]
+    pub appraisal: BTreeMap<String, Appraisal>,
     /// Who may sign reference values.
     #[serde(default)]
     pub reference: Reference,
     /// Certificates and revocation lists.
     #[serde(default)]
     pub endorsements: Endorsements,
+    /// Trust anchors of the operator's own.
+    #[serde(default)]
+    pub anchors: Vec<Anchor>,
     /// Which connector holds the keys.
     #[serde(default)]
     pub kms: Kms,
@@ -113,6 +120,14 @@ impl ConfigError {
 /// As [`Config::read`], and where a policy cannot be compiled.
 pub fn snp_policy(path: &Path) -> Result<SnpPolicy, ConfigError> {
     plan::snp(Config::read(path)?.snp)
+}
+
+/// What a configuration says of other kinds of evidence, whatever else stands in it.
+///
+/// # Errors
+/// As [`Config::read`], and where a policy cannot be compiled.
+pub fn appraisal_plan(path: &Path) -> Result<AppraisalPlan, ConfigError> {
+    plan::appraisal(Config::read(path)?.appraisal)
 }
 
 impl Config {

@@ -1,14 +1,16 @@
 //! From a configuration to what a host is built from. Files are read here; nothing is written.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::sections::{Admin, Limits, MasterKey, Plugin, Reference, Signer, Snp};
+use super::sections::{
+    Admin, Anchor, AnchorRevocation, Appraisal, Limits, MasterKey, Plugin, Reference, Signer, Snp,
+};
 use super::{Config, ConfigError};
-use crate::appraisal::{Appraiser, MinimumTcb, SnpPolicy};
-use crate::assemble::{AuditPlan, Plan, PluginPlan};
+use crate::appraisal::{Appraiser, MinimumTcb, SnpPolicy, TeePolicy};
+use crate::assemble::{AnchorPlan, AuditPlan, Plan, PluginPlan};
 use crate::audit;
 use crate::files;
 use crate::flow::TokenSettings;
@@ -19,7 +21,7 @@ use crate::http::{
 use crate::plugin;
 use crate::policy::{LONGEST_SOURCE, Module};
 use crate::quote::Revocation;
-use crate::reference::{ReferencePlan, SignerPlan, Signers};
+use crate::reference::{Group, ReferencePlan, SignerPlan, Signers};
 use crate::secret::Secret;
 use crate::store::{self, Store, private_file};
 
@@ -85,6 +87,7 @@ pub fn plan(config: Config, store: Arc<dyn Store>) -> Result<Planned, ConfigErro
         files::read_bounded(path, LARGEST_ENDORSEMENT)
             .map_err(|error| unreadable("endorsements.files", path, &error))
     });
+    let appraisal = appraisal(config.appraisal)?;
     let plan = Plan {
         id: config.host.id,
         issuer: config.host.issuer,
@@ -99,6 +102,8 @@ pub fn plan(config: Config, store: Arc<dyn Store>) -> Result<Planned, ConfigErro
                 .then(|| config.token.rotation_days.saturating_mul(86_400)),
         },
         snp: snp(config.snp)?,
+        appraisal: appraisal.policies,
+        configured: appraisal.groups,
         reference: reference(config.reference)?,
         rollback_protection,
         revocation: match config.endorsements.waive_revocation {
@@ -106,6 +111,8 @@ pub fn plan(config: Config, store: Arc<dyn Store>) -> Result<Planned, ConfigErro
             false => Revocation::Required,
         },
         endorsements: endorsements.collect::<Result<_, _>>()?,
+        unpublished_revocation: unpublished(&config.anchors),
+        anchors: config.anchors.into_iter().map(anchor).collect::<Result<_, _>>()?,
         simulated_roots: Vec::new(),
         plugins: plugins(config.plugins)?,
         kms,
@@ -223,16 +230,8 @@ pub(super) fn snp(snp: Snp) -> Result<SnpPolicy, ConfigError> {
         id.filter(|id| matches!(id.len(), 8 | 64))
             .ok_or_else(|| ConfigError::value("snp.chip_ids", "8 or 64 bytes in hexadecimal"))
     };
-    let module = |path: PathBuf| {
-        let source = files::read_bounded(&path, LONGEST_SOURCE as u64)
-            .map_err(|error| unreadable("snp.policy", &path, &error))?;
-        let source = String::from_utf8(source).map_err(|_| {
-            ConfigError::value("snp.policy", format!("{}: not UTF-8", path.display()))
-        })?;
-        Ok(Module::new(path.display().to_string(), source))
-    };
     let policy = SnpPolicy {
-        policy: snp.policy.into_iter().map(module).collect::<Result<_, ConfigError>>()?,
+        policy: modules("snp.policy", snp.policy)?,
         measurements: snp.measurements.iter().map(|hex| hex.0.to_vec()).collect(),
         vmpl: snp.vmpl,
         allow_smt: snp.allow_smt,
@@ -258,6 +257,52 @@ pub(super) fn snp(snp: Snp) -> Result<SnpPolicy, ConfigError> {
     Ok(policy)
 }
 
+/// What a configuration says of kinds of evidence other than SEV-SNP.
+#[derive(Debug, Default)]
+pub struct AppraisalPlan {
+    /// Policies and their settings.
+    pub policies: BTreeMap<String, TeePolicy>,
+    /// Reference values.
+    pub groups: Vec<Group>,
+}
+
+pub(super) fn appraisal(
+    sections: BTreeMap<String, Appraisal>,
+) -> Result<AppraisalPlan, ConfigError> {
+    let (mut policies, mut groups) = (BTreeMap::new(), Vec::new());
+    for (tee, section) in sections {
+        let key = format!("appraisal.{tee}");
+        if tee == "snp" {
+            return Err(ConfigError::value(key, "SEV-SNP has the section `snp`"));
+        }
+        for (claim, values) in section.reference {
+            for value in values {
+                let values = [(claim.clone(), value.into())].into();
+                let group = Group { tee: tee.clone(), values };
+                group.check().map_err(|why| ConfigError::value(format!("{key}.reference"), why))?;
+                groups.push(group);
+            }
+        }
+        let policy = modules(&format!("{key}.policy"), section.policy)?;
+        policies.insert(tee, TeePolicy { policy, settings: section.settings });
+    }
+    // Compiled once here, where a policy that is none is a fault of the configuration.
+    Appraiser::with(&SnpPolicy::default(), &policies, None)
+        .map_err(|error| ConfigError::value("appraisal", error))?;
+    Ok(AppraisalPlan { policies, groups })
+}
+
+fn modules(key: &str, paths: Vec<PathBuf>) -> Result<Vec<Module>, ConfigError> {
+    let module = |path: PathBuf| {
+        let source = files::read_bounded(&path, LONGEST_SOURCE as u64)
+            .map_err(|error| unreadable(key, &path, &error))?;
+        let source = String::from_utf8(source)
+            .map_err(|_| ConfigError::value(key, format!("{}: not UTF-8", path.display())))?;
+        Ok(Module::new(path.display().to_string(), source))
+    };
+    paths.into_iter().map(module).collect()
+}
+
 pub(super) fn reference(reference: Reference) -> Result<ReferencePlan, ConfigError> {
     let read = |signer: Signer| {
         let key = files::read_bounded(&signer.key, LARGEST_SIGNER_KEY)
@@ -270,6 +315,33 @@ pub(super) fn reference(reference: Reference) -> Result<ReferencePlan, ConfigErr
     // Read once here, where a key that is none is a fault of the configuration.
     Signers::new(plan.clone()).map_err(|reason| ConfigError::value("reference", reason))?;
     Ok(plan)
+}
+
+fn anchor(anchor: Anchor) -> Result<AnchorPlan, ConfigError> {
+    const KEY: &str = "anchors";
+    let Anchor { set, file, public_key, key_id, .. } = anchor;
+    let (path, key_id) = match (file, public_key, key_id) {
+        (Some(file), None, None) => (file, None),
+        (None, Some(key), None) => (key, Some(Vec::new())),
+        (None, Some(key), Some(id)) => {
+            let id = data_encoding::HEXLOWER_PERMISSIVE.decode(id.as_bytes()).ok();
+            let id = id.filter(|id| !id.is_empty());
+            let reason = "`key_id` is bytes in hexadecimal";
+            (key, Some(id.ok_or_else(|| ConfigError::value(KEY, reason))?))
+        }
+        _ => {
+            let reason = "one of `file` and `public_key`, and `key_id` with the latter only";
+            return Err(ConfigError::value(KEY, reason));
+        }
+    };
+    let bytes = files::read_bounded(&path, LARGEST_ENDORSEMENT)
+        .map_err(|error| unreadable(KEY, &path, &error))?;
+    Ok(AnchorPlan { set, key_id, bytes })
+}
+
+fn unpublished(anchors: &[Anchor]) -> BTreeSet<String> {
+    let without = anchors.iter().filter(|one| one.revocation == AnchorRevocation::Unpublished);
+    without.map(|anchor| anchor.set.clone()).collect()
 }
 
 fn master_key(source: MasterKey) -> Result<store::MasterKey, ConfigError> {
@@ -320,6 +392,7 @@ fn plugins(plugins: Vec<Plugin>) -> Result<Vec<PluginPlan>, ConfigError> {
             name: plugin.name.clone(),
             path: plugin.path,
             digest: plugin.digest.map(|digest| digest.0),
+            anchors: plugin.anchors.unwrap_or_else(|| PluginPlan::default().anchors),
             values: plugin.settings,
             reads_key_material: plugin.reads_key_material,
             wraps_for_recipient: plugin.wraps_for_recipient,

@@ -1,7 +1,7 @@
 //! The sections of a configuration. What each option means stands in `full.toml`.
 #![allow(missing_docs, reason = "full.toml is their documentation, and a test holds it complete")]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -117,6 +117,14 @@ sections! {
 
     #[derive(Default)]
     #[serde(default)]
+    pub struct Appraisal {
+        pub policy: Vec<PathBuf>,
+        pub settings: serde_json::Map<String, serde_json::Value>,
+        pub reference: BTreeMap<String, Vec<String>>,
+    }
+
+    #[derive(Default)]
+    #[serde(default)]
     pub struct Reference {
         pub allow_unsigned: bool,
         pub signer: Vec<Signer>,
@@ -149,6 +157,15 @@ sections! {
         pub microcode: u8,
     }
 
+    pub struct Anchor {
+        pub set: String,
+        pub file: Option<PathBuf>,
+        pub public_key: Option<PathBuf>,
+        pub key_id: Option<String>,
+        #[serde(default)]
+        pub revocation: AnchorRevocation,
+    }
+
     #[derive(Default)]
     #[serde(default)]
     pub struct Endorsements {
@@ -165,6 +182,7 @@ sections! {
         pub name: String,
         pub path: Option<PathBuf>,
         pub digest: Option<Digest256>,
+        pub anchors: Option<BTreeSet<String>>,
         #[serde(default)]
         pub reads_key_material: bool,
         #[serde(default)]
@@ -192,6 +210,15 @@ pub enum MasterKey {
     Environment { variable: String },
     File { path: PathBuf },
     Passphrase { path: PathBuf },
+}
+
+/// Whether the issuers below an operator's anchor publish revocation lists.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq)]
+#[serde(rename_all = "kebab-case")]
+pub enum AnchorRevocation {
+    #[default]
+    Required,
+    Unpublished,
 }
 
 fn any_8443() -> SocketAddr {

@@ -29,7 +29,7 @@ impl Genuine {
         let thumbprint = recipient.thumbprint();
         let (mut challenge, mut nonce, mut key) = (false, false, false);
         for (binding, bytes) in self.verified.bound_bytes() {
-            let digest;
+            let (digest, spki);
             let (wanted, covered): (&[u8], _) = match binding.carries {
                 Carries::ChallengeDigest(algorithm) => {
                     digest = self.fresh.report_data(&thumbprint, algorithm);
@@ -37,8 +37,13 @@ impl Genuine {
                 }
                 Carries::Nonce => (self.fresh.nonce(), &mut nonce),
                 Carries::RecipientKey => (&thumbprint, &mut key),
+                Carries::RecipientSpki => {
+                    // A key without that form is in no evidence.
+                    spki = recipient.spki().unwrap_or_default();
+                    (&spki, &mut key)
+                }
             };
-            if bytes != Some(wanted) {
+            if bytes != Some(wanted) || wanted.is_empty() {
                 let reason = format!(
                     "the {:?} at {:?} of statement {} is not what was expected",
                     binding.carries, binding.at, binding.statement

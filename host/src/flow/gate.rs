@@ -156,7 +156,8 @@ pub(super) fn gate(
         let reason = format!("{}: {reason}", verifier.name);
         Err(Refusal::new(Code::PluginFailed, reason).explain(explanation))
     };
-    if bindings.is_empty() {
+    // A format that the host reads itself has a place for the challenge, used or not.
+    if bindings.is_empty() && NATIVE.contains(&tee) {
         return invalid("a verdict without a binding is bound to nothing");
     }
     if !of_one_attester(&statements) {

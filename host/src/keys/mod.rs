@@ -17,6 +17,7 @@ mod jwk;
 mod recipient;
 mod recipient_private;
 mod rsa;
+mod spki;
 mod token;
 mod token_claims;
 mod token_cose;

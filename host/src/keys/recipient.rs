@@ -8,7 +8,7 @@ use super::agreement::{self, Point, PublicJwk};
 use super::concat_kdf;
 use super::jwe::{self, ContentKey, ENCRYPTION, Header, WrapHeader};
 use super::jwk::{Canonical, Members};
-use super::{rsa, xwing};
+use super::{rsa, spki, xwing};
 
 /// `apu` of what this host wraps: the name of the sender.
 const SENDER: &[u8] = b"Claviger";
@@ -115,6 +115,12 @@ impl RecipientKey {
     #[must_use]
     pub fn kid(&self) -> String {
         BASE64URL_NOPAD.encode(&self.canonical.thumbprint)
+    }
+
+    /// The key as a DER SubjectPublicKeyInfo; none for X-Wing, which has no such form here.
+    #[must_use]
+    pub fn spki(&self) -> Option<Vec<u8>> {
+        spki::of_jwk(&self.canonical.jwk)
     }
 
     /// Encrypts `plaintext` so that only the holder of the private key reads it: a compact JWE that

@@ -29,6 +29,9 @@ pub struct Manifest {
     pub description: String,
     /// The interfaces that it wants to import: `log`, `http`.
     pub imports: Vec<String>,
+    /// The sets of trust anchors that a verifier names.
+    #[serde(default)]
+    pub anchors: Vec<String>,
     /// What `settings.get` knows, each with one line of help.
     #[serde(default)]
     pub settings: BTreeMap<String, String>,

@@ -15,7 +15,8 @@ use crate::quote::{DigestAlgorithm, NATIVE, Span, Statement};
 pub struct Verdict {
     /// What it rests on; at least one.
     pub statements: Vec<Statement>,
-    /// Where the signed bytes carry what the host expects; at least one, and each must hold.
+    /// Where the signed bytes carry what the host expects; each must hold. Of evidence that carries
+    /// nothing there are none, and nobody is bound by it.
     pub bindings: Vec<Binding>,
     /// What the plugin says; quoted values are already read from the statements.
     pub claims: Vec<Claim>,
@@ -43,6 +44,8 @@ pub enum Carries {
     Nonce,
     /// The recipient key's thumbprint.
     RecipientKey,
+    /// The recipient key, a DER SubjectPublicKeyInfo.
+    RecipientSpki,
 }
 
 /// Tiers of AR4SI (draft-ietf-rats-ar4si-09), by its numbers; none is "no claim".
@@ -74,9 +77,6 @@ pub enum Lie {
     /// A claim is in the name space of a format that the host reads itself.
     #[error("the claim `{0}` is the host's to make")]
     HostsClaim(String),
-    /// No binding at all.
-    #[error("nothing is bound")]
-    NothingBound,
     /// No statement at all.
     #[error("it rests on nothing")]
     NoStatement,
@@ -116,9 +116,6 @@ pub(super) fn accept(table: &mut ResourceTable, verdict: wit::Verdict) -> Result
     if statements.is_empty() {
         return Err(Lie::NoStatement);
     }
-    if verdict.bindings.is_empty() {
-        return Err(Lie::NothingBound);
-    }
     let bindings = verdict
         .bindings
         .into_iter()
@@ -154,6 +151,7 @@ fn binding(statements: &[Statement], index: usize, bound: wit::Binding) -> Resul
             wit::Carries::ChallengeDigest(digest) => Carries::ChallengeDigest(digest.into()),
             wit::Carries::Nonce => Carries::Nonce,
             wit::Carries::RecipientKey => Carries::RecipientKey,
+            wit::Carries::RecipientSpki => Carries::RecipientSpki,
         },
     })
 }

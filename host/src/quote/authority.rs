@@ -16,6 +16,7 @@ use super::snp::endorsement::Endorsement;
 use super::snp::family::Family;
 use super::snp::product::Product;
 use super::snp::vek::Vek;
+use super::vendors::PUBLISHED;
 use super::x509::Certificate;
 
 /// The name of the set that holds AMD's roots.
@@ -156,10 +157,11 @@ impl AuthorityBuilder {
         self
     }
 
-    /// Trusts a public key (DER SubjectPublicKeyInfo) of a named set, under an identifier.
+    /// Trusts a public key (SubjectPublicKeyInfo in DER or PEM, or a JWK) of a named set, under an
+    /// identifier; where that is empty, under the SHA-256 of its SubjectPublicKeyInfo.
     #[must_use]
-    pub fn pin(mut self, set: &str, key_id: &[u8], spki: impl Into<Vec<u8>>) -> Self {
-        self.pins.push((set.to_owned(), key_id.to_vec(), spki.into()));
+    pub fn pin(mut self, set: &str, key_id: &[u8], key: impl Into<Vec<u8>>) -> Self {
+        self.pins.push((set.to_owned(), key_id.to_vec(), key.into()));
         self
     }
 
@@ -234,9 +236,13 @@ impl AuthorityBuilder {
         }
         let amd: Arc<str> = Arc::from(AMD);
         let mut sets = self.sets(&amd, &families, &snp_keys)?;
-        for (set, key_id, spki) in &self.pins {
-            let key = PublicKey::from_spki(spki)?;
-            if entry(&mut sets, set, self.rule(set)).pins.insert(key_id.clone(), key).is_some() {
+        for (set, key_id, key) in &self.pins {
+            let key = PublicKey::supplied(key)?;
+            let key_id = match key_id.is_empty() {
+                true => key.fingerprint()?.to_vec(),
+                false => key_id.clone(),
+            };
+            if entry(&mut sets, set, self.rule(set)).pins.insert(key_id, key).is_some() {
                 return Err(Fault::malformed("two pinned keys under one identifier"));
             }
         }
@@ -280,9 +286,19 @@ impl AuthorityBuilder {
             authorities_only: true,
         };
         let mut sets = HashMap::from([(Arc::clone(amd), set)]);
+        for anchor in PUBLISHED {
+            let certificate = Arc::new(one_certificate(anchor.pem)?);
+            let revocation = self.revocation_of.get(anchor.set).copied();
+            entry(&mut sets, anchor.set, revocation.unwrap_or(anchor.revocation))
+                .anchors
+                .push(Anchor { certificate, simulated: false });
+        }
+        let built_in = |name: &str| name == AMD || PUBLISHED.iter().any(|one| one.set == name);
         for (name, certificate) in &self.anchors {
-            if name == AMD {
-                return Err(Fault::untrusted("AMD's roots are built in; none can be added"));
+            if built_in(name) {
+                return Err(Fault::Untrusted(format!(
+                    "the anchors of the set {name} are built in; none can be added"
+                )));
             }
             let certificate = Arc::new(one_certificate(certificate)?);
             if snp_keys.contains(&certificate.key.fingerprint()?) {
@@ -318,7 +334,7 @@ fn entry<'a>(
     })
 }
 
-fn one_certificate(bytes: &[u8]) -> Result<Certificate, Fault> {
+pub(super) fn one_certificate(bytes: &[u8]) -> Result<Certificate, Fault> {
     let bundle = Bundle::supplied(bytes)?;
     match (bundle.certificates.as_slice(), bundle.lists.as_slice()) {
         ([item], []) => Certificate::parse(&item.der),

@@ -1,4 +1,4 @@
-//! One piece of evidence at one moment: the five custody operations, and whole quotes in one call.
+//! One piece of evidence at one moment: the custody operations, and whole quotes in one call.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -197,6 +197,61 @@ impl Examination {
         let trail = by.trail().then(Deed::Vouch { at, digest, length: blob.len() });
         Ok(Statement::new(statement::Parts {
             bytes: blob,
+            format: Format::Opaque,
+            expires: by.expires(),
+            simulated: by.simulated(),
+            trail,
+            bindable: by.may_bind(at),
+        }))
+    }
+
+    /// *Replay*: the register whose value stands at `at` in an accepted statement began as `initial`
+    /// and was extended by each of `entries` in turn, to the digest of the old value and the entry
+    /// (TPM 2.0 Part 1, section 17.2; TDX module, RTMR). The new statement's bytes are the entries, one
+    /// behind the other.
+    ///
+    /// # Errors
+    /// [`Fault::Untrusted`] where they lead to another value or the span may not vouch;
+    /// [`Fault::Malformed`] where register, initial value or an entry is not as long as the digest.
+    pub fn replay(
+        &self,
+        by: &Statement,
+        at: Span,
+        digest: DigestAlgorithm,
+        initial: &[u8],
+        entries: &[Vec<u8>],
+    ) -> Result<Statement, Fault> {
+        self.still_valid(by.expires())?;
+        let length = entries.iter().map(Vec::len).fold(0, usize::saturating_add);
+        bounded(length, by.trail())?;
+        let expected = by.read(at)?;
+        if !by.may_vouch(at) {
+            return Err(Fault::untrusted("this field of the statement is no register"));
+        }
+        let size = digest.digest(&[]).as_ref().len();
+        let lengths = entries.iter().map(Vec::len).chain([expected.len(), initial.len()]);
+        if let Some(other) = lengths.into_iter().find(|length| *length != size) {
+            return Err(Fault::Malformed(format!(
+                "{} has {size} bytes, a register or entry {other}",
+                digest.name()
+            )));
+        }
+        let mut register = initial.to_vec();
+        for entry in entries {
+            register.extend_from_slice(entry);
+            let extended = digest.digest(&register);
+            register.clear();
+            register.extend_from_slice(extended.as_ref());
+        }
+        if register != expected {
+            return Err(Fault::Untrusted(format!(
+                "the {} entries do not lead to the register of the statement",
+                entries.len()
+            )));
+        }
+        let trail = by.trail().then(Deed::Replay { at, digest, entries: entries.len() });
+        Ok(Statement::new(statement::Parts {
+            bytes: entries.concat(),
             format: Format::Opaque,
             expires: by.expires(),
             simulated: by.simulated(),

@@ -1,12 +1,13 @@
 //! The native hot path: bytes in, proof out, no input or output of its own.
 //!
-//! Everything that a verdict may rest on comes out of an [`Examination`], by five operations and by
+//! Everything that a verdict may rest on comes out of an [`Examination`], by six operations and by
 //! calls that check whole quotes:
 //!
 //! ```text
 //! certificates ─ chain ─┐                 ┌─ vouch ─> Statement (a blob whose digest stood there)
 //!                       ├─> Signer ─ check ─> Statement
-//! pinned key ── pinned ─┘       ^         └─ adopt ─┐
+//! pinned key ── pinned ─┘       ^         ├─ replay > Statement (what a register was extended by)
+//!                               │         └─ adopt ─┐
 //!                               └───────────────────┘ (a key that stood there)
 //! report + certificates ─ snp ─> Statement with facts, and its Signer
 //! ```
@@ -33,6 +34,7 @@ pub mod snp;
 mod span;
 mod statement;
 mod trail;
+mod vendors;
 mod x509;
 
 #[cfg(test)]
@@ -56,3 +58,4 @@ pub use span::Span;
 pub use statement::Statement;
 pub use trail::Step;
 pub(crate) use trail::Trail;
+pub use vendors::{AWS_NITRO, NVIDIA};

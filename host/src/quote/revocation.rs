@@ -21,6 +21,8 @@ pub enum Revocation {
     Required,
     /// The operator does without; facts and trust path say so. A list that is there still counts.
     Waived,
+    /// The issuers publish no lists; facts and trust path say so. A list that is there still counts.
+    Unpublished,
 }
 
 /// What was found about revocation.
@@ -30,6 +32,19 @@ pub(crate) enum Standing {
     Checked(Arc<Crl>),
     /// Not looked for; not on any list that was there.
     Waived,
+    /// There is nothing to look for; not on any list that was there.
+    Unpublished,
+}
+
+impl Standing {
+    /// As facts have it.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Checked(_) => "checked",
+            Self::Waived => "waived",
+            Self::Unpublished => "unpublished",
+        }
+    }
 }
 
 /// The lists of each issuer, by the SHA-256 of the issuer's key.
@@ -119,8 +134,12 @@ pub(crate) fn judge(
     }
     let next = coming.iter().map(|list| Timestamp(list.this_update.0.saturating_sub(1))).min();
     let next = next.unwrap_or(Timestamp(u64::MAX));
-    if rule == Revocation::Waived {
-        return Ok(Judgement { standing: Standing::Waived, until: next });
+    match rule {
+        Revocation::Required => {}
+        Revocation::Waived => return Ok(Judgement { standing: Standing::Waived, until: next }),
+        Revocation::Unpublished => {
+            return Ok(Judgement { standing: Standing::Unpublished, until: next });
+        }
     }
     let newest = |lists: &[&Arc<Crl>]| {
         let covering = lists.iter().filter(|list| list.scope.covers(issued));

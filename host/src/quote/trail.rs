@@ -13,7 +13,8 @@ use super::x509::Certificate;
 /// One link of the trust path, in words.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Step {
-    /// Which operation: `anchor`, `chain`, `pinned`, `check`, `vouch`, `adopt` or `snp`.
+    /// Which operation: `anchor`, `chain`, `pinned`, `check`, `vouch`, `replay`, `adopt` or
+    /// that of a whole quote, `snp`.
     pub operation: &'static str,
     /// What it was done with and what it rests on, for a person.
     pub detail: String,
@@ -35,6 +36,7 @@ pub(crate) enum Deed {
     Chain { leaf: Arc<Certificate>, between: Vec<Arc<Certificate>>, standing: Vec<Standing> },
     Check { algorithm: SignatureAlgorithm, length: usize },
     Pinned { set: Arc<str>, key_id: Vec<u8>, key: PublicKey },
+    Replay { at: Span, digest: DigestAlgorithm, entries: usize },
     Snp { version: u32, endorsement: Arc<Endorsement> },
     Vouch { at: Span, digest: DigestAlgorithm, length: usize },
 }
@@ -119,6 +121,15 @@ impl Deed {
                     data_encoding::HEXLOWER.encode(key_id)
                 ),
             ),
+            Self::Replay { at, digest, entries } => (
+                "replay",
+                format!(
+                    "{entries} entries lead by {} to the register at {}+{} of the statement",
+                    digest.name(),
+                    at.start,
+                    at.length
+                ),
+            ),
             Self::Snp { version, endorsement } => ("snp", endorsement.describe(*version)),
             Self::Vouch { at, digest, length } => (
                 "vouch",
@@ -150,6 +161,7 @@ fn chain(leaf: &Certificate, between: &[Arc<Certificate>], standing: &[Standing]
                 list.next_update
             )),
             Standing::Waived => text.push_str("; revocation WAIVED by the operator"),
+            Standing::Unpublished => text.push_str("; its issuer publishes no revocation lists"),
         }
     }
     text

@@ -16,6 +16,12 @@ enum Kind {
 /// What a report says of the moment (report data), of the machine (chip id) or of its firmware (TCB,
 /// which has floors, not values) is not among them.
 const KNOWN: &[(&str, &str, Kind)] = &[
+    ("nitro", "pcr0", Kind::Bytes(48)),
+    ("nitro", "pcr1", Kind::Bytes(48)),
+    ("nitro", "pcr2", Kind::Bytes(48)),
+    ("nitro", "pcr3", Kind::Bytes(48)),
+    ("nitro", "pcr4", Kind::Bytes(48)),
+    ("nitro", "pcr8", Kind::Bytes(48)),
     ("snp", "author_key_digest", Kind::Bytes(48)),
     ("snp", "family_id", Kind::Bytes(16)),
     ("snp", "guest_svn", Kind::Unsigned),
@@ -50,7 +56,7 @@ pub(super) fn is_name(name: &str) -> bool {
 /// Checks that `value` can be a value of `claim` of `tee`. Of a TEE that only a plugin reads,
 /// every name is taken: its facts are the plugin's to name.
 pub(super) fn check(tee: &str, claim: &str, value: &Json) -> Result<(), String> {
-    if !is_name(tee) || !is_name(claim) {
+    if !is_name(&tee.replace('-', "_")) || !is_name(claim) {
         return Err(format!("{tee:?}.{claim:?} is not a claim's name"));
     }
     let known = KNOWN.iter().find(|known| (known.0, known.1) == (tee, claim));

@@ -53,6 +53,16 @@ pub struct Group {
     pub values: BTreeMap<String, Json>,
 }
 
+impl Group {
+    /// Checks that every value can be one of its claim.
+    ///
+    /// # Errors
+    /// Which cannot, in words.
+    pub fn check(&self) -> Result<(), String> {
+        self.values.iter().try_for_each(|(claim, value)| claims::check(&self.tee, claim, value))
+    }
+}
+
 /// From when to when values are good; both ends belong to it.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -130,9 +140,7 @@ impl Document {
             if group.values.is_empty() {
                 return malformed("a group without a value".to_owned());
             }
-            for (claim, value) in &group.values {
-                claims::check(&group.tee, claim, value).map_err(ReferenceError::Malformed)?;
-            }
+            group.check().map_err(ReferenceError::Malformed)?;
         }
         Ok(self)
     }

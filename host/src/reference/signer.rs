@@ -2,15 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use rustls::pki_types::SubjectPublicKeyInfoDer;
-use rustls::pki_types::pem::PemObject;
 use serde::{Deserialize, Serialize};
 
 use super::claims;
 use super::document::{Document, Group};
 use super::error::ReferenceError;
 use crate::audit::Digest;
-use crate::quote::{DigestAlgorithm, KeyEncoding, PublicKey, SignatureKind, SignatureScheme};
+use crate::quote::{DigestAlgorithm, PublicKey, SignatureKind, SignatureScheme};
 use crate::tenant::Tenant;
 
 /// How a signature says it was made.
@@ -153,7 +151,7 @@ impl Signers {
 
 impl Signer {
     fn new(plan: SignerPlan) -> Result<Self, String> {
-        let key = read_key(&plan.key)?;
+        let key = PublicKey::supplied(&plan.key).map_err(|fault| format!("the key: {fault}"))?;
         if !matches!(key.kind(), SignatureKind::P256 | SignatureKind::P384 | SignatureKind::Ed25519)
         {
             return Err(format!("a {} key; wanted is P-256, P-384 or Ed25519", key.kind().name()));
@@ -219,17 +217,4 @@ impl Signer {
             None => Ok(()),
         }
     }
-}
-
-/// PEM or JWK, of a public key.
-fn read_key(bytes: &[u8]) -> Result<PublicKey, String> {
-    let key = match bytes.trim_ascii_start().first() {
-        Some(b'{') => PublicKey::decode(bytes.trim_ascii(), KeyEncoding::Jwk),
-        _ => {
-            let spki = SubjectPublicKeyInfoDer::from_pem_slice(bytes)
-                .map_err(|error| format!("the key is no PUBLIC KEY in PEM: {error}"))?;
-            PublicKey::from_spki(&spki)
-        }
-    };
-    key.map_err(|fault| format!("the key: {fault}"))
 }

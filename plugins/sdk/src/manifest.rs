@@ -7,12 +7,14 @@
 ///     name: "verifier-acme",
 ///     kind: "verifier",
 ///     imports: ["log", "settings", "quotes"],
+///     anchors: ["amd"],
 ///     settings: { "minimum-svn": "Reports of an older guest are rejected." },
 /// }
 /// ```
 ///
 /// `kind` is `verifier` or `kms`. `imports` are the interfaces of `wit/` that the plugin wants, each
-/// of which the operator's grants must cover; a component that imports others is refused. `settings`
+/// of which the operator's grants must cover; a component that imports others is refused. `anchors`, which
+/// may be left out, are the sets of trust anchors that a verifier names. `settings`
 /// names what `settings.get` knows, each with one line of help.
 #[macro_export]
 macro_rules! manifest {
@@ -20,6 +22,7 @@ macro_rules! manifest {
         name: $name:literal,
         kind: $kind:literal,
         imports: [$import:literal $(, $imports:literal)* $(,)?],
+        $(anchors: [$anchor:literal $(, $anchors:literal)* $(,)?],)?
         settings: { $($setting:literal : $help:literal $(, $settings:literal : $helps:literal)* $(,)?)? } $(,)?
     ) => {
         const _: () = {
@@ -28,7 +31,9 @@ macro_rules! manifest {
                 "\",\"kind\":\"", $kind,
                 "\",\"version\":\"", env!("CARGO_PKG_VERSION"),
                 "\",\"description\":\"", env!("CARGO_PKG_DESCRIPTION"),
-                "\",\"imports\":[\"", $import, "\"" $(, ",\"", $imports, "\"")*, "],\"settings\":{",
+                "\",\"imports\":[\"", $import, "\"" $(, ",\"", $imports, "\"")*, "]",
+                $(",\"anchors\":[\"", $anchor, "\"" $(, ",\"", $anchors, "\"")*, "]",)?
+                ",\"settings\":{",
                 $("\"", $setting, "\":\"", $help, "\"", $(",\"", $settings, "\":\"", $helps, "\"",)*)?
                 "}}"
             ).as_bytes();

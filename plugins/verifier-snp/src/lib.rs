@@ -19,6 +19,7 @@ claviger_plugin_sdk::manifest! {
     name: "verifier-snp",
     kind: "verifier",
     imports: ["custody", "log", "quotes", "settings"],
+    anchors: ["amd"],
     settings: {
         "vmpl": "The privilege level (VMPL) at which the attested software runs, 0 to 3; 0 where it is not set.",
     },

@@ -1,4 +1,4 @@
-//! `custody`: the five operations of the chain of custody, done by [`crate::quote`]; the plugin gets
+//! `custody`: the operations of the chain of custody, done by [`crate::quote`]; the plugin gets
 //! handles that it cannot forge.
 
 use wasmtime::Result;
@@ -59,6 +59,22 @@ impl Host for VerifierCall {
         let statement =
             self.examine(|examination| examination.vouch(&by, at.into(), digest.into(), blob));
         self.hand_over("vouch", Some(by.trail().clone()), statement)
+    }
+
+    fn replay(
+        &mut self,
+        by: Resource<Statement>,
+        at: Span,
+        digest: Digest,
+        initial: Vec<u8>,
+        entries: Vec<Vec<u8>>,
+    ) -> Result<Result<Resource<Statement>, Fault>> {
+        self.meter().host_call()?;
+        let by = self.meter().table.get(&by)?.clone();
+        let statement = self.examine(|examination| {
+            examination.replay(&by, at.into(), digest.into(), &initial, &entries)
+        });
+        self.hand_over("replay", Some(by.trail().clone()), statement)
     }
 
     fn adopt(

@@ -4,6 +4,8 @@
 use std::sync::{Arc, OnceLock};
 
 use aws_lc_rs::signature::{self as sig, ParsedPublicKey, RsaPublicKeyComponents};
+use rustls::pki_types::SubjectPublicKeyInfoDer;
+use rustls::pki_types::pem::PemObject;
 
 use super::super::algorithm::KeyEncoding;
 use super::super::der::{self, Reader, tag};
@@ -40,6 +42,22 @@ impl PublicKey {
             KeyEncoding::Jwk => jwk::decode(bytes),
             KeyEncoding::CoseKey => cose::decode(bytes),
         }
+    }
+
+    /// A key as an operator has it: SubjectPublicKeyInfo in PEM or DER, or a JWK.
+    pub(crate) fn supplied(bytes: &[u8]) -> Result<Self, Fault> {
+        let text = bytes.trim_ascii();
+        if text.starts_with(b"{") {
+            return Self::decode(text, KeyEncoding::Jwk);
+        }
+        // SEQUENCE: DER.
+        if bytes.first() == Some(&0x30) {
+            return Self::from_spki(bytes);
+        }
+        let spki = SubjectPublicKeyInfoDer::from_pem_slice(bytes).map_err(|error| {
+            Fault::Malformed(format!("the key is no PUBLIC KEY in PEM: {error}"))
+        })?;
+        Self::from_spki(&spki)
     }
 
     /// A DER SubjectPublicKeyInfo.

@@ -1,6 +1,5 @@
 //! What the host itself read in a checked report, as named facts.
 
-use super::super::revocation::Standing;
 use super::endorsement::Endorsement;
 use super::product::Product;
 use super::report::Report;
@@ -30,13 +29,7 @@ impl Facts {
         if let Some(csp_id) = &endorsement.vek.csp_id {
             self.text("snp.csp_id", csp_id);
         }
-        self.text(
-            "snp.revocation",
-            match endorsement.standing {
-                Standing::Checked(_) => "checked",
-                Standing::Waived => "waived",
-            },
-        );
+        self.text("snp.revocation", endorsement.standing.name());
         self.flag("snp.chip_id_masked", report.chip_id_masked());
         if !report.chip_id_masked() {
             self.bytes("snp.chip_id", &report.chip_id);

@@ -226,6 +226,47 @@ fn a_digest_vouches_for_its_blob_and_no_other() {
     assert!(vouch(span(4, 32), DigestAlgorithm::Sha384, b"blob").is_err());
 }
 
+/// A register after these entries.
+fn extended(initial: &[u8], entries: &[Vec<u8>]) -> Vec<u8> {
+    entries.iter().fold(initial.to_vec(), |register, entry| {
+        DigestAlgorithm::Sha384.digest(&[register, entry.clone()].concat()).as_ref().to_vec()
+    })
+}
+
+#[test]
+fn a_register_vouches_for_what_it_was_extended_by_and_in_that_order() {
+    let entries = vec![vec![1; 48], vec![2; 48], vec![1; 48]];
+    let message = [vec![9; 10], extended(&[0; 48], &entries)].concat();
+    let statement = signed(&message);
+    let replay = |at, initial: &[u8], entries: &[Vec<u8>]| {
+        examination().replay(&statement, at, DigestAlgorithm::Sha384, initial, entries)
+    };
+    let replayed = replay(span(10, 48), &[0; 48], &entries).unwrap();
+    assert_eq!(replayed.bytes(), entries.concat());
+    assert!(replayed.descends_from(&statement));
+    let [first, second, third] = <[Vec<u8>; 3]>::try_from(entries.clone()).unwrap();
+    for wrong in [
+        vec![second, first.clone(), third],
+        entries[..2].to_vec(),
+        [entries.clone(), vec![first]].concat(),
+        vec![],
+    ] {
+        let fault = replay(span(10, 48), &[0; 48], &wrong).unwrap_err();
+        assert!(matches!(fault, Fault::Untrusted(_)), "{fault:?}");
+    }
+    assert!(matches!(replay(span(10, 48), &[1; 48], &entries), Err(Fault::Untrusted(_))));
+    // What is shorter or longer than the digest would shift the boundaries between entries.
+    for (at, initial, entries) in [
+        (span(9, 48), vec![0; 48], vec![vec![1; 96], vec![1; 48]]),
+        (span(10, 47), vec![0; 48], entries.clone()),
+        (span(10, 48), vec![0; 47], entries.clone()),
+        (span(11, 48), vec![0; 48], entries),
+    ] {
+        let fault = replay(at, &initial, &entries).unwrap_err();
+        assert!(matches!(fault, Fault::Malformed(_)), "{fault:?}");
+    }
+}
+
 #[test]
 fn a_key_in_a_statement_signs_the_next_one() {
     let algorithm = &ECDSA_P256_SHA256_FIXED_SIGNING;
