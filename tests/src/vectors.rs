@@ -105,7 +105,8 @@ pub struct Case {
     pub certificates: Vec<File>,
     /// The vendor's certificates that the case names to be verified against.
     pub roots: Vec<Root>,
-    others: Vec<File>,
+    /// What is left: collateral, logs as text, notes.
+    pub others: Vec<File>,
 }
 
 /// One verification that a case asks for.
@@ -139,6 +140,11 @@ impl Case {
             }
         }
         Ok(case)
+    }
+
+    /// Every file of the case.
+    pub fn files(&self) -> impl Iterator<Item = &File> {
+        self.evidence.iter().chain(&self.certificates).chain(&self.others)
     }
 
     /// The attester's kind: `snp`.

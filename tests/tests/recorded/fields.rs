@@ -1,4 +1,5 @@
-//! The fields that others read in the evidence, compared with the facts that the host read.
+//! The fields that others read in the evidence, compared with the facts that the host read
+//! and what the verifier says beyond them.
 
 use std::collections::BTreeMap;
 
@@ -27,6 +28,7 @@ pub(crate) fn compare(case: &Case, verified: &Verified) -> Result<usize, String>
     let facts: BTreeMap<&str, Value> = verified
         .facts()
         .iter()
+        .chain(verified.claims())
         .map(|fact| (fact.name.as_ref(), serde_json::to_value(&fact.value).unwrap_or_default()))
         .collect();
     let mut fields = Vec::new();
@@ -78,6 +80,10 @@ fn flatten(name: String, value: &Value, fields: &mut Vec<(String, Value)>) {
 fn our_name(name: &str) -> String {
     if let Some((_, ours)) = OTHER_NAMES.iter().find(|(theirs, _)| *theirs == name) {
         return (*ours).to_owned();
+    }
+    // One member of a list of registers.
+    if let Some(number) = name.strip_prefix("pcrs_") {
+        return format!("pcr{number}");
     }
     let end = OTHER_ENDS.iter().find_map(|(theirs, ours)| Some((name.strip_suffix(theirs)?, ours)));
     end.map_or_else(|| name.to_owned(), |(start, ours)| format!("{start}{ours}"))

@@ -2,6 +2,7 @@
 
 mod certificate;
 mod fields;
+mod forms;
 mod verdict;
 
 use std::collections::BTreeMap;
@@ -13,12 +14,9 @@ use claviger::flow::{Evidence, Verified, examine};
 use claviger::plugin::{Engine, EngineSettings, Kind, Manifest, Settings, VerifierPlugin, bundled};
 use claviger::quote::snp::Product;
 use claviger::quote::{Authority, Revocation};
-use claviger_tests::vectors::{Case, File, Trial};
-use serde_json::Value;
+use claviger_tests::vectors::{Case, Trial};
+use forms::Form;
 use tokio::runtime::Runtime;
-
-/// JSON evidence, by its media type.
-const JSON: &str = "application/json";
 
 /// What became of a case that did not fail.
 pub(crate) enum Outcome {
@@ -41,9 +39,12 @@ impl Bench {
         let settings = EngineSettings { instances: 4, ..EngineSettings::default() };
         let engine = Engine::new(settings).unwrap();
         let load = |(name, component): &(&str, &[u8])| {
-            (Manifest::read(component).unwrap().kind == Kind::Verifier).then(|| {
-                let plugin = VerifierPlugin::load(&engine, name, component, Settings::default());
-                let plugin = plugin.unwrap();
+            let manifest = Manifest::read(component).unwrap();
+            (manifest.kind == Kind::Verifier).then(|| {
+                // As a host grants them to what it ships.
+                let anchors = Arc::new(manifest.anchors.into_iter().collect());
+                let settings = Settings { anchors, ..Settings::default() };
+                let plugin = VerifierPlugin::load(&engine, name, component, settings).unwrap();
                 (plugin.description().tee.clone(), plugin)
             })
         };
@@ -56,17 +57,18 @@ impl Bench {
         let Some(verifier) = self.verifiers.get(case.tee()) else {
             return Ok(Outcome::Skipped(format!("no bundled verifier reads {}", case.tee())));
         };
-        let forms = readable(&case.evidence);
-        if forms.is_empty() {
-            return certificate::run(case).map(Outcome::Passed);
-        }
         let mut remarks = Vec::new();
         for trial in case.trials() {
-            for form in &forms {
+            let forms = forms::of(case, &trial);
+            if forms.is_empty() {
+                return certificate::run(case).map(Outcome::Passed);
+            }
+            for form in forms {
+                let name = form.name.clone();
                 let outcome = self.verify(verifier, case, &trial, form);
                 let how = judge(case, &trial, &outcome)
-                    .map_err(|why| format!("{} at {}: {why}", form.name, moment(&trial)))?;
-                remarks.push(format!("{}: {how}", form.name));
+                    .map_err(|why| format!("{name} at {}: {why}", moment(&trial)))?;
+                remarks.push(format!("{name}: {how}"));
             }
         }
         Ok(Outcome::Passed(remarks.join("; ")))
@@ -77,37 +79,17 @@ impl Bench {
         verifier: &VerifierPlugin,
         case: &Case,
         trial: &Trial,
-        form: &File,
+        form: Form,
     ) -> Result<Verified, Refusal> {
-        // As a client would send it: whatever certificates it has, in the order in which it has them.
-        let certificates = case.certificates.iter().map(|file| file.bytes.clone());
-        let roots = case.roots.iter().filter_map(|root| root.bytes.clone());
-        let collateral = trial.collateral.iter().map(|file| file.bytes.clone());
         let evidence = Evidence {
             tee: case.tee().to_owned(),
-            media_type: is_json(form).then(|| JSON.to_owned()),
-            data: form.bytes.clone(),
-            attachments: certificates.chain(roots).chain(collateral).collect(),
+            media_type: form.media_type,
+            data: form.data,
+            attachments: form.attachments,
         };
         let examined = examine(verifier, authority(case), evidence, moment(trial));
         self.runtime.block_on(examined)
     }
-}
-
-/// The evidence in the forms that verifiers are documented to read. JSON of another form beside a
-/// readable one is somebody else's.
-fn readable(evidence: &[File]) -> Vec<&File> {
-    let documented = |file: &&File| {
-        let Ok(json) = serde_json::from_slice::<Value>(&file.bytes) else { return !is_json(file) };
-        let inner = json.get("evidence").unwrap_or(&json);
-        inner.get("attestation_report").is_some()
-    };
-    let read: Vec<&File> = evidence.iter().filter(documented).collect();
-    if read.is_empty() { evidence.iter().collect() } else { read }
-}
-
-fn is_json(file: &File) -> bool {
-    file.bytes.trim_ascii_start().starts_with(b"{")
 }
 
 /// The moment of a trial; now, where the case holds at any.

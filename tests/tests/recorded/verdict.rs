@@ -7,23 +7,45 @@ use claviger::flow::Verified;
 /// Genuine evidence of a guest that may be debugged: policies refuse it, later.
 const DEBUG: &str = "debug";
 
+/// Genuine evidence of a platform whose firmware its vendor calls so (Intel's TCB status).
+const STATUS: [(&str, &str); 4] = [
+    ("config_and_sw_hardening_needed", "ConfigurationAndSWHardeningNeeded"),
+    ("config_needed", "ConfigurationNeeded"),
+    ("out_of_date_tcb", "OutOfDate"),
+    ("sw_hardening_needed", "SWHardeningNeeded"),
+];
+
 /// Compares what the host said with what the case expects.
 pub(crate) fn compare(verdict: &str, outcome: &Result<Verified, Refusal>) -> Result<(), String> {
-    let genuine = verdict == "valid" || verdict == DEBUG;
+    let status = STATUS.iter().find(|(name, _)| *name == verdict).map(|(_, status)| *status);
+    let genuine = verdict == "valid" || verdict == DEBUG || status.is_some();
     match outcome {
         Ok(_) if !genuine => Err(format!("expected {verdict}, found genuine")),
-        Ok(verified) if verdict == DEBUG && !debugged(verified) => {
-            Err("no fact says that the guest may be debugged".to_owned())
+        Ok(verified) if verdict == DEBUG && !says(verified, "debug", &Value::Flag(true)) => {
+            Err("nothing says that the guest may be debugged".to_owned())
         }
-        Ok(_) => Ok(()),
+        Ok(verified) => match (status, said(verified, "tcb_status")) {
+            (Some(wanted), Some(Value::Text(found))) if wanted == found => Ok(()),
+            (Some(wanted), found) => Err(format!("expected {wanted}, found {found:?}")),
+            (None, Some(Value::Text(found))) if verdict == "valid" && found != "UpToDate" => {
+                Err(format!("expected UpToDate, found {found}"))
+            }
+            (None, _) => Ok(()),
+        },
         Err(refusal) if !genuine && accepted(verdict, refusal.code) => Ok(()),
         Err(refusal) => Err(format!("expected {verdict}, found {refusal}")),
     }
 }
 
-fn debugged(verified: &Verified) -> bool {
-    let mut facts = verified.facts().iter();
-    facts.any(|fact| fact.name.ends_with("debug") && fact.value == Value::Flag(true))
+/// What the host read, or the verifier says, under a name that ends so.
+fn said<'a>(verified: &'a Verified, end: &str) -> Option<&'a Value> {
+    let mut claims = verified.facts().iter().chain(verified.claims());
+    claims.find(|claim| claim.name.ends_with(end)).map(|claim| &claim.value)
+}
+
+fn says(verified: &Verified, end: &str, value: &Value) -> bool {
+    let mut claims = verified.facts().iter().chain(verified.claims());
+    claims.any(|claim| claim.name.ends_with(end) && claim.value == *value)
 }
 
 /// Whether a refusal is of the class that the verdict means.
@@ -38,7 +60,7 @@ fn accepted(verdict: &str, code: Code) -> bool {
         "malformed" | "unknown_claim" | "unsupported_cert_type" => {
             &[Code::EvidenceMalformed, Code::EvidenceUnsupported]
         }
-        "out_of_date_tcb" | "tcb_not_supported" => &[Code::EvidenceOutdated],
+        "tcb_not_supported" => &[Code::EvidenceOutdated, Code::EvidenceUntrusted],
         _ if verdict.contains("expired") || verdict.contains("not_yet_valid") => {
             &[Code::EvidenceExpired]
         }
