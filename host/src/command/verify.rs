@@ -3,12 +3,17 @@
 //! It says whether evidence is genuine. Whether it is fresh and bound needs a challenge, and what
 //! it is worth needs a policy; neither is asked here.
 
+mod anchor;
+
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
 use serde_json::{Map, Value, json};
+
+use anchor::Anchor;
 
 use super::explain::explanation_lines;
 use super::files::read_bounded;
@@ -45,6 +50,10 @@ pub(super) struct Arguments {
     /// Do without a check that needs what cannot be had
     #[arg(long, value_enum)]
     waive: Vec<Waiver>,
+    /// Trust a certificate of your own, or a key (SET:ID=FILE, its identifier in hexadecimal or empty for
+    /// its digest); may be repeated
+    #[arg(long, value_name = "SET=FILE", value_parser = Anchor::parse)]
+    anchor: Vec<Anchor>,
     /// A verifier to use instead of the bundled one
     #[arg(long)]
     plugin: Option<PathBuf>,
@@ -143,7 +152,7 @@ pub(super) fn examined(
 }
 
 /// The evidence and what goes with it. In a directory the evidence is the file called `report.bin`,
-/// `quote.bin` or `evidence.*`, and every other file goes with it.
+/// `quote.bin`, `evidence.*`, `attestation_doc.*` or `token.*`, and every other file goes with it.
 fn gather(arguments: &Arguments) -> anyhow::Result<(Vec<u8>, Vec<Vec<u8>>)> {
     let read = |path: &Path| read_bounded(path, LARGEST);
     let mut with = arguments.with.clone();
@@ -158,11 +167,15 @@ fn gather(arguments: &Arguments) -> anyhow::Result<(Vec<u8>, Vec<Vec<u8>>)> {
         files.sort();
         let stem =
             |path: &PathBuf| path.file_stem().map(|stem| stem.to_string_lossy().into_owned());
-        let named = ["report", "quote", "evidence"].iter().find_map(|wanted| {
-            files.iter().position(|path| stem(path).as_deref() == Some(*wanted))
-        });
+        let named =
+            ["report", "quote", "evidence", "attestation_doc", "token"].iter().find_map(|wanted| {
+                files.iter().position(|path| stem(path).as_deref() == Some(*wanted))
+            });
         let Some(evidence) = named else {
-            bail!("{}: no report, quote or evidence file", arguments.evidence.display());
+            bail!(
+                "{}: no report, quote, evidence, attestation_doc or token file",
+                arguments.evidence.display()
+            );
         };
         let evidence = files.remove(evidence);
         with.extend(files);
@@ -178,7 +191,10 @@ fn gather(arguments: &Arguments) -> anyhow::Result<(Vec<u8>, Vec<Vec<u8>>)> {
 fn verifier(arguments: &Arguments) -> anyhow::Result<VerifierPlugin> {
     let engine = Engine::new(EngineSettings { instances: 4, ..EngineSettings::default() })?;
     let load = |name: &str, component: &[u8]| {
-        VerifierPlugin::load(&engine, name, component, Settings::default())
+        // Whoever names a plugin here lets it name the anchor sets that it wants.
+        let anchors = Arc::new(Manifest::read(component)?.anchors.into_iter().collect());
+        let settings = Settings { anchors, ..Settings::default() };
+        VerifierPlugin::load(&engine, name, component, settings)
             .with_context(|| format!("plugin {name}"))
     };
     if let Some(path) = &arguments.plugin {
@@ -203,6 +219,9 @@ fn authority(arguments: &Arguments, waived: bool) -> anyhow::Result<Authority> {
     if let Some(path) = &arguments.dev_simulated_roots {
         note!("claviger: DEVELOPMENT: simulated hardware is accepted as if it were genuine");
         builder = builder.simulated_root(read_bounded(path, LARGEST)?);
+    }
+    for anchor in &arguments.anchor {
+        builder = anchor.trusted(builder)?;
     }
     builder.build().map_err(|fault| anyhow::anyhow!("trust anchors: {fault}"))
 }
