@@ -11,9 +11,14 @@
 //! call, and its message stands in the host's log under the plugin's name. On other targets
 //! everything compiles, so that pure parts can be tested natively, but calling an import there
 //! stops the program.
+//!
+//! [`json`], [`base64`] and [`hex`] read what evidence is packed in.
 
+pub mod base64;
 #[cfg(target_arch = "wasm32")]
 mod heap;
+pub mod hex;
+pub mod json;
 pub mod kms;
 mod manifest;
 mod panics;

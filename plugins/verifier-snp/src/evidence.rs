@@ -1,9 +1,10 @@
 //! How a report is packed: raw, raw with AMD's certificate table behind it, or in JSON.
 
+use claviger_plugin_sdk::base64;
+use claviger_plugin_sdk::json::{self, Value};
 use claviger_plugin_sdk::verifier::{Rejection, Request};
 
-use crate::json::{self, Value};
-use crate::{base64, spelled};
+use crate::spelled;
 
 /// A raw report: 1184 bytes (AMD 56860, table 23), and behind it perhaps the certificate table that
 /// the extended guest request returns (GHCB 56421, section 4.1.8.1), as a guest's driver gives both.

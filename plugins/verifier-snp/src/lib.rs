@@ -1,9 +1,7 @@
 //! Reads AMD SEV-SNP attestation reports. The host checks signature, chain and TCB natively; what is
 //! left here is how the report is packed, and what its policy bits say about the guest.
 
-mod base64;
 mod evidence;
-mod json;
 mod spelled;
 
 use claviger_plugin_sdk::verifier::custody::Digest;

@@ -5,7 +5,7 @@
 //! What the spelling leaves out are reserved bytes, which the firmware writes as zeros. Older
 //! versions of the crate name some fields otherwise; both are read.
 
-use crate::json::Value;
+use claviger_plugin_sdk::json::Value;
 
 const SIZE: usize = 1184;
 
@@ -116,8 +116,9 @@ impl Report {
 
 #[cfg(test)]
 mod tests {
+    use claviger_plugin_sdk::json;
+
     use super::*;
-    use crate::json;
 
     fn list(byte: u8, length: usize) -> String {
         format!("{:?}", vec![byte; length])

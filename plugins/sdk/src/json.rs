@@ -5,18 +5,25 @@ const MAX_DEPTH: u32 = 8;
 
 /// A value.
 #[derive(Debug, PartialEq)]
-pub(crate) enum Value {
+pub enum Value {
+    /// True or false.
     Flag(bool),
+    /// An array.
     List(Vec<Value>),
+    /// Null.
     Null,
+    /// A whole number from zero.
     Number(u64),
+    /// The members in their order; no name stands twice.
     Object(Vec<(String, Value)>),
+    /// A string.
     Text(String),
 }
 
 impl Value {
     /// The member of an object.
-    pub(crate) fn member(&self, name: &str) -> Option<&Value> {
+    #[must_use]
+    pub fn member(&self, name: &str) -> Option<&Value> {
         let Self::Object(members) = self else {
             return None;
         };
@@ -24,8 +31,9 @@ impl Value {
         found.map(|(_, value)| value)
     }
 
-    /// A list of bytes.
-    pub(crate) fn bytes(&self) -> Option<Vec<u8>> {
+    /// A list of numbers up to 255, as bytes.
+    #[must_use]
+    pub fn bytes(&self) -> Option<Vec<u8>> {
         let Self::List(values) = self else {
             return None;
         };
@@ -38,7 +46,10 @@ impl Value {
 }
 
 /// Parses one value and nothing behind it.
-pub(crate) fn parse(text: &[u8]) -> Result<Value, &'static str> {
+///
+/// # Errors
+/// What is wrong, in words.
+pub fn parse(text: &[u8]) -> Result<Value, &'static str> {
     let mut reader = Reader { rest: text };
     let value = reader.value(MAX_DEPTH)?;
     reader.skip_space();
