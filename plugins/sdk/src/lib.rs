@@ -12,9 +12,12 @@
 //! everything compiles, so that pure parts can be tested natively, but calling an import there
 //! stops the program.
 //!
-//! [`json`], [`base64`] and [`hex`] read what evidence is packed in.
+//! [`json`], [`base64`] and [`hex`] read what evidence is packed in; [`cbor`] and [`cose`] signed
+//! tokens.
 
 pub mod base64;
+pub mod cbor;
+pub mod cose;
 #[cfg(target_arch = "wasm32")]
 mod heap;
 pub mod hex;
