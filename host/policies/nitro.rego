@@ -72,14 +72,23 @@ rules contains {
 
 holds contains "nitro-image" if data.known.nitro.pcr0[claims["nitro.pcr0"]]
 
+# An EC2 instance's document has the registers of its TPM: the boot loader or unified kernel image is in 4.
+holds contains "nitro-image" if data.known.nitro.nitrotpm_pcr4[claims["nitro.nitrotpm_pcr4"]]
+
 findings contains {
 	"rule": "nitro-other-pcr", "claim": concat("", ["nitro.", pcr]), "wanted": "one of the reference values",
 	"lowers": "executables", "value": unrecognized_executables,
 } if {
 	some pcr, values in data.known.nitro
-	pcr != "pcr0"
+	not pcr in {"pcr0", "nitrotpm_pcr4"}
+	startswith(pcr, "nitrotpm_") == of_instance
 	not known(pcr, values)
 }
+
+# Reference values for one kind of document say nothing of the other.
+default of_instance := false
+
+of_instance if claims["nitro.nitrotpm_pcr4"]
 
 known(pcr, values) if values[claims[concat("", ["nitro.", pcr])]]
 

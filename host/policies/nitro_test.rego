@@ -45,6 +45,15 @@ test_a_pcr_with_reference_values_of_its_own_is_held_to_them if {
 	unmet(enclave, strict, more) == {"nitro-other-pcr"}
 }
 
+test_an_instance_is_known_by_its_tpm if {
+	instance := {"nitro.debug": false, "nitro.module_id": "i-1", "nitro.nitrotpm_pcr4": "ab", "nitro.nitrotpm_pcr7": "cd"}
+	values := {"nitro": {"nitrotpm_pcr4": {"ab": ["image"]}, "pcr1": {"00": ["enclave"]}}}
+	unmet(instance, strict, values) == set()
+	unmet(instance, strict, {"nitro": {"nitrotpm_pcr4": {"00": ["image"]}}}) == {"nitro-image"}
+	more := {"nitro": {"nitrotpm_pcr4": {"ab": ["image"]}, "nitrotpm_pcr7": {"00": ["image"]}}}
+	unmet(instance, strict, more) == {"nitro-other-pcr"}
+}
+
 test_nothing_known_holds_for_nothing if {
 	unmet({}, strict, reference) == {"nitro-no-debug", "nitro-image"}
 }

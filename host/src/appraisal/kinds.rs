@@ -28,7 +28,7 @@ pub const KINDS: &[Kind] = &[
         file: "nitro.rego",
         source: include_str!("../../policies/nitro.rego"),
         defaults: include_str!("../../policies/nitro.json"),
-        measured: &["pcr0"],
+        measured: &["pcr0", "nitrotpm_pcr4"],
     },
     Kind {
         tee: "snp",

@@ -16,6 +16,9 @@ enum Kind {
 /// What a report says of the moment (report data), of the machine (chip id) or of its firmware (TCB,
 /// which has floors, not values) is not among them.
 const KNOWN: &[(&str, &str, Kind)] = &[
+    ("nitro", "nitrotpm_pcr4", Kind::Bytes(48)),
+    ("nitro", "nitrotpm_pcr7", Kind::Bytes(48)),
+    ("nitro", "nitrotpm_pcr12", Kind::Bytes(48)),
     ("nitro", "pcr0", Kind::Bytes(48)),
     ("nitro", "pcr1", Kind::Bytes(48)),
     ("nitro", "pcr2", Kind::Bytes(48)),

@@ -52,9 +52,16 @@ pub enum Value<'a> {
 /// # Errors
 /// What is wrong, in a few words for a person.
 pub fn parse(text: &[u8]) -> Result<Item<'_>, &'static str> {
-    let mut reader = Reader { text, rest: text, items: 0 };
-    let item = reader.item(MAX_DEPTH)?;
-    if reader.rest.is_empty() { Ok(item) } else { Err("something behind the item") }
+    Reader { text, rest: text, items: 0, streamed: false }.whole()
+}
+
+/// The same, where lists and maps may come without a length in front (RFC 8949, section 3.2.2), as an
+/// encoder writes them that does not count first. Strings may not.
+///
+/// # Errors
+/// What is wrong, in a few words for a person.
+pub fn parse_streamed(text: &[u8]) -> Result<Item<'_>, &'static str> {
+    Reader { text, rest: text, items: 0, streamed: true }.whole()
 }
 
 impl<'a> Item<'a> {
@@ -163,9 +170,16 @@ struct Reader<'a> {
     text: &'a [u8],
     rest: &'a [u8],
     items: usize,
+    /// Whether lists and maps may have no length in front.
+    streamed: bool,
 }
 
 impl<'a> Reader<'a> {
+    fn whole(mut self) -> Result<Item<'a>, &'static str> {
+        let item = self.item(MAX_DEPTH)?;
+        if self.rest.is_empty() { Ok(item) } else { Err("something behind the item") }
+    }
+
     fn item(&mut self, depth: u32) -> Result<Item<'a>, &'static str> {
         let depth = depth.checked_sub(1).ok_or("nested too deep")?;
         self.items += 1;
@@ -173,6 +187,15 @@ impl<'a> Reader<'a> {
             return Err("too many items");
         }
         let before = self.rest;
+        if let (true, Some((&first @ (0x9f | 0xbf), rest))) = (self.streamed, before.split_first())
+        {
+            self.rest = rest;
+            let value = match first {
+                0x9f => self.list(None, depth)?,
+                _ => self.map(None, depth)?,
+            };
+            return self.ended(before, value);
+        }
         let value = match self.head()? {
             (0, number) => Value::Unsigned(number),
             (1, number) => Value::Negative(number),
@@ -181,33 +204,42 @@ impl<'a> Reader<'a> {
                 let text = std::str::from_utf8(self.take(length)?);
                 Value::Text(text.map_err(|_| "a text that is not UTF-8")?)
             }
-            (4, count) => self.list(count, depth)?,
-            (5, count) => self.map(count, depth)?,
+            (4, count) => self.list(Some(count), depth)?,
+            (5, count) => self.map(Some(count), depth)?,
             (6, tag) => Value::Tag(tag, Box::new(self.item(depth)?)),
             (_, 20) => Value::Flag(false),
             (_, 21) => Value::Flag(true),
             (_, 22) => Value::Null,
             _ => return Err("a simple value or floating point number"),
         };
+        self.ended(before, value)
+    }
+
+    /// The item that began at `before` and ends here.
+    fn ended(&self, before: &'a [u8], value: Value<'a>) -> Result<Item<'a>, &'static str> {
         let length = before.len() - self.rest.len();
         let raw = before.get(..length).ok_or(TRUNCATED)?;
         Ok(Item { value, raw, start: self.text.len() - before.len() })
     }
 
-    fn list(&mut self, count: u64, depth: u32) -> Result<Value<'a>, &'static str> {
+    fn list(&mut self, count: Option<u64>, depth: u32) -> Result<Value<'a>, &'static str> {
         let mut entries = Vec::new();
-        for _ in 0..count {
+        while !self.ends(count, entries.len()) {
             entries.push(self.item(depth)?);
         }
         Ok(Value::List(entries))
     }
 
-    fn map(&mut self, count: u64, depth: u32) -> Result<Value<'a>, &'static str> {
-        if count > MAX_MEMBERS {
-            return Err("a map of this size");
+    fn map(&mut self, count: Option<u64>, depth: u32) -> Result<Value<'a>, &'static str> {
+        const TOO_LARGE: &str = "a map of this size";
+        if count.is_some_and(|count| count > MAX_MEMBERS) {
+            return Err(TOO_LARGE);
         }
         let mut members: Vec<(Item<'a>, Item<'a>)> = Vec::new();
-        for _ in 0..count {
+        while !self.ends(count, members.len()) {
+            if members.len() as u64 == MAX_MEMBERS {
+                return Err(TOO_LARGE);
+            }
             let key = self.item(depth)?;
             if !matches!(key.value, Value::Negative(_) | Value::Text(_) | Value::Unsigned(_)) {
                 return Err("a key that is neither number nor text");
@@ -219,6 +251,18 @@ impl<'a> Reader<'a> {
             members.push((key, self.item(depth)?));
         }
         Ok(Value::Map(members))
+    }
+
+    /// Whether a list or map ends here: it has all that it should, or, without a length, its break.
+    fn ends(&mut self, count: Option<u64>, read: usize) -> bool {
+        match (count, self.rest.split_first()) {
+            (Some(count), _) => read as u64 == count,
+            (None, Some((0xff, rest))) => {
+                self.rest = rest;
+                true
+            }
+            (None, _) => false,
+        }
     }
 
     /// Major type and argument.
@@ -323,6 +367,35 @@ mod tests {
         for other in [&[0xf9, 0x3c, 0x00][..], &[0xf8, 0x20], &[0xf7], &[0xe0]] {
             assert_eq!(error(other), "a simple value or floating point number", "{other:x?}");
         }
+    }
+
+    #[test]
+    fn a_list_or_map_without_a_length_ends_at_its_break() {
+        let text = [0xbf, 0x61, b'a', 0x9f, 0x01, 0x80, 0xff, 0x02, 0xa0, 0xff];
+        let map = parse_streamed(&text).unwrap();
+        let list = map.named("a").unwrap();
+        assert_eq!((list.raw, list.start), (&text[3..7], 3));
+        assert_eq!(list.list().map(<[_]>::len), Some(2));
+        assert_eq!(map.numbered(2).and_then(Item::map).map(<[_]>::len), Some(0));
+        assert_eq!(error(&text), "an indefinite length");
+        for wrong in [
+            &[0xbf, 0x01, 0xff][..],
+            &[0x9f, 0x01],
+            &[0xff],
+            &[0x81, 0xff],
+            &[0x9f, 0xff, 0xff],
+            &[0x5f, 0x41, 0x00, 0xff],
+            &[0xbf, 0x01, 0x02, 0x01, 0x03, 0xff],
+            &[0xc1, 0xff],
+        ] {
+            assert!(parse_streamed(wrong).is_err(), "{wrong:x?}");
+        }
+        // A length that says "no length" is one: far too many.
+        assert!(parse_streamed(&[0x9b, 255, 255, 255, 255, 255, 255, 255, 255, 0xff]).is_err());
+        let mut many = vec![0xbf];
+        (0..300_u16).for_each(|key| many.extend([0x19, (key >> 8) as u8 | 0x80, key as u8, 0x00]));
+        many.push(0xff);
+        assert_eq!(parse_streamed(&many).unwrap_err(), "a map of this size");
     }
 
     // attack 37
