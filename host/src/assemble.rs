@@ -12,6 +12,7 @@ use serde::Serialize;
 use crate::appraisal::{Appraiser, LastSeen, SnpPolicy, TeePolicy};
 use crate::audit::{self, AuditLog};
 use crate::clock::{Clock, SystemClock};
+use crate::endorsements::{Endorsements, SourcePlan};
 use crate::files;
 use crate::flow::{Challenges, Host, Keyring, Parts, ReleasePolicies, TokenSettings, Tokens};
 use crate::plugin::catalogue::{Plugins, Source};
@@ -59,6 +60,8 @@ pub struct Plan {
     pub revocation: Revocation,
     /// Certificates and revocation lists that the operator has.
     pub endorsements: Vec<Vec<u8>>,
+    /// Services that are asked for what evidence comes without.
+    pub endorsement_sources: Vec<SourcePlan>,
     /// Trust anchors beside those that vendors publish.
     pub anchors: Vec<AnchorPlan>,
     /// Anchor sets whose issuers publish no revocation lists.
@@ -179,6 +182,13 @@ pub fn assemble(
         plan.audit.settings,
     )
     .context("the audit log")?;
+    let endorsements = match plan.endorsement_sources.as_slice() {
+        [] => None,
+        sources => {
+            let made = Endorsements::new(sources, Arc::clone(&store), Arc::clone(&clock));
+            Some(Arc::new(made.map_err(|why| anyhow::anyhow!("endorsements: {why}"))?))
+        }
+    };
     let challenges =
         Challenges::new(plan.id, plan.challenge_seconds, plan.spent_capacity, Arc::clone(&random))?;
     Ok(Host::new(Parts {
@@ -188,6 +198,7 @@ pub fn assemble(
         catalogue,
         kms,
         authority: Arc::new(authority),
+        endorsements,
         appraiser,
         references,
         tokens,

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderValue};
-use http::{Method, Request, StatusCode, Uri};
+use http::{Method, Request, Response, StatusCode, Uri};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Bytes;
 use rustls::pki_types::pem::PemObject;
@@ -212,6 +212,25 @@ impl Client {
             Ok((status, answer.to_bytes()))
         };
         tokio::time::timeout(TIMEOUT, exchange)
+            .await
+            .map_err(|_| self.broken("no answer in time"))?
+    }
+
+    /// Gets what stands at a path, whatever it is, within bounds.
+    pub(crate) async fn get(
+        &self,
+        path: &str,
+        largest: usize,
+        timeout: Duration,
+    ) -> Result<Response<Bytes>, ClientError> {
+        let request = self.request(Method::GET, path, None)?;
+        let exchange = async {
+            let (head, body) = self.send(request).await?.into_parts();
+            let body = Limited::new(body, largest).collect().await;
+            let body = body.map_err(|error| self.broken(error))?;
+            Ok(Response::from_parts(head, body.to_bytes()))
+        };
+        tokio::time::timeout(timeout, exchange)
             .await
             .map_err(|_| self.broken("no answer in time"))?
     }

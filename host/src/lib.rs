@@ -11,6 +11,7 @@ pub mod client;
 pub mod clock;
 pub mod command;
 pub mod config;
+pub mod endorsements;
 pub mod error;
 pub mod escape;
 pub mod explanation;

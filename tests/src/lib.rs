@@ -3,5 +3,6 @@
 
 pub mod hostile;
 pub mod moment;
+pub mod service;
 pub mod site;
 pub mod vectors;

@@ -105,6 +105,7 @@ impl Ground {
             ],
             appraisal: std::collections::BTreeMap::new(),
             configured: Vec::new(),
+            endorsement_sources: Vec::new(),
             anchors: Vec::new(),
             unpublished_revocation: std::collections::BTreeSet::new(),
             simulated_roots: vec![family.ark().to_vec()],

@@ -122,6 +122,7 @@ pub(super) fn plan(family: &Family, audit: PathBuf) -> anyhow::Result<Plan> {
         ],
         appraisal: std::collections::BTreeMap::new(),
         configured: Vec::new(),
+        endorsement_sources: Vec::new(),
         anchors: Vec::new(),
         unpublished_revocation: std::collections::BTreeSet::new(),
         simulated_roots: vec![family.ark().to_vec()],

@@ -17,8 +17,9 @@ use crate::reference::ReferencePlan;
 
 pub use plan::{AppraisalPlan, Planned, plan};
 pub use sections::{
-    Admin, Administrator, Anchor, Api, Appraisal, Audit, Challenge, Endorsements, Host, Kms,
-    Limits, MasterKey, Plugin, PluginLimits, Reference, Signer, Snp, TcbFloor, Token,
+    Admin, Administrator, Anchor, Api, Appraisal, Audit, Challenge, EndorsementSource,
+    Endorsements, Host, Kms, Limits, MasterKey, Plugin, PluginLimits, Reference, Signer, Snp,
+    TcbFloor, Token,
 };
 pub use values::{Digest256, Hex};
 

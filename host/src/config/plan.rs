@@ -12,6 +12,7 @@ use super::{Config, ConfigError};
 use crate::appraisal::{Appraiser, MinimumTcb, SnpPolicy, TeePolicy};
 use crate::assemble::{AnchorPlan, AuditPlan, Plan, PluginPlan};
 use crate::audit;
+use crate::endorsements::SourcePlan;
 use crate::files;
 use crate::flow::TokenSettings;
 use crate::http::{
@@ -88,7 +89,14 @@ pub fn plan(config: Config, store: Arc<dyn Store>) -> Result<Planned, ConfigErro
             .map_err(|error| unreadable("endorsements.files", path, &error))
     });
     let appraisal = appraisal(config.appraisal)?;
+    let sources = config.endorsements.sources.iter().map(|source| {
+        let ca = files::read_bounded(&source.ca, LARGEST_ENDORSEMENT)
+            .map_err(|error| unreadable("endorsements.sources", &source.ca, &error))?;
+        Ok(SourcePlan { kind: source.kind, url: source.url.clone(), ca })
+    });
+    let endorsement_sources = sources.collect::<Result<_, ConfigError>>()?;
     let plan = Plan {
+        endorsement_sources,
         id: config.host.id,
         issuer: config.host.issuer,
         development: false,

@@ -9,6 +9,7 @@ use serde::Deserialize;
 
 use super::values::{Digest256, Hex};
 use crate::appraisal::{MilanRule, SnpPolicy};
+use crate::endorsements::SourceKind;
 use crate::http::HttpSettings;
 use crate::keys::TokenAlgorithm;
 use crate::quote::snp::Tcb;
@@ -171,6 +172,14 @@ sections! {
     pub struct Endorsements {
         pub files: Vec<PathBuf>,
         pub waive_revocation: bool,
+        pub sources: Vec<EndorsementSource>,
+    }
+
+    pub struct EndorsementSource {
+        pub kind: SourceKind,
+        pub url: String,
+        #[serde(default = "system_authorities")]
+        pub ca: PathBuf,
     }
 
     #[serde(default)]
@@ -219,6 +228,11 @@ pub enum AnchorRevocation {
     #[default]
     Required,
     Unpublished,
+}
+
+/// Where Debian and its kin keep the authorities that they trust.
+fn system_authorities() -> PathBuf {
+    "/etc/ssl/certs/ca-certificates.crt".into()
 }
 
 fn any_8443() -> SocketAddr {

@@ -23,6 +23,7 @@ use crate::appraisal::{Appraiser, Status};
 use crate::audit::{Announced, AuditLog, Digest, Event, Record};
 use crate::claim::{Claim, Value};
 use crate::clock::Clock;
+use crate::endorsements::Endorsements;
 use crate::error::{Code, Refusal};
 use crate::explanation::Explanation;
 use crate::keys::RecipientKey;
@@ -47,6 +48,8 @@ pub struct Parts {
     pub kms: Arc<KmsPlugin>,
     /// Trust anchors and revocation lists.
     pub authority: Arc<Authority>,
+    /// Where what evidence lacks is asked for; none: what does not come along is missing.
+    pub endorsements: Option<Arc<Endorsements>>,
     /// Appraisal policies.
     pub appraiser: Appraiser,
     /// Reference values.
@@ -281,7 +284,9 @@ impl Host {
         let (nonce, thumbprint) = (*fresh.nonce(), recipient.thumbprint());
         let judged = async {
             let authority = Arc::clone(&self.parts.authority);
-            let genuine = fresh.verify(&verifier, authority, evidence, digest).await?;
+            let endorsements = self.parts.endorsements.as_ref();
+            let genuine =
+                fresh.verify(&verifier, authority, endorsements, evidence, digest).await?;
             step(caller, "genuine");
             let bound = genuine.bind(recipient)?;
             step(caller, "bound");

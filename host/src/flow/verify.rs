@@ -1,6 +1,7 @@
 //! Second step: the evidence is genuine. A verifier plugin reads it; the gate believes only what
 //! rests on statements that the host itself checked up to a trust anchor.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::challenge::Fresh;
@@ -8,10 +9,11 @@ use super::gate::{Verified, VerifierIdentity, gate};
 use super::request::Evidence;
 use crate::audit::Digest;
 use crate::clock::Timestamp;
+use crate::endorsements::{Endorsements, SourceError};
 use crate::error::{Code, Refusal};
 use crate::explanation::Explanation;
 use crate::plugin::{Rejection, Unverified, VerifierFailure, VerifierPlugin, VerifierRequest};
-use crate::quote::{Authority, Examination, Step};
+use crate::quote::{Authority, Examination, Step, Want};
 
 /// Lets a verifier read evidence, at a moment, against an authority.
 pub async fn examine(
@@ -21,15 +23,14 @@ pub async fn examine(
     at: Timestamp,
 ) -> Result<Verified, Refusal> {
     let digest = Digest::of(&evidence.data);
-    examine_digested(verifier, authority, evidence, digest, at).await
+    examine_digested(verifier, Examination::new(authority, at), evidence, digest).await
 }
 
 async fn examine_digested(
     verifier: &VerifierPlugin,
-    authority: Arc<Authority>,
+    examination: Examination,
     evidence: Evidence,
     digest: Digest,
-    at: Timestamp,
 ) -> Result<Verified, Refusal> {
     let description = verifier.description();
     let evidence_type = evidence
@@ -46,7 +47,7 @@ async fn examine_digested(
         attachments: evidence.attachments,
     };
     let verdict = verifier
-        .verify(Examination::new(authority, at), request)
+        .verify(examination, request)
         .await
         .map_err(|unverified| refuse(verifier.name(), unverified))?;
     let identity =
@@ -103,6 +104,40 @@ fn explain(unverified: &Unverified) -> Explanation {
     }
 }
 
+/// Whether evidence was refused for what did not come along, or is out of date.
+fn could_hold(refusal: &Refusal) -> bool {
+    matches!(refusal.code, Code::EndorsementsUnavailable | Code::EvidenceExpired)
+}
+
+/// Examines evidence once more with what it lacked. Where that cannot be had, the first refusal stands
+/// and says so.
+async fn complete<F: Future<Output = Result<Verified, Refusal>>>(
+    endorsements: &Arc<Endorsements>,
+    authority: &Arc<Authority>,
+    wants: BTreeSet<Want>,
+    mut evidence: Evidence,
+    refusal: Refusal,
+    examine: impl FnOnce(Evidence) -> F,
+) -> Result<Verified, Refusal> {
+    if wants.is_empty() {
+        return Err(refusal);
+    }
+    match endorsements.supply(authority, wants).await {
+        Ok(supplied) => {
+            evidence.attachments.extend(supplied);
+            examine(evidence).await
+        }
+        Err(error) => {
+            let reason = format!("{}; {error}", refusal.reason);
+            let refusal = Refusal { reason, ..refusal };
+            Err(match error {
+                SourceError::Paused { pause, .. } => refusal.retry_after(pause),
+                SourceError::Absent(_) | SourceError::Failed(_) => refusal,
+            })
+        }
+    }
+}
+
 /// Evidence that is genuine, in answer to a challenge that was spent for it.
 #[derive(Debug)]
 pub struct Genuine {
@@ -116,10 +151,24 @@ impl Fresh {
         self,
         verifier: &VerifierPlugin,
         authority: Arc<Authority>,
+        endorsements: Option<&Arc<Endorsements>>,
         evidence: Evidence,
         digest: Digest,
     ) -> Result<Genuine, Refusal> {
-        let verified = examine_digested(verifier, authority, evidence, digest, self.at()).await?;
+        let examination = Examination::new(Arc::clone(&authority), self.at());
+        let again = endorsements.map(|endorsements| (endorsements, evidence.clone()));
+        let examined = examine_digested(verifier, examination.clone(), evidence, digest).await;
+        let verified = match (examined, again) {
+            (Err(refusal), Some((endorsements, evidence))) if could_hold(&refusal) => {
+                let wants = examination.wants();
+                complete(endorsements, &authority, wants, evidence, refusal, |evidence| {
+                    let examination = Examination::new(Arc::clone(&authority), self.at());
+                    examine_digested(verifier, examination, evidence, digest)
+                })
+                .await?
+            }
+            (examined, _) => examined?,
+        };
         Ok(Genuine { fresh: self, verified })
     }
 }

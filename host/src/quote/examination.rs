@@ -1,7 +1,7 @@
 //! One piece of evidence at one moment: the custody operations, and whole quotes in one call.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::algorithm::{DigestAlgorithm, KeyEncoding, SignatureAlgorithm};
 use super::anchors::AnchorSet;
@@ -14,6 +14,7 @@ use super::snp::{self, SnpReport, layout};
 use super::span::Span;
 use super::statement::{self, Format, Statement};
 use super::trail::{Deed, Trail};
+use super::want::Want;
 use crate::clock::Timestamp;
 
 /// A message may have this many bytes.
@@ -28,13 +29,15 @@ pub struct Examination {
     at: Timestamp,
     /// The anchor sets that may be named; none: every one.
     sets: Option<Arc<BTreeSet<String>>>,
+    /// What checks did without, shared by all clones.
+    wants: Arc<Mutex<BTreeSet<Want>>>,
 }
 
 impl Examination {
     /// Examines by all that `authority` trusts, as of `at`.
     #[must_use]
     pub fn new(authority: Arc<Authority>, at: Timestamp) -> Self {
-        Self { authority, at, sets: None }
+        Self { authority, at, sets: None, wants: Arc::default() }
     }
 
     /// The same examination by some of the anchor sets only: a verifier for one kind of hardware has
@@ -46,6 +49,12 @@ impl Examination {
             None => Arc::clone(sets),
         });
         self
+    }
+
+    /// What the checks so far did without and would have needed.
+    #[must_use]
+    pub fn wants(&self) -> BTreeSet<Want> {
+        self.wants.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The moment for which everything must be valid.
@@ -308,9 +317,13 @@ impl Examination {
         certificates: &[Vec<u8>],
     ) -> Result<SnpReport, Broken> {
         let mut reached = None;
+        let mut wants = Vec::new();
         let checked = self.may_name(AMD).and_then(|()| {
-            snp::check(&self.authority, self.at, report, certificates, &mut reached)
+            snp::check(&self.authority, self.at, report, certificates, &mut reached, &mut wants)
         });
+        if !wants.is_empty() {
+            self.wants.lock().unwrap_or_else(PoisonError::into_inner).extend(wants);
+        }
         checked.map_err(|fault| Broken::new("snp", fault, reached))
     }
 

@@ -35,6 +35,7 @@ mod span;
 mod statement;
 mod trail;
 mod vendors;
+mod want;
 mod x509;
 
 #[cfg(test)]
@@ -59,3 +60,4 @@ pub use statement::Statement;
 pub use trail::Step;
 pub(crate) use trail::Trail;
 pub use vendors::{AWS_NITRO, NVIDIA};
+pub use want::{Validity, Want};

@@ -58,6 +58,7 @@ fn granting(grant: impl FnOnce(&mut KmsServices)) -> Site {
         catalogue,
         kms: Arc::new(kms),
         authority: Arc::new(authority.build().unwrap()),
+        endorsements: None,
         appraiser: Appraiser::new(&policy(), None).unwrap(),
         references: References::new(
             store.clone(),

@@ -37,6 +37,7 @@ mod reports;
 mod results;
 mod rotation;
 mod secrecy;
+mod sources;
 mod tcb;
 mod tenants;
 mod tokens;

@@ -20,6 +20,7 @@ use super::fault::Fault;
 use super::signer::Signer;
 use super::statement::{Format, Parts, Statement};
 use super::trail::{Deed, Trail};
+use super::want::Want;
 use crate::clock::Timestamp;
 
 pub use product::Product;
@@ -84,13 +85,15 @@ pub struct SnpReport {
     pub mitigations: Option<Mitigations>,
 }
 
-/// Checks a report. See [`super::Examination::snp`]. `reached`: where it fails, the links that held.
+/// Checks a report. See [`super::Examination::snp`]. `reached`: where it fails, the links that held;
+/// `wants`: and what it would have needed.
 pub(super) fn check(
     authority: &Authority,
     at: Timestamp,
     mut bytes: Vec<u8>,
     certificates: &[Vec<u8>],
     reached: &mut Option<Trail>,
+    wants: &mut Vec<Want>,
 ) -> Result<SnpReport, Fault> {
     if bytes.len() != layout::LENGTH {
         return Err(Fault::Malformed(format!("an SNP report of {} bytes", bytes.len())));
@@ -102,7 +105,11 @@ pub(super) fn check(
     // From here on only what was signed.
     bytes.truncate(layout::SIGNED);
     let signed = Signed { report: &report, key, message: &bytes, signature: &signature };
-    let endorsement = search::endorse(authority, &bundle, &signed, at, reached)?;
+    let found = search::endorse(authority, &bundle, &signed, at, reached);
+    if let Err(Fault::Unavailable(_) | Fault::Expired(_)) = &found {
+        *wants = wanted(authority, &report, key);
+    }
+    let endorsement = found?;
     let signer = endorsement.signer.clone();
     let product = endorsement.vek.product;
     let endorsement_key = endorsement.vek.key;
@@ -145,6 +152,18 @@ pub(super) fn check(
         cpuid: report.cpuid,
         mitigations: report.mitigations,
     })
+}
+
+/// What a report is checked with, where its product is known: version 2 does not say it, and a
+/// provider's key is given by the provider.
+fn wanted(authority: &Authority, report: &Report, key: EndorsementKey) -> Vec<Want> {
+    let cpu = report.cpuid.and_then(|cpu| Product::of_cpu(cpu.family, cpu.model));
+    let Some(product) = cpu else { return Vec::new() };
+    let list = authority.requires_revocation().then_some(Want::AmdCrl(product));
+    let named = key == EndorsementKey::Vcek && !report.chip_id_masked();
+    let (chip_id, tcb) = (report.chip_id, report.reported_tcb);
+    let vcek = named.then_some(Want::AmdVcek { product, chip_id, tcb });
+    list.into_iter().chain(vcek).collect()
 }
 
 /// What the report says of its own signature and of who asked for it. Answers which kind of key

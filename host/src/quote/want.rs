@@ -1,0 +1,143 @@
+//! What a check did without and would have needed, named by what evidence says of itself. Whoever made
+//! the evidence up may have made this up too: it is data to look up, never an address.
+
+use std::fmt;
+
+use data_encoding::HEXLOWER;
+
+use super::authority::Authority;
+use super::crl::Crl;
+use super::fault::Fault;
+use super::snp::product::Product;
+use super::snp::report::EndorsementKey;
+use super::snp::tcb::Tcb;
+use super::snp::vek::Vek;
+use super::x509::Certificate;
+use crate::clock::Timestamp;
+
+/// An endorsement.
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum Want {
+    /// The revocation list of a product line's root.
+    AmdCrl(Product),
+    /// The VCEK certificate of a chip at a TCB.
+    AmdVcek {
+        /// The product line.
+        product: Product,
+        /// CHIP_ID, 64 bytes; of Turin the first eight count.
+        chip_id: [u8; 64],
+        /// REPORTED_TCB, 8 bytes as in the report.
+        tcb: [u8; 8],
+    },
+}
+
+/// For when an endorsement holds.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Validity {
+    /// The first moment.
+    pub from: Timestamp,
+    /// The last.
+    pub until: Timestamp,
+}
+
+impl Want {
+    /// CHIP_ID as AMD's services write it: of Turin eight bytes (AMD 57230, section 4.1).
+    #[must_use]
+    pub fn hardware_id(product: Product, chip_id: &[u8; 64]) -> String {
+        let length = if product == Product::Turin { 8 } else { 64 };
+        HEXLOWER.encode(chip_id.get(..length).unwrap_or_default())
+    }
+}
+
+impl fmt::Display for Want {
+    /// `amd/Genoa/crl`, `amd/Genoa/vcek/<chip>/<tcb>`: a name in the store as well.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::AmdCrl(product) => write!(f, "amd/{product}/crl"),
+            Self::AmdVcek { product, chip_id, tcb } => {
+                let chip = Self::hardware_id(*product, chip_id);
+                write!(f, "amd/{product}/vcek/{chip}/{}", HEXLOWER.encode(tcb))
+            }
+        }
+    }
+}
+
+impl Authority {
+    /// Checks that `bytes` are what is wanted, made by whom this authority trusts, and valid at a
+    /// moment; answers for when they hold.
+    ///
+    /// # Errors
+    /// [`Fault`]: it is another chip's, nobody trusted signed it, or its time is not now.
+    pub fn check_endorsement(
+        &self,
+        want: &Want,
+        bytes: &[u8],
+        at: Timestamp,
+    ) -> Result<Validity, Fault> {
+        match want {
+            Want::AmdCrl(product) => self.check_crl(*product, bytes, at),
+            Want::AmdVcek { product, chip_id, tcb } => {
+                self.check_vcek(*product, chip_id, *tcb, bytes, at)
+            }
+        }
+    }
+
+    fn check_crl(&self, product: Product, der: &[u8], at: Timestamp) -> Result<Validity, Fault> {
+        let list = Crl::parse(der)?;
+        let mut fault = Fault::Untrusted(format!("a revocation list of {}", list.issuer));
+        for family in self.families.iter().filter(|family| family.product == product) {
+            match list.check_issued_by(&family.root) {
+                Ok(()) => {
+                    let validity = Validity { from: list.this_update, until: list.next_update };
+                    return validity.at(at);
+                }
+                Err(reason) => fault = reason,
+            }
+        }
+        Err(fault)
+    }
+
+    fn check_vcek(
+        &self,
+        product: Product,
+        chip_id: &[u8; 64],
+        tcb: [u8; 8],
+        der: &[u8],
+        at: Timestamp,
+    ) -> Result<Validity, Fault> {
+        let leaf = Certificate::parse(der)?;
+        let vek = Vek::read(&leaf)?;
+        let other = |what| Err(Fault::Untrusted(format!("the certificate is of another {what}")));
+        if vek.key != EndorsementKey::Vcek || vek.product != product {
+            return other("kind or product");
+        }
+        let hardware_id = vek.hardware_id.as_deref().unwrap_or_default();
+        if hardware_id.is_empty() || !chip_id.starts_with(hardware_id) {
+            return other("chip");
+        }
+        if vek.tcb != Tcb::from_bytes(product, tcb) {
+            return other("TCB");
+        }
+        let issued =
+            self.families.iter().filter(|family| family.product == product).any(|family| {
+                let mut issuers = family.authorities(EndorsementKey::Vcek);
+                issuers.any(|issuer| leaf.check_issued_by(issuer).is_ok())
+            });
+        if !issued {
+            return Err(Fault::Untrusted(format!("{} did not issue it", leaf.issuer)));
+        }
+        Validity { from: leaf.not_before, until: leaf.not_after }.at(at)
+    }
+}
+
+impl Validity {
+    fn at(self, at: Timestamp) -> Result<Self, Fault> {
+        match (self.from..=self.until).contains(&at) {
+            true => Ok(self),
+            false => Err(Fault::Expired(format!(
+                "it is valid from {} to {}, and not at {at}",
+                self.from, self.until
+            ))),
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! What evidence comes without is asked for at the operator's sources, bounded and checked.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use claviger::clock::Timestamp;
+use claviger::endorsements::{SourceKind, SourcePlan};
+use claviger::error::{Code, Refusal};
+use claviger::quote::snp::Product;
+use claviger::simulated::{Role, SimulatedGuest};
+use claviger_tests::service::{Reply, Service};
+use claviger_tests::site::{Guest, NOW, Site, chip, family};
+
+/// A guest that brings nothing along.
+fn bare(hardware: claviger::simulated::Endorser) -> Guest {
+    let mut hardware = SimulatedGuest::new(hardware);
+    hardware.attachments.clear();
+    Guest::on(hardware)
+}
+
+/// A host that knows AMD's authorities, no revocation list, and this source.
+async fn site(service: &Service) -> Site {
+    let source =
+        SourcePlan { kind: SourceKind::AmdKds, url: service.url.clone(), ca: service.ca.clone() };
+    let site = Site::with(|_, plan| {
+        plan.endorsements = vec![family().ask().to_vec(), family().asvk().to_vec()];
+        plan.endorsement_sources = vec![source];
+    })
+    .await;
+    site.key("k").await;
+    site
+}
+
+async fn released(site: &Site, guest: &Guest) -> Result<(), Refusal> {
+    site.release(guest, "k").await.map(drop)
+}
+
+async fn refused(answers: impl Fn(&str) -> Reply + Send + Sync + 'static) -> (Refusal, Site) {
+    let folder = tempfile::tempdir().unwrap();
+    let service = Service::start(folder.path(), answers).await;
+    let site = site(&service).await;
+    let refusal = released(&site, &bare(chip())).await.unwrap_err();
+    assert_eq!(site.releases(), 0);
+    (refusal, site)
+}
+
+/// What AMD's service would answer for this chip.
+fn answers(vcek: Vec<u8>) -> impl Fn(&str) -> Reply + Send + Sync {
+    move |path| match path {
+        path if path.ends_with("/crl") => Reply::ok(family().crl(&family().crl_template())),
+        path if path.starts_with("/vcek/v1/Genoa/") => Reply::ok(vcek.clone()),
+        _ => Reply::status(404),
+    }
+}
+
+fn vcek_of(hardware: &claviger::simulated::Endorser) -> Vec<u8> {
+    SimulatedGuest::new(hardware.clone()).attachments[0].clone()
+}
+
+#[tokio::test]
+async fn a_guest_that_brings_no_certificate_gets_its_key_and_the_source_is_asked_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let hardware = chip();
+    let service = Service::start(folder.path(), answers(vcek_of(&hardware))).await;
+    let site = site(&service).await;
+    let guest = bare(hardware);
+    released(&site, &guest).await.unwrap();
+    released(&site, &guest).await.unwrap();
+    let asked = service.asked();
+    assert_eq!(asked.len(), 2, "{asked:?}");
+    assert!(asked.iter().any(|path| path == "/vcek/v1/Genoa/crl"), "{asked:?}");
+    assert!(asked.iter().any(|path| path.contains("?blSPL=")), "{asked:?}");
+    // It is kept: a host that begins anew on the same store asks nobody.
+    let source =
+        SourcePlan { kind: SourceKind::AmdKds, url: service.url.clone(), ca: service.ca.clone() };
+    let site = site
+        .again(|_, plan| {
+            plan.endorsements = vec![family().ask().to_vec(), family().asvk().to_vec()];
+            plan.endorsement_sources = vec![source];
+        })
+        .await;
+    released(&site, &guest).await.unwrap();
+    assert_eq!(service.asked().len(), 2);
+}
+
+#[tokio::test]
+async fn many_at_once_ask_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let hardware = chip();
+    let reply = answers(vcek_of(&hardware));
+    let slow = move |path: &str| Reply { after: Duration::from_millis(100), ..reply(path) };
+    let service = Service::start(folder.path(), slow).await;
+    let site = Arc::new(site(&service).await);
+    let guest = Arc::new(bare(hardware));
+    let all = (0..8).map(|_| {
+        let (site, guest) = (Arc::clone(&site), Arc::clone(&guest));
+        tokio::spawn(async move { released(&site, &guest).await })
+    });
+    for one in all.collect::<Vec<_>>() {
+        one.await.unwrap().unwrap();
+    }
+    assert_eq!(service.asked().len(), 2);
+}
+
+// attack 29
+#[tokio::test]
+async fn the_certificate_of_another_chip_or_by_another_signer_is_not_believed_nor_kept() {
+    let stranger = claviger::simulated::AuthorityKey::generate().unwrap();
+    let template = family().chip_template();
+    let forged = family().forge_chip(&template, &stranger, |_| {}).unwrap();
+    let other = claviger_tests::site::provider().attachments[0].clone();
+    for wrong in [vcek_of(&forged), other, b"\x30\x03\x02\x01\x00".to_vec()] {
+        let (refusal, _) = refused(answers(wrong)).await;
+        assert_eq!(refusal.code, Code::EndorsementsUnavailable, "{refusal}");
+    }
+}
+
+#[tokio::test]
+async fn a_source_that_is_down_slow_endless_or_something_else_is_a_refusal_with_its_reason() {
+    let html = |_: &str| Reply {
+        headers: vec![("content-type", "text/html".to_owned())],
+        ..Reply::ok(b"<html>log in</html>".to_vec())
+    };
+    let elsewhere = |_: &str| Reply {
+        headers: vec![("location", "https://localhost:1/".to_owned())],
+        ..Reply::status(302)
+    };
+    let endless = |_: &str| Reply::ok(vec![0x30; 3 << 20]);
+    let late = |_: &str| Reply { after: Duration::from_secs(3600), ..Reply::status(200) };
+    for (what, why) in [
+        (Box::new(html) as Box<dyn Fn(&str) -> Reply + Send + Sync>, "a page for people"),
+        (Box::new(elsewhere), "status 302"),
+        (Box::new(endless), "length limit exceeded"),
+        (Box::new(|_: &str| Reply::status(500)), "status 500"),
+        (Box::new(|_: &str| Reply::status(404)), "has it not"),
+        (Box::new(late), "no answer in time"),
+    ] {
+        let (refusal, _) = refused(what).await;
+        assert_eq!(refusal.code, Code::EndorsementsUnavailable, "{refusal}");
+        assert!(refusal.reason.contains(why), "{why}: {}", refusal.reason);
+    }
+}
+
+#[tokio::test]
+async fn a_source_that_has_enough_is_left_alone_for_as_long_as_it_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let enough =
+        |_: &str| Reply { headers: vec![("retry-after", "77".to_owned())], ..Reply::status(429) };
+    let service = Service::start(folder.path(), enough).await;
+    let site = site(&service).await;
+    let guest = bare(chip());
+    for _ in 0..3 {
+        let refusal = released(&site, &guest).await.unwrap_err();
+        assert_eq!(refusal.code, Code::EndorsementsUnavailable);
+        assert_eq!(refusal.retry_after, Some(Duration::from_secs(77)));
+    }
+    assert_eq!(service.asked().len(), 1);
+    site.at(78);
+    released(&site, &guest).await.unwrap_err();
+    assert_eq!(service.asked().len(), 2);
+}
+
+// attack 30
+#[tokio::test]
+async fn an_older_revocation_list_takes_nothing_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let hardware = chip();
+    let vcek = vcek_of(&hardware);
+    let revoked = Arc::new(AtomicBool::new(true));
+    let state = Arc::clone(&revoked);
+    let serve = answers(vcek);
+    let service = Service::start(folder.path(), move |path| {
+        if !path.ends_with("/crl") {
+            return serve(path);
+        }
+        let mut template = family().crl_template();
+        if state.load(Ordering::SeqCst) {
+            template.this_update = template.this_update.plus(100);
+            template = template.revoke(Role::Ask.serial(Product::Genoa), Timestamp(NOW.0 - 60));
+        }
+        Reply::ok(family().crl(&template))
+    })
+    .await;
+    let site = site(&service).await;
+    let guest = bare(hardware);
+    let refusal = released(&site, &guest).await.unwrap_err();
+    assert_eq!(refusal.code, Code::EvidenceRevoked, "{refusal}");
+    revoked.store(false, Ordering::SeqCst);
+    let refusal = released(&site, &guest).await.unwrap_err();
+    assert_eq!(refusal.code, Code::EvidenceRevoked, "{refusal}");
+    assert_eq!(site.releases(), 0);
+}
