@@ -12,12 +12,15 @@
 //! everything compiles, so that pure parts can be tested natively, but calling an import there
 //! stops the program.
 //!
-//! [`json`], [`base64`] and [`hex`] read what evidence is packed in; [`cbor`] and [`cose`] signed
+//! [`json`], [`base64`], [`hex`] and [`certificates`] read what evidence is packed in, with [`der`]
+//! inside certificates; [`cbor`] and [`cose`] read signed
 //! tokens.
 
 pub mod base64;
 pub mod cbor;
+pub mod certificates;
 pub mod cose;
+pub mod der;
 #[cfg(target_arch = "wasm32")]
 mod heap;
 pub mod hex;
