@@ -17,6 +17,7 @@
 //! tokens.
 
 pub mod base64;
+pub mod bytes;
 pub mod cbor;
 pub mod certificates;
 pub mod cose;
@@ -29,6 +30,7 @@ pub mod kms;
 mod manifest;
 mod panics;
 mod register;
+pub mod tcg;
 pub mod verifier;
 
 #[doc(hidden)]
