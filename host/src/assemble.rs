@@ -218,7 +218,7 @@ pub fn check(plan: &Plan) -> anyhow::Result<()> {
 }
 
 /// A sealed store in memory, under a key that is gone with it.
-fn thrown_away(random: &Arc<dyn Random>) -> anyhow::Result<Arc<SealedStore>> {
+pub(crate) fn thrown_away(random: &Arc<dyn Random>) -> anyhow::Result<Arc<SealedStore>> {
     let master_key = MasterKey::ephemeral(&**random)?;
     let store = Arc::new(Embedded::in_memory()?);
     Ok(Arc::new(SealedStore::open(store, &master_key, Arc::clone(random))?))

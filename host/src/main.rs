@@ -14,7 +14,7 @@ fn main() -> ExitCode {
         Ok(code) => code,
         Err(error) => {
             // A host's or a plugin's words may be in it; and nobody may be there to read it.
-            let text = format!("{error:#}");
+            let text = command::in_words(&error);
             let _ = writeln!(std::io::stderr(), "claviger: {}", Escaped(&text));
             command::exit_code(&error)
         }

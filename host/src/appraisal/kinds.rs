@@ -31,11 +31,25 @@ pub const KINDS: &[Kind] = &[
         measured: &["pcr0", "nitrotpm_pcr4"],
     },
     Kind {
+        tee: "sgx",
+        file: "sgx.rego",
+        source: include_str!("../../policies/sgx.rego"),
+        defaults: include_str!("../../policies/sgx.json"),
+        measured: &["mrenclave", "mrsigner"],
+    },
+    Kind {
         tee: "snp",
         file: "snp.rego",
         source: include_str!("../../policies/snp.rego"),
         defaults: "{}",
         measured: &["measurement"],
+    },
+    Kind {
+        tee: "tdx",
+        file: "tdx.rego",
+        source: include_str!("../../policies/tdx.rego"),
+        defaults: include_str!("../../policies/tdx.json"),
+        measured: &["mrtd"],
     },
 ];
 

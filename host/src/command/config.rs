@@ -48,7 +48,7 @@ fn check(file: &std::path::Path) -> anyhow::Result<()> {
         config::plan(config, Arc::new(Embedded::in_memory()?))?;
     crate::assemble::check(&plan).map_err(|error| ConfigError::Value {
         key: "plugins".to_owned(),
-        reason: format!("{error:#}"),
+        reason: super::in_words(&error),
     })?;
     out!("{}: usable", file.display())?;
     out!("  host        {} in {}", plan.id, folder.display())?;

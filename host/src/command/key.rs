@@ -71,7 +71,7 @@ enum Command {
         /// Its name
         #[arg(value_parser = key_name)]
         name: String,
-        /// One version; all of them where absent
+        /// One version; the key as a whole where absent
         #[arg(long)]
         version: Option<String>,
     },
@@ -80,7 +80,7 @@ enum Command {
         /// Its name
         #[arg(value_parser = key_name)]
         name: String,
-        /// One version; all of them where absent
+        /// One version; the key as a whole where absent
         #[arg(long)]
         version: Option<String>,
     },

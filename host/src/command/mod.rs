@@ -9,6 +9,7 @@ mod demo;
 mod development;
 mod documents;
 mod dumps;
+mod endorsements;
 mod explain;
 mod files;
 pub mod floor;
@@ -30,6 +31,21 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::config::ConfigError;
+
+/// An error with its causes, each said once: some errors have their cause in their own words.
+#[must_use]
+pub fn in_words(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if text.is_empty() {
+            text = cause;
+        } else if !text.ends_with(&cause) {
+            text.push_str(": ");
+            text.push_str(&cause);
+        }
+    }
+    text
+}
 
 /// A host for secure key release: attestation evidence in, a wrapped key out.
 #[derive(Debug, Parser)]
@@ -55,6 +71,9 @@ enum Command {
     /// Write, check, test and try policies
     #[command(subcommand)]
     Policy(policy::Command),
+    /// Fetch endorsements beforehand, and put them into one file
+    #[command(subcommand)]
+    Endorsements(endorsements::Command),
     /// Administer, check and compute reference values
     #[command(subcommand)]
     Reference(reference::Command),
@@ -98,6 +117,7 @@ fn perform(command: Command) -> anyhow::Result<ExitCode> {
         Command::Key(arguments) => key::run(arguments),
         Command::Policy(command) => policy::run(command),
         Command::Reference(command) => reference::run(command),
+        Command::Endorsements(command) => endorsements::run(command),
         Command::TokenKey(arguments) => token_key::run(arguments),
         Command::Explain(arguments) => explain::run(arguments),
         Command::Audit(command) => audit::run(command),

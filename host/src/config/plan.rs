@@ -12,7 +12,7 @@ use super::{Config, ConfigError};
 use crate::appraisal::{Appraiser, MinimumTcb, SnpPolicy, TeePolicy};
 use crate::assemble::{AnchorPlan, AuditPlan, Plan, PluginPlan};
 use crate::audit;
-use crate::endorsements::SourcePlan;
+use crate::endorsements::{Archive, SourcePlan};
 use crate::files;
 use crate::flow::TokenSettings;
 use crate::http::{
@@ -84,11 +84,16 @@ pub fn plan(config: Config, store: Arc<dyn Store>) -> Result<Planned, ConfigErro
             ..defaults
         },
     };
-    let endorsements = config.endorsements.files.iter().map(|path| {
-        files::read_bounded(path, LARGEST_ENDORSEMENT)
-            .map_err(|error| unreadable("endorsements.files", path, &error))
-    });
     let appraisal = appraisal(config.appraisal)?;
+    let mut endorsements = Vec::new();
+    for path in &config.endorsements.files {
+        let file = files::read_bounded(path, LARGEST_ENDORSEMENT)
+            .map_err(|error| unreadable("endorsements.files", path, &error))?;
+        let opened = Archive::open(file).map_err(|why| {
+            ConfigError::value("endorsements.files", format!("{}: {why}", path.display()))
+        })?;
+        endorsements.extend(opened);
+    }
     let sources = config.endorsements.sources.iter().map(|source| {
         let ca = files::read_bounded(&source.ca, LARGEST_ENDORSEMENT)
             .map_err(|error| unreadable("endorsements.sources", &source.ca, &error))?;
@@ -118,7 +123,7 @@ pub fn plan(config: Config, store: Arc<dyn Store>) -> Result<Planned, ConfigErro
             true => Revocation::Waived,
             false => Revocation::Required,
         },
-        endorsements: endorsements.collect::<Result<_, _>>()?,
+        endorsements,
         unpublished_revocation: unpublished(&config.anchors),
         anchors: config.anchors.into_iter().map(anchor).collect::<Result<_, _>>()?,
         simulated_roots: Vec::new(),

@@ -5,6 +5,7 @@
 //! can have a source asked, and nothing more: how often is bounded, what is not there is remembered
 //! for a while, and what comes must be signed by AMD for just that chip.
 
+mod archive;
 mod kept;
 mod source;
 
@@ -23,6 +24,7 @@ use crate::store::SealedStore;
 use kept::Kept;
 use source::Source;
 
+pub use archive::{Archive, Item};
 pub use source::{SourceError, SourceKind, SourcePlan};
 
 /// Endorsements in memory; the store has all.

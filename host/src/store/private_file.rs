@@ -1,10 +1,12 @@
 //! Files that nobody but their owner may reach: how the host opens and makes them, the store's, the
 //! master key's and the audit log's alike.
 
+use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use data_encoding::HEXLOWER;
 use rustix::fs::{CWD, OFlags, RenameFlags, renameat_with};
@@ -112,14 +114,38 @@ pub fn create(path: &Path, bytes: &Secret, random: &dyn Random) -> Result<(), No
     written.and_then(|()| put(&draft, path))
 }
 
-/// A name beside `path` that nobody else uses.
+/// A name beside `path` that nobody else uses. Drafts that a killed process left there are removed.
 pub fn draft(path: &Path, random: &dyn Random) -> Result<PathBuf, NotPrivate> {
     check_directory(path)?;
+    remove_abandoned(path);
     let mut suffix = [0; 8];
     random.fill(&mut suffix).map_err(|error| io_error(path, io::Error::other(error)))?;
     let mut name = path.as_os_str().to_owned();
     name.push(format!(".{}.new", HEXLOWER.encode(&suffix)));
     Ok(PathBuf::from(name))
+}
+
+/// A draft is made and moved within moments: one that is older than this is nobody's.
+const ABANDONED: Duration = Duration::from_secs(3600);
+
+/// Where one cannot be removed, it lies on: it hinders nobody.
+fn remove_abandoned(path: &Path) {
+    let Some(name) = path.file_name().map(OsStr::as_encoded_bytes) else { return };
+    let Ok(entries) = fs::read_dir(directory(path)) else { return };
+    for entry in entries.filter_map(Result::ok) {
+        let other = entry.file_name();
+        let between = other
+            .as_encoded_bytes()
+            .strip_prefix(name)
+            .and_then(|rest| rest.strip_prefix(b"."))
+            .and_then(|rest| rest.strip_suffix(b".new"));
+        let is_draft = between.is_some_and(|hex| HEXLOWER.decode_len(hex.len()) == Ok(8));
+        let modified = entry.metadata().and_then(|metadata| metadata.modified());
+        let age = modified.ok().and_then(|modified| modified.elapsed().ok());
+        if is_draft && age.is_some_and(|age| age > ABANDONED) {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
 }
 
 /// Moves a finished draft to its place, durably. Never replaces a file, and leaves no draft.
@@ -264,6 +290,30 @@ mod tests {
     }
 
     // attack 63
+    #[test]
+    fn drafts_that_a_killed_process_left_are_removed_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("master.key");
+        let names = [
+            "master.key.0011223344556677.new",
+            "master.key.0011223344556677.old",
+            "master.key.00112233.new",
+            "other.key.0011223344556677.new",
+        ];
+        let hours_ago = std::time::SystemTime::now() - 2 * ABANDONED;
+        for name in names {
+            let file = File::create(folder.path().join(name)).unwrap();
+            file.set_modified(hours_ago).unwrap();
+        }
+        let young = folder.path().join("master.key.8899aabbccddeeff.new");
+        File::create(&young).unwrap();
+        let random = crate::random::SystemRandomness::default();
+        create(&path, &Secret::new(vec![1]), &random).unwrap();
+        let left = |name: &&str| folder.path().join(name).exists();
+        assert_eq!(names.iter().map(|name| left(name)).collect::<Vec<_>>(), [false, true, true, true]);
+        assert!(young.exists());
+    }
+
     #[test]
     fn a_directory_that_others_may_write_to_is_not_ones_own() {
         let folder = tempfile::tempdir().unwrap();

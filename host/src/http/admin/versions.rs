@@ -30,7 +30,7 @@ pub struct RotateRequest {}
 #[derive(Clone, Debug, Default, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct VersionRequest {
-    /// All of them where absent.
+    /// The key as a whole where absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
 }
