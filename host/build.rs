@@ -9,7 +9,14 @@ use std::process::ExitCode;
 use std::{env, fs};
 
 /// The bundled plugins, by their folders under `plugins/`.
-const BUNDLED: [&str; 4] = ["kms-local", "verifier-nitro", "verifier-nvidia", "verifier-snp"];
+const BUNDLED: [&str; 6] = [
+    "kms-local",
+    "verifier-nitro",
+    "verifier-nvidia",
+    "verifier-sgx",
+    "verifier-snp",
+    "verifier-tdx",
+];
 
 /// What the plugins are built from, beside their own folders.
 const SHARED: [&str; 4] = ["Cargo.lock", "Cargo.toml", "plugins/sdk", "wit"];

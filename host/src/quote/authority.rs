@@ -9,6 +9,9 @@ use moka::sync::Cache;
 use super::anchors::{Anchor, AnchorSet};
 use super::bundle::Bundle;
 use super::crl::Crl;
+use super::dcap::brought::Brought;
+use super::dcap::endorsement::Endorsement as Platform;
+use super::dcap::pck;
 use super::fault::Fault;
 use super::key::PublicKey;
 use super::revocation::{Lists, Revocation};
@@ -21,6 +24,16 @@ use super::x509::Certificate;
 
 /// The name of the set that holds AMD's roots.
 pub const AMD: &str = "amd";
+
+/// The name of the set that holds Intel's root for SGX and TDX.
+pub const INTEL: &str = "intel";
+
+/// Platforms of Intel's with their checked collateral that are remembered, at about 80 kB each where no two
+/// bring the same.
+const CACHED_PLATFORMS: u64 = 512;
+
+/// The name of Intel's root certificate.
+const INTEL_ROOT: &str = "Intel SGX Root CA";
 
 /// Checked endorsement keys that are remembered, at about 6 kB each.
 const CACHED_KEYS: u64 = 2048;
@@ -42,6 +55,13 @@ pub struct Authority {
     issuers: Vec<Arc<Certificate>>,
     pub(super) lists: Lists,
     pub(super) endorsements: Cache<[u8; 32], Arc<Endorsement>>,
+    /// Keys of Intel's roots, simulated ones too: what keys below them sign are reports and collateral,
+    /// whoever anchored them.
+    intel_keys: HashSet<[u8; 32]>,
+    /// Collateral that the operator supplied.
+    pub(super) collateral: Brought,
+    pub(super) qe_identity_waived: bool,
+    pub(super) platforms: Cache<[u8; 32], Arc<Platform>>,
 }
 
 impl Authority {
@@ -77,7 +97,9 @@ impl Authority {
     /// Whether simulated hardware is accepted here.
     #[must_use]
     pub fn simulated(&self) -> bool {
+        let anchors = self.sets.values().flat_map(|set| &set.anchors);
         self.families.iter().any(|family| family.simulated)
+            || anchors.into_iter().any(|anchor| anchor.simulated)
     }
 
     /// Whether nothing under AMD's roots is accepted without revocation data.
@@ -110,6 +132,18 @@ impl Authority {
         })
     }
 
+    /// Whether a key is a PCK, or another one below Intel's root.
+    pub(super) fn is_intel<'a>(
+        &self,
+        leaf: &Certificate,
+        mut issuers: impl Iterator<Item = &'a Arc<Certificate>>,
+    ) -> Result<bool, Fault> {
+        let platform = leaf.extensions.get(pck::SGX).is_some();
+        issuers.try_fold(platform, |found, issuer| {
+            Ok(found || self.intel_keys.contains(&issuer.key.fingerprint()?))
+        })
+    }
+
     pub(super) fn is_published(&self, fingerprint: &[u8; 32]) -> bool {
         self.published.contains(fingerprint)
     }
@@ -130,6 +164,8 @@ pub struct AuthorityBuilder {
     pins: Vec<(String, Vec<u8>, Vec<u8>)>,
     certificates: Vec<Vec<u8>>,
     lists: Vec<Vec<u8>>,
+    collateral: Vec<Vec<u8>>,
+    qe_identity_waived: bool,
     revocation: Revocation,
     revocation_of: HashMap<String, Revocation>,
 }
@@ -142,7 +178,7 @@ impl AuthorityBuilder {
         self
     }
 
-    /// Trusts a root of simulated AMD hardware (DER or PEM). Everything that rests on it is flagged
+    /// Trusts a root of simulated hardware, AMD's or Intel's (DER or PEM). Everything that rests on it is flagged
     /// as simulated. For development only.
     #[must_use]
     pub fn simulated_root(mut self, root: impl Into<Vec<u8>>) -> Self {
@@ -181,6 +217,24 @@ impl AuthorityBuilder {
         self
     }
 
+    /// Supplies Intel's collateral that evidence may leave out, in any of the forms in which it comes with
+    /// evidence (TCB info, QE identity, their signer's certificate, revocation lists). It is trusted no more
+    /// than what comes with evidence; of two documents the one with the higher evaluation number counts.
+    #[must_use]
+    pub fn collateral(mut self, collateral: impl Into<Vec<u8>>) -> Self {
+        self.collateral.push(collateral.into());
+        self
+    }
+
+    /// Does without the identity of Intel's quoting enclave where none can be had: then any enclave on the
+    /// platform that may use its provisioning key could have signed, not Intel's alone. An identity that is
+    /// there still counts. Facts and trust path say so.
+    #[must_use]
+    pub fn waive_qe_identity(mut self) -> Self {
+        self.qe_identity_waived = true;
+        self
+    }
+
     /// Whether revocation data is required, for every set without a rule of its own.
     #[must_use]
     pub fn revocation(mut self, rule: Revocation) -> Self {
@@ -206,8 +260,15 @@ impl AuthorityBuilder {
         for certificate in families.iter().flat_map(Family::certificates) {
             snp_keys.insert(certificate.key.fingerprint()?);
         }
+        let mut simulated_intel = Vec::new();
         for root in &self.simulated_roots {
-            let family = Family::of_root(one_certificate(root)?, true)?;
+            let root = one_certificate(root)?;
+            if root.subject.common_name() == Some(INTEL_ROOT) {
+                root.check_issued_by(&root)?;
+                simulated_intel.push(Arc::new(root));
+                continue;
+            }
+            let family = Family::of_root(root, true)?;
             snp_keys.insert(family.root_key);
             families.push(family);
         }
@@ -236,6 +297,26 @@ impl AuthorityBuilder {
         }
         let amd: Arc<str> = Arc::from(AMD);
         let mut sets = self.sets(&amd, &families, &snp_keys)?;
+        let intel = entry(&mut sets, INTEL, self.rule(INTEL));
+        let simulated = |certificate| Anchor { certificate, simulated: true };
+        intel.anchors.extend(simulated_intel.into_iter().map(simulated));
+        let mut intel_keys = HashSet::new();
+        for anchor in &intel.anchors {
+            intel_keys.insert(anchor.certificate.key.fingerprint()?);
+        }
+        let others = sets.values().filter(|set| &*set.name != INTEL);
+        for anchor in others.flat_map(|set| &set.anchors) {
+            if intel_keys.contains(&anchor.certificate.key.fingerprint()?) {
+                return Err(Fault::untrusted("Intel's root is built in, and for its own set only"));
+            }
+        }
+        let collateral = Brought::read(self.collateral.iter().map(Vec::as_slice));
+        if let Some(fault) = collateral.fault.clone() {
+            return Err(fault);
+        }
+        if collateral.is_empty() && !self.collateral.is_empty() {
+            return Err(Fault::malformed("collateral in which there is none"));
+        }
         for (set, key_id, key) in &self.pins {
             let key = PublicKey::supplied(key)?;
             let key_id = match key_id.is_empty() {
@@ -260,6 +341,10 @@ impl AuthorityBuilder {
             issuers,
             lists: Lists::new(),
             endorsements: Cache::new(CACHED_KEYS),
+            intel_keys,
+            collateral,
+            qe_identity_waived: self.qe_identity_waived,
+            platforms: Cache::new(CACHED_PLATFORMS),
         };
         let lists = supplied.iter().flat_map(|bundle| &bundle.lists).map(|item| &*item.der);
         for list in self.lists.iter().map(Vec::as_slice).chain(lists) {
@@ -288,8 +373,11 @@ impl AuthorityBuilder {
         let mut sets = HashMap::from([(Arc::clone(amd), set)]);
         for anchor in PUBLISHED {
             let certificate = Arc::new(one_certificate(anchor.pem)?);
-            let revocation = self.revocation_of.get(anchor.set).copied();
-            entry(&mut sets, anchor.set, revocation.unwrap_or(anchor.revocation))
+            let revocation = match anchor.revocation {
+                Revocation::Required => self.rule(anchor.set),
+                other => self.revocation_of.get(anchor.set).copied().unwrap_or(other),
+            };
+            entry(&mut sets, anchor.set, revocation)
                 .anchors
                 .push(Anchor { certificate, simulated: false });
         }

@@ -6,7 +6,7 @@ use super::trail::{Step, Trail};
 /// Where a link did not hold.
 #[derive(Clone)]
 pub struct Broken {
-    /// The operation that failed: `chain`, `pinned`, `check`, `vouch`, `adopt` or `snp`.
+    /// The operation that failed: `chain`, `pinned`, `check`, `vouch`, `adopt`, `snp` or `dcap`.
     pub operation: &'static str,
     /// Why.
     pub fault: Fault,
@@ -31,6 +31,7 @@ impl Broken {
             Fault::BadSignature => "a signature by this key over these bytes",
             Fault::Expired(_) => "certificates and revocation lists within their time",
             Fault::Malformed(_) => "bytes that follow their format",
+            Fault::Outdated(_) => "firmware of a level that the vendor knows",
             Fault::Revoked(_) => "certificates that nobody revoked",
             Fault::Unavailable(_) => "every certificate and revocation list that the check needs",
             Fault::Unsupported(_) => "a kind that this host checks",

@@ -5,8 +5,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::algorithm::{DigestAlgorithm, KeyEncoding, SignatureAlgorithm};
 use super::anchors::AnchorSet;
-use super::authority::{AMD, Authority};
+use super::authority::{AMD, Authority, INTEL};
 use super::broken::Broken;
+use super::dcap::{self, DcapReport};
 use super::fault::Fault;
 use super::key::PublicKey;
 use super::signer::{self, Signer};
@@ -67,17 +68,22 @@ impl Examination {
     /// anchors of the named set (which may end the chain or be left out).
     ///
     /// What a key under one of AMD's authorities signs is taken for an SNP report, whatever the set
-    /// is called, and only [`Examination::snp`] checks all of one.
+    /// is called, and only [`Examination::snp`] checks all of one. Likewise a PCK, or another key under
+    /// Intel's root, signs nothing that may bind, vouch or be adopted: a report of the quoting enclave says
+    /// nothing without the enclave's identity and the platform's TCB, which [`Examination::dcap`] checks.
     ///
     /// # Errors
     /// Every [`Fault`], where a certificate is not what its place asks for.
     pub fn chain(&self, certificates: &[Vec<u8>], anchors: &str) -> Result<Signer, Fault> {
         let set = self.set(anchors)?;
         let path = set.follow(certificates, &self.authority.lists.load(), self.at)?;
-        let issuers = path.between.iter().chain([&path.anchor.certificate]);
-        let speaks = match self.authority.is_snp(issuers)? {
-            true => Format::Snp(None),
-            false => Format::Opaque,
+        let issuers = || path.between.iter().chain([&path.anchor.certificate]);
+        let speaks = if self.authority.is_snp(issuers())? {
+            Format::Snp(None)
+        } else if self.authority.is_intel(&path.leaf, issuers())? {
+            Format::Dcap(None)
+        } else {
+            Format::Opaque
         };
         let anchor = Trail::start(Deed::Anchor {
             set: Arc::clone(&set.name),
@@ -156,7 +162,7 @@ impl Examination {
         key.verify(scheme, &message, signature)?;
         let trail = trail.then(Deed::Check { algorithm, length: message.len() });
         // Half of a report's checks are missing here; it stands for nothing but itself.
-        let bindable = *bindable && !matches!(speaks, Format::Snp(_));
+        let bindable = *bindable && matches!(speaks, Format::Opaque);
         Ok(Statement::new(statement::Parts {
             bytes: message,
             format: speaks.clone(),
@@ -325,6 +331,31 @@ impl Examination {
             self.wants.lock().unwrap_or_else(PoisonError::into_inner).extend(wants);
         }
         checked.map_err(|fault| Broken::new("snp", fault, reached))
+    }
+
+    /// A quote of SGX (version 3, 5) or TDX (version 4, 5), checked whole: the PCK's chain up to Intel's
+    /// root, dates, revocation, the quoting enclave's report and identity, the quote's signature, and TCB
+    /// info. `attachments`: collateral that came with the evidence, in any order; see `dcap::brought`.
+    /// Zeros behind the quote are passed over.
+    ///
+    /// # Errors
+    /// Every [`Fault`]; [`Fault::Unavailable`] names the collateral that is missing,
+    /// [`Fault::Outdated`] the TCB that no level matches.
+    pub fn dcap(&self, quote: Vec<u8>, attachments: &[Vec<u8>]) -> Result<DcapReport, Fault> {
+        self.dcap_or_broken(quote, attachments).map_err(|broken| broken.fault)
+    }
+
+    /// The same; where it fails, with the links that held before.
+    pub(crate) fn dcap_or_broken(
+        &self,
+        quote: Vec<u8>,
+        attachments: &[Vec<u8>],
+    ) -> Result<DcapReport, Broken> {
+        let mut reached = None;
+        let checked = self
+            .may_name(INTEL)
+            .and_then(|()| dcap::check(&self.authority, self.at, quote, attachments, &mut reached));
+        checked.map_err(|fault| Broken::new("dcap", fault, reached))
     }
 
     fn set(&self, name: &str) -> Result<&AnchorSet, Fault> {

@@ -16,6 +16,9 @@ pub enum Fault {
     /// A certificate is revoked.
     #[error("revoked: {0}")]
     Revoked(String),
+    /// The platform's firmware is older than anything that its vendor still speaks of.
+    #[error("out of date: {0}")]
+    Outdated(String),
     /// Something that the check needs is not there: a certificate or a revocation list.
     #[error("not available: {0}")]
     Unavailable(String),

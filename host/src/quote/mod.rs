@@ -10,6 +10,7 @@
 //!                               │         └─ adopt ─┐
 //!                               └───────────────────┘ (a key that stood there)
 //! report + certificates ─ snp ─> Statement with facts, and its Signer
+//! quote + collateral ──── dcap > the same, for SGX and TDX
 //! ```
 //!
 //! [`Signer`] and [`Statement`] have private fields: holding one proves that its checks passed.
@@ -21,6 +22,7 @@ mod authority;
 mod broken;
 mod bundle;
 mod crl;
+pub mod dcap;
 mod der;
 mod examination;
 mod fault;
@@ -43,12 +45,13 @@ mod tests;
 
 /// Kinds of TEE whose evidence the host reads itself. A verdict about one stands on a statement of
 /// that format (see [`Statement::tee`]), and claims under that name are the host's to make.
-pub const NATIVE: [&str; 1] = ["snp"];
+pub const NATIVE: [&str; 3] = ["sgx", "snp", "tdx"];
 
 pub use algorithm::{DigestAlgorithm, KeyEncoding, SignatureAlgorithm};
-pub use authority::{AMD, Authority, AuthorityBuilder};
+pub use authority::{AMD, Authority, AuthorityBuilder, INTEL};
 pub use broken::Broken;
 pub(crate) use broken::Trailed;
+pub use dcap::DcapReport;
 pub use examination::Examination;
 pub use fault::Fault;
 pub(crate) use key::{Kind as SignatureKind, PublicKey, Scheme as SignatureScheme};

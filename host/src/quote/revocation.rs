@@ -87,6 +87,15 @@ impl Edition {
         self.by_issuer.get(issuer_key).map(Vec::as_slice).unwrap_or_default()
     }
 
+    /// Adds a list that came with evidence, for one examination. Its signature was checked against the key
+    /// of that fingerprint.
+    pub(crate) fn bring(&mut self, issuer_key: [u8; 32], list: &Arc<Crl>) {
+        if let Some(next) = self.with(issuer_key, list) {
+            let epoch = self.epoch;
+            *self = Self { epoch, ..next };
+        }
+    }
+
     /// The lists with one more; none where it adds nothing.
     fn with(&self, issuer_key: [u8; 32], list: &Arc<Crl>) -> Option<Self> {
         if self.of(&issuer_key).iter().any(|known| known.says_the_same(list)) {

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
+use super::dcap::{self, Appraised};
 use super::fault::Fault;
 use super::snp::endorsement::Endorsement;
 use super::snp::{facts, layout};
@@ -38,6 +39,9 @@ pub(super) enum Format {
     Opaque,
     /// The signed part of an SEV-SNP report; with its endorsement where all of it was checked.
     Snp(Option<Arc<Endorsement>>),
+    /// What a key below Intel's root signed: with what was found, the signed part of a quote that was
+    /// checked whole; else a report of the quoting enclave, or collateral.
+    Dcap(Option<Arc<Appraised>>),
 }
 
 impl Statement {
@@ -68,16 +72,19 @@ impl Statement {
     pub fn facts(&self) -> &Arc<[Claim]> {
         self.0.facts.get_or_init(|| match &self.0.parts.format {
             Format::Snp(Some(endorsement)) => facts::facts(self.bytes(), endorsement).into(),
-            Format::Opaque | Format::Snp(None) => Arc::default(),
+            Format::Dcap(Some(appraised)) => dcap::facts::facts(appraised).into(),
+            Format::Opaque | Format::Snp(None) | Format::Dcap(None) => Arc::default(),
         })
     }
 
-    /// The kind of TEE, where the host checked the whole format itself: `snp`.
+    /// The kind of TEE, where the host checked the whole format itself: `snp`, `sgx` or
+    /// `tdx`.
     #[must_use]
     pub fn tee(&self) -> Option<&'static str> {
-        match self.0.parts.format {
+        match &self.0.parts.format {
             Format::Snp(Some(_)) => Some("snp"),
-            Format::Opaque | Format::Snp(None) => None,
+            Format::Dcap(Some(appraised)) => Some(appraised.kind.tee()),
+            Format::Opaque | Format::Snp(None) | Format::Dcap(None) => None,
         }
     }
 
@@ -86,9 +93,10 @@ impl Statement {
     /// there would do.
     #[must_use]
     pub fn challenge_field(&self) -> Option<Span> {
-        match self.0.parts.format {
+        match &self.0.parts.format {
             Format::Snp(_) => Some(layout::REPORT_DATA_SPAN),
-            Format::Opaque => None,
+            Format::Dcap(Some(quote)) => Some(dcap::layout::report_data(quote.version, quote.kind)),
+            Format::Opaque | Format::Dcap(None) => None,
         }
     }
 
@@ -105,8 +113,10 @@ impl Statement {
     /// bytes that somebody else chose (an SNP report's HOST_DATA is the hypervisor's).
     #[must_use]
     pub fn may_bind(&self, at: Span) -> bool {
-        let region = match self.0.parts.format {
+        let region = match &self.0.parts.format {
             Format::Snp(_) => layout::REPORT_DATA,
+            Format::Dcap(Some(quote)) => dcap::layout::report_data_range(quote.version, quote.kind),
+            Format::Dcap(None) => return false,
             Format::Opaque => 0..self.bytes().len() as u64,
         };
         self.0.parts.bindable && at.of(self.bytes()).is_ok() && at.within(region)
@@ -115,9 +125,12 @@ impl Statement {
     /// Whether a digest that vouches for other bytes may be read at this span. Never in a report
     /// that was not checked whole.
     pub(super) fn may_vouch(&self, at: Span) -> bool {
-        match self.0.parts.format {
+        match &self.0.parts.format {
             Format::Snp(Some(_)) => layout::DIGESTS.iter().any(|field| at.within(field.clone())),
-            Format::Snp(None) => false,
+            Format::Dcap(Some(quote)) => {
+                dcap::layout::vouching(quote.version, quote.kind).any(|field| at.within(field))
+            }
+            Format::Snp(None) | Format::Dcap(None) => false,
             Format::Opaque => true,
         }
     }
@@ -125,9 +138,12 @@ impl Statement {
     /// Whether a key may be read at this span and become a signer. Never in a report that was not
     /// checked whole.
     pub(super) fn may_adopt(&self, at: Span) -> bool {
-        match self.0.parts.format {
+        match &self.0.parts.format {
             Format::Snp(Some(_)) => at.within(layout::REPORT_DATA),
-            Format::Snp(None) => false,
+            Format::Dcap(Some(quote)) => {
+                at.within(dcap::layout::report_data_range(quote.version, quote.kind))
+            }
+            Format::Snp(None) | Format::Dcap(None) => false,
             Format::Opaque => true,
         }
     }

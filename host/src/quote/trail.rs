@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use super::algorithm::{DigestAlgorithm, KeyEncoding, SignatureAlgorithm};
+use super::dcap::Appraised;
 use super::key::PublicKey;
 use super::revocation::Standing;
 use super::snp::endorsement::Endorsement;
@@ -14,7 +15,7 @@ use super::x509::Certificate;
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Step {
     /// Which operation: `anchor`, `chain`, `pinned`, `check`, `vouch`, `replay`, `adopt` or
-    /// that of a whole quote, `snp`.
+    /// that of a whole quote, `snp` or `dcap`.
     pub operation: &'static str,
     /// What it was done with and what it rests on, for a person.
     pub detail: String,
@@ -35,6 +36,7 @@ pub(crate) enum Deed {
     Anchor { set: Arc<str>, certificate: Arc<Certificate>, simulated: bool },
     Chain { leaf: Arc<Certificate>, between: Vec<Arc<Certificate>>, standing: Vec<Standing> },
     Check { algorithm: SignatureAlgorithm, length: usize },
+    Dcap { appraised: Arc<Appraised>, length: usize },
     Pinned { set: Arc<str>, key_id: Vec<u8>, key: PublicKey },
     Replay { at: Span, digest: DigestAlgorithm, entries: usize },
     Snp { version: u32, endorsement: Arc<Endorsement> },
@@ -113,6 +115,7 @@ impl Deed {
             Self::Check { algorithm, length } => {
                 ("check", format!("{} over {length} bytes", algorithm.name()))
             }
+            Self::Dcap { appraised, length } => ("dcap", appraised.describe(*length)),
             Self::Pinned { set, key_id, key } => (
                 "pinned",
                 format!(

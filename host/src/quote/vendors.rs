@@ -1,5 +1,6 @@
 //! Trust anchors that vendors publish, beside AMD's; see `roots/README.md`.
 
+use super::authority::INTEL;
 use super::revocation::Revocation;
 
 /// AWS' root for Nitro Enclaves.
@@ -18,7 +19,7 @@ pub(super) struct Published {
     pub(super) revocation: Revocation,
 }
 
-pub(super) const PUBLISHED: [Published; 2] = [
+pub(super) const PUBLISHED: [Published; 3] = [
     Published {
         set: AWS_NITRO,
         pem: include_bytes!("roots/aws-nitro.pem"),
@@ -28,6 +29,11 @@ pub(super) const PUBLISHED: [Published; 2] = [
         set: NVIDIA,
         pem: include_bytes!("roots/nvidia.pem"),
         revocation: Revocation::Unpublished,
+    },
+    Published {
+        set: INTEL,
+        pem: include_bytes!("roots/intel-sgx.pem"),
+        revocation: Revocation::Required,
     },
 ];
 

@@ -12,9 +12,8 @@
 //! everything compiles, so that pure parts can be tested natively, but calling an import there
 //! stops the program.
 //!
-//! [`json`], [`base64`], [`hex`] and [`certificates`] read what evidence is packed in, with [`der`]
-//! inside certificates; [`cbor`] and [`cose`] read signed
-//! tokens.
+//! [`json`], [`base64`], [`hex`], [`quote_text`] and [`certificates`] read what evidence is packed in,
+//! with [`der`] inside certificates; [`cbor`] and [`cose`] read signed tokens, [`tcg`] event logs.
 
 pub mod base64;
 pub mod bytes;
@@ -29,6 +28,7 @@ pub mod json;
 pub mod kms;
 mod manifest;
 mod panics;
+pub mod quote_text;
 mod register;
 pub mod tcg;
 pub mod verifier;

@@ -38,6 +38,7 @@ impl From<custody::Fault> for Rejection {
             Fault::BadSignature => Self::BadSignature("found by the host".into()),
             Fault::Untrusted(why) => Self::Untrusted(why),
             Fault::Expired(why) => Self::Expired(why),
+            Fault::Outdated(why) => Self::Outdated(why),
             Fault::Revoked(why) => Self::Revoked(why),
             Fault::Unavailable(why) => Self::Unavailable(why),
             Fault::Unsupported(why) => Self::Unsupported(why),

@@ -34,6 +34,7 @@ impl From<Fault> for custody::Fault {
             Fault::BadSignature => Self::BadSignature,
             Fault::Untrusted(why) => Self::Untrusted(why),
             Fault::Expired(why) => Self::Expired(why),
+            Fault::Outdated(why) => Self::Outdated(why),
             Fault::Revoked(why) => Self::Revoked(why),
             Fault::Unavailable(why) => Self::Unavailable(why),
             Fault::Unsupported(why) => Self::Unsupported(why),

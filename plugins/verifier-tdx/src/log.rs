@@ -1,0 +1,207 @@
+//! What the event log says, as far as the registers of the quote carry it.
+//!
+//! Every event's SHA-384 digest is replayed by the host against RTMR0 to RTMR2 (and RTMR3 where the log has
+//! events for it); a log that does not lead to them is refused. Event data counts only where it is
+//! what was digested, which the host checks too.
+
+use claviger_plugin_sdk::tcg::{Bank, Event, EventLog, Variable, kind};
+use claviger_plugin_sdk::verifier::custody::{self, Digest, Fault, Statement};
+use claviger_plugin_sdk::verifier::types::{Claim, Quote, Span, Value};
+use claviger_plugin_sdk::verifier::{Rejection, custody::Fault::Untrusted};
+
+/// Bytes of a register and of an entry.
+const SIZE: u32 = 48;
+/// RTMR0 in a TD report; the others follow.
+const RTMR0: u32 = 328;
+/// Register numbers of the log (UEFI 2.10, table 38.4): 0 is MRTD, 1 to 4 are RTMR0 to RTMR3.
+const REGISTERS: u32 = 4;
+
+const EV_SEPARATOR: u32 = 4;
+const EV_EVENT_TAG: u32 = 6;
+const EV_IPL: u32 = 0xd;
+const EV_EFI_VARIABLE_DRIVER_CONFIG: u32 = 0x8000_0001;
+const EV_EFI_BOOT_SERVICES_APPLICATION: u32 = 0x8000_0003;
+const EV_EFI_PLATFORM_FIRMWARE_BLOB2: u32 = 0x8000_000a;
+const EV_EFI_HANDOFF_TABLES2: u32 = 0x8000_000b;
+
+/// Digests of one kind that are claimed.
+const MAX_DIGESTS: usize = 16;
+/// A command line of this many bytes is claimed.
+const MAX_LINE: usize = 4096;
+
+/// What rests on the log.
+#[derive(Default)]
+pub(crate) struct Log {
+    /// In this order behind the quote's own statement.
+    pub(crate) statements: Vec<Statement>,
+    pub(crate) claims: Vec<Claim>,
+}
+
+/// Replays a log. `body`: where the TD report begins in the statement.
+pub(crate) fn replay(quote: &Statement, body: u32, log: &[u8]) -> Result<Log, Rejection> {
+    let events = event_log::read(log, SHA384).map_err(|why| Rejection::Malformed(why.into()))?;
+    let mut found = Log::default();
+    let measured: Vec<&Event<'_>> = events.iter().filter(|event| event.kind != NO_ACTION).collect();
+    if let Some(other) = measured.iter().find(|event| !(1..=REGISTERS).contains(&event.register)) {
+        let reason = format!("the event log measures into register {}", other.register);
+        return Err(Rejection::Malformed(reason));
+    }
+    for register in 1..=REGISTERS {
+        let events: Vec<&Event<'_>> =
+            measured.iter().copied().filter(|event| event.register == register).collect();
+        // What the guest measures later is in no log of the firmware's.
+        if register == REGISTERS && events.is_empty() {
+            continue;
+        }
+        let number = register - 1;
+        let at = Span { start: body + RTMR0 + number * SIZE, length: SIZE };
+        let entries: Vec<Vec<u8>> = events.iter().map(|event| event.digest.to_vec()).collect();
+        let initial = [0; SIZE as usize];
+        let statement = custody::replay(quote, at, Digest::Sha384, &initial, &entries)
+            .map_err(|fault| of_register(fault, number))?;
+        found.tell(number, &statement, &events);
+        found.statements.push(statement);
+    }
+    let count = u64::try_from(measured.len()).unwrap_or(u64::MAX);
+    found.claim("ccel.events", Value::Unsigned(count));
+    Ok(found)
+}
+
+/// The host's finding, with the register's name.
+fn of_register(fault: Fault, number: u32) -> Rejection {
+    match fault {
+        Untrusted(why) => Rejection::Untrusted(format!("event log, RTMR{number}: {why}")),
+        other => other.into(),
+    }
+}
+
+impl Log {
+    /// What the events of one register say. `statement`: their digests, one behind the other.
+    fn tell(&mut self, number: u32, statement: &Statement, events: &[&Event<'_>]) {
+        let count = u64::try_from(events.len()).unwrap_or(u64::MAX);
+        self.claim(&format!("ccel.rtmr{number}.events"), Value::Unsigned(count));
+        for (name, kind) in [
+            ("firmware", EV_EFI_PLATFORM_FIRMWARE_BLOB2),
+            ("tables", EV_EFI_HANDOFF_TABLES2),
+            ("application", EV_EFI_BOOT_SERVICES_APPLICATION),
+            ("ipl", EV_IPL),
+            ("tag", EV_EVENT_TAG),
+            ("separator", EV_SEPARATOR),
+        ] {
+            let of_kind = (0_u32..).zip(events).filter(|(_, event)| event.kind == kind);
+            for (index, (place, _)) in of_kind.take(MAX_DIGESTS).enumerate() {
+                let value = self.quoted(place);
+                self.claim(&format!("ccel.rtmr{number}.{name}{index}"), value);
+            }
+        }
+        for (place, event) in (0_u32..).zip(events) {
+            self.data(statement, place, event);
+        }
+    }
+
+    /// What the data of an event says, where it is what was digested.
+    fn data(&mut self, statement: &Statement, place: u32, event: &Event<'_>) {
+        let said = match event.kind {
+            EV_EFI_VARIABLE_DRIVER_CONFIG => variable(event.data)
+                .and_then(secure_boot)
+                .map(|on| ("ccel.secure_boot", Value::Flag(on))),
+            EV_EVENT_TAG => {
+                load_options(event.data).map(|line| ("ccel.cmdline", Value::Text(line)))
+            }
+            _ => None,
+        };
+        let Some((name, value)) = said else { return };
+        let known = self.claims.iter().any(|claim| claim.name == name);
+        let at = Span { start: place * SIZE, length: SIZE };
+        // Of an event tag only the data behind its head is digested.
+        let digested =
+            if event.kind == EV_EVENT_TAG { event.data.get(8..) } else { Some(event.data) };
+        let genuine = digested
+            .is_some_and(|data| custody::vouch(statement, at, Digest::Sha384, data).is_ok());
+        if genuine && !known {
+            self.claim(name, value);
+        }
+    }
+
+    /// The digest at a place of the register's statement that is being told.
+    fn quoted(&self, place: u32) -> Value {
+        // The quote's own statement is the first.
+        let statement = u32::try_from(self.statements.len()).unwrap_or(u32::MAX).saturating_add(1);
+        Value::Quoted(Quote { statement, at: Span { start: place * SIZE, length: SIZE } })
+    }
+
+    fn claim(&mut self, name: &str, value: Value) {
+        self.claims.push(Claim { name: name.into(), value });
+    }
+}
+
+/// UEFI_VARIABLE_DATA: the name, and what the variable holds.
+fn variable(data: &[u8]) -> Option<(String, &[u8])> {
+    let (_vendor, rest) = data.split_at_checked(16)?;
+    let (name_length, rest) = rest.split_first_chunk::<8>()?;
+    let (length, rest) = rest.split_first_chunk::<8>()?;
+    let name_bytes = usize::try_from(u64::from_le_bytes(*name_length)).ok()?.checked_mul(2)?;
+    let (name, content) = rest.split_at_checked(name_bytes)?;
+    let length = usize::try_from(u64::from_le_bytes(*length)).ok()?;
+    (content.len() == length).then_some(())?;
+    Some((utf16(name)?, content))
+}
+
+fn secure_boot((name, content): (String, &[u8])) -> Option<bool> {
+    (name == "SecureBoot").then_some(matches!(content, [1]))
+}
+
+/// The options with which Linux' boot stub was started: an event tag of number 0x8f3b22ed, whose data is
+/// UTF-16 (Linux, `drivers/firmware/efi/libstub`).
+fn load_options(data: &[u8]) -> Option<String> {
+    const LOAD_OPTIONS: u32 = 0x8f3b_22ed;
+    let (tag, rest) = data.split_first_chunk::<4>()?;
+    let (_length, text) = rest.split_first_chunk::<4>()?;
+    (u32::from_le_bytes(*tag) == LOAD_OPTIONS && text.len() <= 2 * MAX_LINE).then_some(())?;
+    utf16(text).map(|line| line.trim_end_matches('\0').to_owned())
+}
+
+fn utf16(bytes: &[u8]) -> Option<String> {
+    let (pairs, rest) = bytes.as_chunks::<2>();
+    let units = pairs.iter().map(|pair| u16::from_le_bytes(*pair));
+    let text = char::decode_utf16(units).collect::<Result<String, _>>().ok()?;
+    rest.is_empty().then_some(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wide(text: &str) -> Vec<u8> {
+        text.encode_utf16().flat_map(u16::to_le_bytes).collect()
+    }
+
+    #[test]
+    fn the_state_of_secure_boot_is_read_from_its_variable_alone() {
+        let data = |name: &str, content: &[u8]| {
+            let lengths = [name.len() as u64, content.len() as u64].map(u64::to_le_bytes).concat();
+            [vec![7; 16], lengths, wide(name), content.to_vec()].concat()
+        };
+        let read = |data: &[u8]| variable(data).and_then(secure_boot);
+        assert_eq!(read(&data("SecureBoot", &[1])), Some(true));
+        for off in [&[0][..], &[], &[1, 1]] {
+            assert_eq!(read(&data("SecureBoot", off)), Some(false), "{off:?}");
+        }
+        assert_eq!(read(&data("PK", &[1])), None);
+        let whole = data("SecureBoot", &[1]);
+        for length in 0..whole.len() {
+            assert_eq!(read(&whole[..length]), None, "{length}");
+        }
+    }
+
+    #[test]
+    fn load_options_are_text() {
+        let tag = |number: u32, text: &[u8]| [&number.to_le_bytes(), &[0; 4], text].concat();
+        let line = tag(0x8f3b_22ed, &wide("console=ttyS0\0"));
+        assert_eq!(load_options(&line).as_deref(), Some("console=ttyS0"));
+        assert_eq!(load_options(&tag(1, &wide("x"))), None);
+        assert_eq!(load_options(&tag(0x8f3b_22ed, b"odd")), None);
+        assert_eq!(load_options(&tag(0x8f3b_22ed, &[0, 0xd8])), None);
+        assert_eq!(load_options(&tag(0x8f3b_22ed, &vec![b'x'; 2 * MAX_LINE + 2])), None);
+    }
+}
