@@ -78,22 +78,26 @@ impl Verifier for Nvidia {
     }
 }
 
-/// Request and answer, by the first chain that leads to NVIDIA's root.
+/// Chains that are tried: a device has one, and some that lead elsewhere may have come along.
+const MAX_CHAINS: usize = 4;
+
+/// Request and answer, by the first chain that leads to NVIDIA's root and signed them.
 fn check(report: &Report<'_>, pool: &[Vec<u8>]) -> Result<(Signer, Statement), Rejection> {
-    let mut fault = None;
-    for chain in certificates::chains(pool) {
-        let device = match custody::chain(&chain, ANCHORS) {
-            Ok(device) => device,
-            Err(reason) => {
-                fault.get_or_insert(reason);
-                continue;
+    let mut first_fault = None;
+    for chain in certificates::chains(pool).iter().take(MAX_CHAINS) {
+        let checked = custody::chain(chain, ANCHORS).and_then(|device| {
+            let algorithm = Algorithm::EcdsaP384Sha384;
+            let statement = custody::check(&device, algorithm, report.signed, report.signature)?;
+            Ok((device, statement))
+        });
+        match checked {
+            Ok(checked) => return Ok(checked),
+            Err(fault) => {
+                first_fault.get_or_insert(fault);
             }
-        };
-        let algorithm = Algorithm::EcdsaP384Sha384;
-        let statement = custody::check(&device, algorithm, report.signed, report.signature)?;
-        return Ok((device, statement));
+        }
     }
-    Err(match fault {
+    Err(match first_fault {
         Some(fault) => fault.into(),
         None => Rejection::Untrusted("no certificate of the device came along".into()),
     })

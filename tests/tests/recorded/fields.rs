@@ -8,12 +8,13 @@ use claviger_tests::vectors::Case;
 use serde_json::{Number, Value};
 
 /// What others call otherwise: their name, ours.
-const OTHER_NAMES: [(&str, &str); 8] = [
+const OTHER_NAMES: [(&str, &str); 9] = [
     ("author_key_en", "author_key_enabled"),
     ("cpuid_fam_mod_step_0", "cpuid_family"),
     ("cpuid_fam_mod_step_1", "cpuid_model"),
     ("cpuid_fam_mod_step_2", "cpuid_stepping"),
     ("debug", "policy_debug"),
+    ("driver", "driver_version"),
     ("migrate_ma", "policy_migration_agent"),
     ("signing_key", "endorsement_key"),
     ("smt", "policy_smt_allowed"),
@@ -84,6 +85,9 @@ fn our_name(name: &str) -> String {
     // One member of a list of registers.
     if let Some(number) = name.strip_prefix("pcrs_") {
         return format!("pcr{number}");
+    }
+    if let Some(number) = name.strip_prefix("measurements_") {
+        return format!("measurement.{number}");
     }
     let end = OTHER_ENDS.iter().find_map(|(theirs, ours)| Some((name.strip_suffix(theirs)?, ours)));
     end.map_or_else(|| name.to_owned(), |(start, ours)| format!("{start}{ours}"))

@@ -14,11 +14,31 @@ pub(crate) struct Form {
     pub(crate) media_type: Option<String>,
     pub(crate) data: Vec<u8>,
     pub(crate) attachments: Vec<Vec<u8>>,
+    /// One of several devices in one file: what others read in the evidence may be about another.
+    pub(crate) part: bool,
 }
 
 /// Every form in which the case has its evidence.
 pub(crate) fn of(case: &Case, trial: &Trial) -> Vec<Form> {
-    readable(&case.evidence).into_iter().map(|file| plain(case, trial, file)).collect()
+    let files = readable(&case.evidence).into_iter();
+    files.flat_map(|file| apart(plain(case, trial, file))).collect()
+}
+
+/// One submission is about one device: of a list of several, each is sent for itself.
+fn apart(whole: Form) -> Vec<Form> {
+    match serde_json::from_slice::<Value>(&whole.data) {
+        Ok(Value::Array(devices)) if devices.len() > 1 => {
+            let part = |(number, device): (usize, &Value)| Form {
+                name: format!("{}[{number}]", whole.name),
+                media_type: whole.media_type.clone(),
+                data: device.to_string().into_bytes(),
+                attachments: whole.attachments.clone(),
+                part: true,
+            };
+            devices.iter().enumerate().map(part).collect()
+        }
+        _ => vec![whole],
+    }
 }
 
 /// A file as it is, with all that came along: whatever certificates there are, in the order in which they
@@ -35,16 +55,18 @@ fn plain(case: &Case, trial: &Trial, file: &File) -> Form {
         media_type: is_json(file).then(|| JSON.to_owned()),
         data: file.bytes.clone(),
         attachments: certificates.chain(roots).chain(collateral).collect(),
+        part: false,
     }
 }
 
 /// The evidence in the forms that verifiers are documented to read. JSON of another form beside a
 /// readable one is somebody else's.
 fn readable(evidence: &[File]) -> Vec<&File> {
-    const MEMBERS: [&str; 1] = ["attestation_report"];
+    const MEMBERS: [&str; 2] = ["attestation_report", "certificate"];
     let documented = |file: &&File| {
         let Ok(json) = serde_json::from_slice::<Value>(&file.bytes) else { return !is_json(file) };
-        let inner = json.get("evidence").unwrap_or(&json);
+        let json = json.get(0).unwrap_or(&json);
+        let inner = json.get("evidence").filter(|inner| inner.is_object()).unwrap_or(json);
         MEMBERS.iter().any(|member| inner.get(member).is_some())
     };
     let read: Vec<&File> = evidence.iter().filter(documented).collect();
@@ -53,4 +75,5 @@ fn readable(evidence: &[File]) -> Vec<&File> {
 
 pub(crate) fn is_json(file: &File) -> bool {
     file.bytes.trim_ascii_start().starts_with(b"{")
+        || file.bytes.trim_ascii_start().starts_with(b"[")
 }
