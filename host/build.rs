@@ -9,8 +9,9 @@ use std::process::ExitCode;
 use std::{env, fs};
 
 /// The bundled plugins, by their folders under `plugins/`.
-const BUNDLED: [&str; 6] = [
+const BUNDLED: [&str; 7] = [
     "kms-local",
+    "verifier-cca",
     "verifier-nitro",
     "verifier-nvidia",
     "verifier-sgx",

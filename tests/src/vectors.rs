@@ -16,7 +16,7 @@ use crate::moment;
 const EXPECTED: &str = "expected.json";
 
 /// In the name of a file with evidence stands one of these.
-const EVIDENCE: [&str; 4] = ["report", "quote", "evidence", "attestation"];
+const EVIDENCE: [&str; 6] = ["report", "quote", "evidence", "attestation", "token", "claims.cbor"];
 
 /// Files of these kinds hold certificates or revocation lists.
 const CERTIFICATES: [&str; 5] = ["der", "pem", "crt", "cer", "crl"];

@@ -8,16 +8,22 @@ use claviger_tests::vectors::Case;
 use serde_json::{Number, Value};
 
 /// What others call otherwise: their name, ours.
-const OTHER_NAMES: [(&str, &str); 9] = [
+const OTHER_NAMES: [(&str, &str); 15] = [
     ("author_key_en", "author_key_enabled"),
     ("cpuid_fam_mod_step_0", "cpuid_family"),
     ("cpuid_fam_mod_step_1", "cpuid_model"),
     ("cpuid_fam_mod_step_2", "cpuid_stepping"),
     ("debug", "policy_debug"),
     ("driver", "driver_version"),
+    ("hash_alg", "platform_hash_algo"),
     ("migrate_ma", "policy_migration_agent"),
+    ("platform_nonce", "platform_challenge"),
+    ("rak_hash_alg", "public_key_hash_algo"),
+    ("realm_hash_alg", "realm_hash_algo"),
+    ("rpv", "personalization_value"),
     ("signing_key", "endorsement_key"),
     ("smt", "policy_smt_allowed"),
+    ("vsi", "verification_service"),
 ];
 
 /// And the ends of names.
@@ -85,6 +91,9 @@ fn our_name(name: &str) -> String {
     // One member of a list of registers.
     if let Some(number) = name.strip_prefix("pcrs_") {
         return format!("pcr{number}");
+    }
+    if let Some(number) = name.strip_prefix("rem_") {
+        return format!("rem{number}");
     }
     if let Some(number) = name.strip_prefix("measurements_") {
         return format!("measurement.{number}");

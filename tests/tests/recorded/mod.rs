@@ -1,5 +1,6 @@
 //! The bench on which a recorded case is tried.
 
+mod cca;
 mod certificate;
 mod fields;
 mod forms;
@@ -121,7 +122,7 @@ pub(crate) fn authority(case: &Case) -> Arc<Authority> {
     let builder = Authority::builder().revocation(Revocation::Waived);
     let products = products(case);
     let builder = if products.is_empty() { builder } else { builder.products(&products) };
-    Arc::new(builder.build().unwrap())
+    Arc::new(cca::enrolled(case, builder).build().unwrap())
 }
 
 fn products(case: &Case) -> Vec<Product> {
