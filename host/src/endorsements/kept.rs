@@ -11,7 +11,8 @@ const LAST_PART: u64 = 5;
 /// What is kept.
 #[derive(Debug, Eq, PartialEq)]
 pub(super) struct Kept {
-    pub(super) bytes: Vec<u8>,
+    /// As they came; what is wanted, and certificates of who signed it.
+    pub(super) parts: Vec<Vec<u8>>,
     pub(super) validity: Validity,
 }
 
@@ -40,18 +41,28 @@ impl Kept {
         let (until, bytes) = rest.split_first_chunk::<8>()?;
         let moment = |bytes: &[u8; 8]| Timestamp(u64::from_be_bytes(*bytes));
         let validity = Validity { from: moment(from), until: moment(until) };
-        Some(Self { bytes: bytes.to_vec(), validity })
+        let (mut parts, mut rest) = (Vec::new(), bytes);
+        while !rest.is_empty() {
+            let (length, behind) = rest.split_first_chunk::<4>()?;
+            let length = usize::try_from(u32::from_be_bytes(*length)).ok()?;
+            let (part, behind) = behind.split_at_checked(length)?;
+            parts.push(part.to_vec());
+            rest = behind;
+        }
+        Some(Self { parts, validity })
     }
 
     /// Into the store, in the place of an older one.
     pub(super) fn save(&self, store: &SealedStore, name: &str) -> Result<(), StoreError> {
         let key = key(name);
-        let record = [
-            &self.validity.from.0.to_be_bytes()[..],
-            &self.validity.until.0.to_be_bytes(),
-            &self.bytes,
-        ]
-        .concat();
+        let mut record = self.validity.from.0.to_be_bytes().to_vec();
+        record.extend_from_slice(&self.validity.until.0.to_be_bytes());
+        for part in &self.parts {
+            // Sources give less than 4 GiB.
+            let length = u32::try_from(part.len()).unwrap_or(u32::MAX);
+            record.extend_from_slice(&length.to_be_bytes());
+            record.extend_from_slice(part);
+        }
         let present = store.get(&key)?;
         // Where another writer was faster, its record is as good.
         store.swap(&key, present.as_ref().map(crate::secret::Secret::expose), Some(&record))?;

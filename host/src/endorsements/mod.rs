@@ -86,7 +86,7 @@ impl Endorsements {
     ) -> Result<Vec<Vec<u8>>, SourceError> {
         let mut supplied = Vec::new();
         for want in wants {
-            supplied.push(self.get(authority, &want).await?.bytes.clone());
+            supplied.extend_from_slice(&self.get(authority, &want).await?.parts);
         }
         Ok(supplied)
     }
@@ -168,8 +168,8 @@ impl Endorsements {
             return Err(SourceError::Paused { source_url, pause });
         }
         self.count(now)?;
-        let bytes = match source.ask(want).await {
-            Ok(bytes) => bytes,
+        let parts = match source.ask(want).await {
+            Ok(parts) => parts,
             Err(SourceError::Paused { source_url, pause }) => {
                 self.paused.insert(source_url.clone(), Timestamp(now.0 + pause.as_secs()));
                 return Err(SourceError::Paused { source_url, pause });
@@ -178,15 +178,16 @@ impl Endorsements {
         };
         let refused = |why: String| SourceError::Failed(format!("{}: {want}: {why}", source.url()));
         let validity = authority
-            .check_endorsement(want, &bytes, now)
+            .check_endorsement(want, &parts, now)
             .map_err(|fault| refused(fault.to_string()))?;
-        let fresh = Kept { bytes, validity };
+        let fresh = Kept { parts, validity };
         let before = self.known.get(want);
         if before.is_some_and(|before| before.is_newer_than(&fresh)) {
             return Err(refused("it is older than what is known".to_owned()));
         }
-        if let Want::AmdCrl(_) = want {
-            authority.add_crl(&fresh.bytes).map_err(|fault| refused(fault.to_string()))?;
+        // AMD's authorities are the host's own; those of Intel come with the evidence.
+        if let (Want::AmdCrl(_), [list]) = (want, fresh.parts.as_slice()) {
+            authority.add_crl(list).map_err(|fault| refused(fault.to_string()))?;
         }
         let (store, name, kept) = (Arc::clone(&self.store), want.to_string(), Arc::new(fresh));
         let saved = Arc::clone(&kept);

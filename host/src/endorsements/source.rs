@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use data_encoding::{HEXLOWER, HEXLOWER_PERMISSIVE};
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
@@ -29,6 +30,10 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
 pub enum SourceKind {
     /// AMD's Key Distribution Service (AMD 57230), or a mirror of it.
     AmdKds,
+    /// A Provisioning Certificate Caching Service of the operator's or of a cloud, version 3 or 4.
+    IntelPccs,
+    /// Intel's Provisioning Certification Service, version 4.
+    IntelPcs,
 }
 
 /// A service, as the operator names it.
@@ -89,12 +94,16 @@ impl Source {
     pub(super) fn serves(&self, want: &Want) -> bool {
         match (self.kind, want) {
             (SourceKind::AmdKds, Want::AmdCrl(_) | Want::AmdVcek { .. }) => true,
+            (SourceKind::AmdKds, _) => false,
+            (SourceKind::IntelPccs | SourceKind::IntelPcs, want) => {
+                !matches!(want, Want::AmdCrl(_) | Want::AmdVcek { .. })
+            }
         }
     }
 
     /// Asks for it. What comes is only read, and not checked yet.
-    pub(super) async fn ask(&self, want: &Want) -> Result<Vec<u8>, SourceError> {
-        let path = format!("{}{}", self.prefix, path(want));
+    pub(super) async fn ask(&self, want: &Want) -> Result<Vec<Vec<u8>>, SourceError> {
+        let path = format!("{}{}", self.prefix, path(self.kind, want));
         let failed = |error: ClientError| SourceError::Failed(error.to_string());
         let answer = self.client.get(&path, LARGEST, TIMEOUT).await.map_err(failed)?;
         let failed = |what: &str| SourceError::Failed(format!("{}{path}: {what}", self.url));
@@ -114,13 +123,66 @@ impl Source {
         if answer.body().is_empty() {
             return Err(failed("nothing"));
         }
-        Ok(answer.into_body().to_vec())
+        let chain = CHAINS.iter().find_map(|name| answer.headers().get(*name));
+        let chain = chain.map(|value| percent_decoded(value.as_bytes()));
+        let body = match (self.kind, want) {
+            // A PCCS gives lists in hexadecimal.
+            (SourceKind::IntelPccs, Want::IntelPckCrl(_) | Want::IntelRootCrl) => {
+                HEXLOWER_PERMISSIVE
+                    .decode(answer.body().trim_ascii())
+                    .map_err(|_| failed("a revocation list that is not hexadecimal"))?
+            }
+            _ => answer.into_body().to_vec(),
+        };
+        Ok(std::iter::once(body).chain(chain).collect())
     }
 }
 
-/// By AMD's specification of the KDS (57230, section 4).
-fn path(want: &Want) -> String {
+/// In these headers Intel's services give the chain of who signed, PEM, percent-encoded.
+const CHAINS: [&str; 4] = [
+    "tcb-info-issuer-chain",
+    "sgx-tcb-info-issuer-chain",
+    "sgx-enclave-identity-issuer-chain",
+    "sgx-pck-crl-issuer-chain",
+];
+
+/// What is not percent-encoded stands for itself; what is neither is found out where the chain is read.
+fn percent_decoded(text: &[u8]) -> Vec<u8> {
+    let mut decoded = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((first, behind)) = rest.split_first() {
+        let digits = behind.get(..2).filter(|_| *first == b'%');
+        match digits.and_then(|digits| HEXLOWER_PERMISSIVE.decode(digits).ok()) {
+            Some(byte) => {
+                decoded.extend(byte);
+                rest = behind.get(2..).unwrap_or_default();
+            }
+            None => {
+                decoded.push(*first);
+                rest = behind;
+            }
+        }
+    }
+    decoded
+}
+
+/// By AMD's specification of the KDS (57230, section 4), and by Intel's of the PCS (API version 4), which a
+/// PCCS follows.
+fn path(kind: SourceKind, want: &Want) -> String {
     match want {
+        Want::IntelPckCrl(issuer) => {
+            let encoding = if kind == SourceKind::IntelPcs { "&encoding=der" } else { "" };
+            format!("/sgx/certification/v4/pckcrl?ca={}{encoding}", issuer.short_name())
+        }
+        Want::IntelQeIdentity(tee) => format!("/{}/certification/v4/qe/identity", tee.name()),
+        // The PCS has it elsewhere: `endorsements.sources` names that host as another source.
+        Want::IntelRootCrl => match kind {
+            SourceKind::IntelPcs => "/IntelSGXRootCA.der".to_owned(),
+            _ => "/sgx/certification/v4/rootcacrl".to_owned(),
+        },
+        Want::IntelTcbInfo { tee, fmspc } => {
+            format!("/{}/certification/v4/tcb?fmspc={}", tee.name(), HEXLOWER.encode(fmspc))
+        }
         Want::AmdCrl(product) => format!("/vcek/v1/{product}/crl"),
         Want::AmdVcek { product, chip_id, tcb } => {
             let chip = Want::hardware_id(*product, chip_id);
@@ -152,13 +214,15 @@ fn is_text(headers: &HeaderMap) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::quote::{IntelAuthority, IntelTee};
 
     // AMD 57230, section 4.1
     #[test]
     fn the_key_distribution_service_is_asked_in_its_own_words() {
         let mut chip_id = [0; 64];
         chip_id[..9].copy_from_slice(&[1, 2, 3, 4, 5, 6, 7, 8, 9]);
-        let vcek = |product, tcb| path(&Want::AmdVcek { product, chip_id, tcb });
+        let vcek =
+            |product, tcb| path(SourceKind::AmdKds, &Want::AmdVcek { product, chip_id, tcb });
         let chip = format!("010203040506070809{}", "00".repeat(55));
         assert_eq!(
             vcek(Product::Milan, [3, 0, 0, 0, 0, 0, 8, 115]),
@@ -168,6 +232,27 @@ mod tests {
             vcek(Product::Turin, [1, 2, 0, 3, 0, 0, 0, 68]),
             "/vcek/v1/Turin/0102030405060708?fmcSPL=01&blSPL=02&teeSPL=00&snpSPL=03&ucodeSPL=68"
         );
-        assert_eq!(path(&Want::AmdCrl(Product::Genoa)), "/vcek/v1/Genoa/crl");
+        assert_eq!(path(SourceKind::AmdKds, &Want::AmdCrl(Product::Genoa)), "/vcek/v1/Genoa/crl");
+    }
+
+    // Intel PCS API, version 4
+    #[test]
+    fn intels_services_are_asked_in_their_own_words() {
+        let tcb = Want::IntelTcbInfo { tee: IntelTee::Tdx, fmspc: [0x90, 0xc0, 0x6f, 0, 0, 0] };
+        let pcs = |want: &Want| path(SourceKind::IntelPcs, want);
+        assert_eq!(pcs(&tcb), "/tdx/certification/v4/tcb?fmspc=90c06f000000");
+        assert_eq!(pcs(&Want::IntelQeIdentity(IntelTee::Sgx)), "/sgx/certification/v4/qe/identity");
+        let list = Want::IntelPckCrl(IntelAuthority::Platform);
+        assert_eq!(pcs(&list), "/sgx/certification/v4/pckcrl?ca=platform&encoding=der");
+        let pccs = |want: &Want| path(SourceKind::IntelPccs, want);
+        assert_eq!(pccs(&list), "/sgx/certification/v4/pckcrl?ca=platform");
+        assert_eq!(pccs(&Want::IntelRootCrl), "/sgx/certification/v4/rootcacrl");
+    }
+
+    #[test]
+    fn a_chain_is_percent_decoded_and_odd_ends_stand_for_themselves() {
+        assert_eq!(percent_decoded(b"a%0A%2Bb%"), b"a\n+b%");
+        assert_eq!(percent_decoded(b"%4"), b"%4");
+        assert_eq!(percent_decoded(b"%zz%41"), b"%zzA");
     }
 }

@@ -108,6 +108,11 @@ impl Authority {
         self.amd_revocation == Revocation::Required
     }
 
+    /// Whether nothing under the anchors of a set is accepted without revocation data.
+    pub(super) fn requires_revocation_of(&self, set: &str) -> bool {
+        self.sets.get(set).is_none_or(|set| set.revocation == Revocation::Required)
+    }
+
     pub(super) fn set(&self, name: &str) -> Result<&AnchorSet, Fault> {
         self.sets.get(name).ok_or_else(|| {
             Fault::Untrusted(format!("there is no anchor set {}", name.escape_debug()))

@@ -327,9 +327,7 @@ impl Examination {
         let checked = self.may_name(AMD).and_then(|()| {
             snp::check(&self.authority, self.at, report, certificates, &mut reached, &mut wants)
         });
-        if !wants.is_empty() {
-            self.wants.lock().unwrap_or_else(PoisonError::into_inner).extend(wants);
-        }
+        self.note(wants);
         checked.map_err(|fault| Broken::new("snp", fault, reached))
     }
 
@@ -352,10 +350,18 @@ impl Examination {
         attachments: &[Vec<u8>],
     ) -> Result<DcapReport, Broken> {
         let mut reached = None;
-        let checked = self
-            .may_name(INTEL)
-            .and_then(|()| dcap::check(&self.authority, self.at, quote, attachments, &mut reached));
+        let mut wants = Vec::new();
+        let checked = self.may_name(INTEL).and_then(|()| {
+            dcap::check(&self.authority, self.at, quote, attachments, &mut reached, &mut wants)
+        });
+        self.note(wants);
         checked.map_err(|fault| Broken::new("dcap", fault, reached))
+    }
+
+    fn note(&self, wants: Vec<Want>) {
+        if !wants.is_empty() {
+            self.wants.lock().unwrap_or_else(PoisonError::into_inner).extend(wants);
+        }
     }
 
     fn set(&self, name: &str) -> Result<&AnchorSet, Fault> {

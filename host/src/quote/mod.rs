@@ -63,4 +63,4 @@ pub use statement::Statement;
 pub use trail::Step;
 pub(crate) use trail::Trail;
 pub use vendors::{AWS_NITRO, NVIDIA};
-pub use want::{Validity, Want};
+pub use want::{IntelAuthority, IntelTee, Validity, Want};

@@ -7,6 +7,7 @@ use data_encoding::HEXLOWER;
 
 use super::authority::Authority;
 use super::crl::Crl;
+use super::dcap;
 use super::fault::Fault;
 use super::snp::product::Product;
 use super::snp::report::EndorsementKey;
@@ -29,6 +30,71 @@ pub enum Want {
         /// REPORTED_TCB, 8 bytes as in the report.
         tcb: [u8; 8],
     },
+    /// The revocation list of one of the authorities that certify platforms.
+    IntelPckCrl(IntelAuthority),
+    /// The identity of the quoting enclave.
+    IntelQeIdentity(IntelTee),
+    /// The revocation list of Intel's root.
+    IntelRootCrl,
+    /// TCB info of a kind of platform.
+    IntelTcbInfo {
+        /// For which kind of TEE.
+        tee: IntelTee,
+        /// The kind of platform.
+        fmspc: [u8; 6],
+    },
+}
+
+/// Intel's kinds of TEE.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum IntelTee {
+    /// Enclaves.
+    Sgx,
+    /// Trust domains.
+    Tdx,
+}
+
+impl IntelTee {
+    /// `sgx`, `tdx`: in paths as well.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Sgx => "sgx",
+            Self::Tdx => "tdx",
+        }
+    }
+}
+
+/// Intel's authorities that certify platforms.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum IntelAuthority {
+    /// Of platforms with several packages.
+    Platform,
+    /// Of single processors.
+    Processor,
+}
+
+impl IntelAuthority {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Platform, Self::Processor];
+
+    /// As its certificate calls it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Platform => "Intel SGX PCK Platform CA",
+            Self::Processor => "Intel SGX PCK Processor CA",
+        }
+    }
+
+    /// As Intel's service calls it.
+    #[must_use]
+    pub fn short_name(self) -> &'static str {
+        match self {
+            Self::Platform => "platform",
+            Self::Processor => "processor",
+        }
+    }
 }
 
 /// For when an endorsement holds.
@@ -58,12 +124,18 @@ impl fmt::Display for Want {
                 let chip = Self::hardware_id(*product, chip_id);
                 write!(f, "amd/{product}/vcek/{chip}/{}", HEXLOWER.encode(tcb))
             }
+            Self::IntelPckCrl(issuer) => write!(f, "intel/{}/crl", issuer.short_name()),
+            Self::IntelQeIdentity(tee) => write!(f, "intel/{}/qe-identity", tee.name()),
+            Self::IntelRootCrl => f.write_str("intel/root/crl"),
+            Self::IntelTcbInfo { tee, fmspc } => {
+                write!(f, "intel/{}/tcb-info/{}", tee.name(), HEXLOWER.encode(fmspc))
+            }
         }
     }
 }
 
 impl Authority {
-    /// Checks that `bytes` are what is wanted, made by whom this authority trusts, and valid at a
+    /// Checks that `parts` are what is wanted, with the certificates of who signed it, made by whom this authority trusts, and valid at a
     /// moment; answers for when they hold.
     ///
     /// # Errors
@@ -71,14 +143,18 @@ impl Authority {
     pub fn check_endorsement(
         &self,
         want: &Want,
-        bytes: &[u8],
+        parts: &[Vec<u8>],
         at: Timestamp,
     ) -> Result<Validity, Fault> {
-        match want {
-            Want::AmdCrl(product) => self.check_crl(*product, bytes, at),
-            Want::AmdVcek { product, chip_id, tcb } => {
-                self.check_vcek(*product, chip_id, *tcb, bytes, at)
+        match (want, parts) {
+            (Want::AmdCrl(product), [list]) => self.check_crl(*product, list, at),
+            (Want::AmdVcek { product, chip_id, tcb }, [leaf]) => {
+                self.check_vcek(*product, chip_id, *tcb, leaf, at)
             }
+            (Want::AmdCrl(_) | Want::AmdVcek { .. }, _) => {
+                Err(Fault::malformed("an answer in several parts"))
+            }
+            _ => dcap::wanted::check(self, want, parts, at),
         }
     }
 
@@ -131,7 +207,7 @@ impl Authority {
 }
 
 impl Validity {
-    fn at(self, at: Timestamp) -> Result<Self, Fault> {
+    pub(super) fn at(self, at: Timestamp) -> Result<Self, Fault> {
         match (self.from..=self.until).contains(&at) {
             true => Ok(self),
             false => Err(Fault::Expired(format!(

@@ -23,7 +23,7 @@ use super::tcb::TcbInfo;
 use crate::clock::Timestamp;
 
 /// Who signs TCB info and identities; its certificate's name.
-const TCB_SIGNER: &str = "Intel SGX TCB Signing";
+pub(super) const TCB_SIGNER: &str = "Intel SGX TCB Signing";
 /// This many certificates of that name are tried for one document.
 const MAX_SIGNERS: usize = 4;
 

@@ -19,6 +19,7 @@ pub mod report;
 pub(crate) mod signed_json;
 pub mod status;
 pub(crate) mod tcb;
+pub(crate) mod wanted;
 
 use std::sync::Arc;
 
@@ -29,6 +30,7 @@ use super::key::{PublicKey, Scheme};
 use super::signer::Signer;
 use super::statement::{Format, Parts, Statement};
 use super::trail::{Deed, Trail};
+use super::want::Want;
 use crate::clock::Timestamp;
 
 pub use report::{Body, EnclaveReport, Later, TdReport};
@@ -77,16 +79,22 @@ pub(crate) struct Appraised {
     pub(crate) evaluation: u32,
 }
 
-/// Checks a quote. See [`super::Examination::dcap`]. `reached`: where it fails, the links that held.
+/// Checks a quote. See [`super::Examination::dcap`]. `reached`: where it fails, the links that held;
+/// `wants`: and what it would have needed.
 pub(super) fn check(
     authority: &Authority,
     at: Timestamp,
     mut quote: Vec<u8>,
     attachments: &[Vec<u8>],
     reached: &mut Option<Trail>,
+    wants: &mut Vec<Want>,
 ) -> Result<DcapReport, Fault> {
     let frame = Frame::read(&quote)?;
-    let endorsement = endorse(authority, at, &frame, attachments)?;
+    let endorsed = endorse(authority, at, &frame, attachments);
+    if let Err(Fault::Unavailable(_) | Fault::Expired(_)) = &endorsed {
+        *wants = wanted::wanted(authority, &frame);
+    }
+    let endorsement = endorsed?;
     let trail = endorsement.signer.parts().trail.clone();
     *reached = Some(trail.clone());
     let qe_report = EnclaveReport::read(frame.qe_report);

@@ -114,9 +114,12 @@ impl Dated for TcbInfo {
 impl TcbInfo {
     /// Whether it speaks of this platform, for this kind of TEE.
     pub(crate) fn is_for(&self, tee: &str, pck: &Pck) -> bool {
+        self.is_of(tee) && self.fmspc.0 == pck.fmspc && self.pce_id.0 == pck.pce_id
+    }
+
+    /// Whether it speaks of this kind of TEE.
+    pub(crate) fn is_of(&self, tee: &str) -> bool {
         self.id.eq_ignore_ascii_case(tee)
-            && self.fmspc.0 == pck.fmspc
-            && self.pce_id.0 == pck.pce_id
     }
 
     /// Refuses versions that are not read here. Orders the levels as Intel's library does, the highest
