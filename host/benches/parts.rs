@@ -12,6 +12,11 @@ mod site;
 use std::hint::black_box;
 use std::sync::Arc;
 
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_FIXED, ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair,
+    ParsedPublicKey,
+};
 use claviger::audit::{AuditLog, Digest, Event, Record, Settings, SigningKey};
 use claviger::clock::{SystemClock, Timestamp};
 use claviger::command::floor::P384;
@@ -20,8 +25,9 @@ use claviger::keys::{
     RecipientKey, RecipientKind, RecipientPrivateKey, TokenAlgorithm, TokenKeys, WrapHeader,
 };
 use claviger::plugin::{CacheSettings, Engine, EngineSettings, VerifierPlugin, bundled};
-use claviger::quote::Examination;
+use claviger::quote::{Authority, Examination};
 use claviger::secret::Secret;
+use claviger::simulated::intel::{Intel, QuoteBody, Revocations};
 use claviger::tenant::Tenant;
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use serde_json::json;
@@ -68,6 +74,54 @@ fn quote(criterion: &mut Criterion) {
             || check(&warm, report.bytes.clone()).statement,
             |statement| statement.facts().len(),
             BatchSize::SmallInput,
+        );
+    });
+    group.finish();
+}
+
+/// Intel's: warm, only the two signatures that no two quotes share are left.
+fn dcap(criterion: &mut Criterion) {
+    let intel = Intel::mint(NOW).unwrap();
+    let quote = intel.quote(&intel.quote_template(QuoteBody::Td4, [7; 64])).unwrap();
+    let [root_list, pck_list] = intel.lists(Revocations::default()).unwrap();
+    let collateral = [
+        intel.tcb_info(&intel.tcb_template("TDX")).unwrap(),
+        intel.qe_identity(&intel.qe_template("TD_QE")).unwrap(),
+        intel.tcb_signer().unwrap(),
+        root_list,
+        pck_list,
+    ];
+    let root = intel.root().unwrap();
+    let cold = || {
+        let authority = Authority::builder().simulated_root(root.clone()).build().unwrap();
+        Examination::new(Arc::new(authority), NOW)
+    };
+    let check = |examination: &Examination, bytes: Vec<u8>| {
+        examination.dcap(bytes, black_box(&collateral)).unwrap()
+    };
+    let warm = cold();
+    check(&warm, quote.clone());
+    let mut group = criterion.benchmark_group("dcap");
+    let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap();
+    let message = [7; 632];
+    let signature = pair.sign(&SystemRandom::new(), &message).unwrap();
+    let key = pair.public_key().as_ref();
+    let key = ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, key).unwrap();
+    group.bench_function("floor: two P-256 verifications", |bencher| {
+        bencher.iter(|| {
+            key.verify_sig(black_box(&message), signature.as_ref()).unwrap();
+            key.verify_sig(black_box(&message), signature.as_ref()).unwrap();
+        });
+    });
+    group.bench_function("chain and collateral cached", |bencher| {
+        let bytes = || quote.clone();
+        bencher.iter_batched(bytes, |bytes| check(&warm, bytes), BatchSize::SmallInput);
+    });
+    group.bench_function("cold", |bencher| {
+        bencher.iter_batched(
+            || (quote.clone(), cold()),
+            |(bytes, cold)| check(&cold, bytes),
+            BatchSize::PerIteration,
         );
     });
     group.finish();
@@ -169,5 +223,5 @@ fn audit(criterion: &mut Criterion) {
     runtime.block_on(log.close()).unwrap();
 }
 
-criterion_group!(benches, signature, quote, plugin, keys, challenge, audit);
+criterion_group!(benches, signature, quote, dcap, plugin, keys, challenge, audit);
 criterion_main!(benches);

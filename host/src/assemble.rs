@@ -242,7 +242,11 @@ fn authority(plan: &Plan) -> anyhow::Result<Authority> {
         builder = builder.revocation_of(set, Revocation::Unpublished);
     }
     for endorsement in &plan.endorsements {
-        builder = builder.certificate(endorsement.as_slice());
+        // Intel's collateral is JSON, all else certificates and lists.
+        builder = match endorsement.trim_ascii_start().starts_with(b"{") {
+            true => builder.collateral(endorsement.as_slice()),
+            false => builder.certificate(endorsement.as_slice()),
+        };
     }
     builder.build().map_err(|fault| anyhow::anyhow!("trust anchors: {fault}"))
 }

@@ -72,6 +72,8 @@ pub(super) struct Arguments {
 enum Waiver {
     /// Revocation lists
     Revocation,
+    /// The identity of Intel's quoting enclave: any enclave with its rights on the platform could have signed
+    QeIdentity,
 }
 
 /// AMD's product lines, each with a root of its own.
@@ -139,6 +141,11 @@ pub(super) fn examined(
     let waived = arguments.waives_revocation();
     if waived {
         note!("claviger: revocation is waived: a revoked certificate would not be noticed");
+    }
+    if arguments.waive.contains(&Waiver::QeIdentity) {
+        note!(
+            "claviger: the quoting enclave's identity is waived: another enclave could have signed"
+        );
     }
     let (data, attachments) = gather(arguments)?;
     let authority = authority(arguments, waived)?;
@@ -215,6 +222,9 @@ fn authority(arguments: &Arguments, waived: bool) -> anyhow::Result<Authority> {
     }
     if waived {
         builder = builder.revocation(Revocation::Waived);
+    }
+    if arguments.waive.contains(&Waiver::QeIdentity) {
+        builder = builder.waive_qe_identity();
     }
     if let Some(path) = &arguments.dev_simulated_roots {
         note!("claviger: DEVELOPMENT: simulated hardware is accepted as if it were genuine");

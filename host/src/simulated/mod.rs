@@ -26,6 +26,7 @@ pub mod endorser;
 pub mod extension;
 pub mod family;
 pub mod guest;
+pub mod intel;
 pub mod name;
 pub mod oid;
 mod pem;

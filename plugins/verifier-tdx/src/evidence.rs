@@ -2,7 +2,7 @@
 
 use claviger_plugin_sdk::quote_text::{self, Packed};
 use claviger_plugin_sdk::verifier::{Rejection, Request};
-use claviger_plugin_sdk::{base64, event_log, json::Value};
+use claviger_plugin_sdk::{base64, json::Value};
 
 /// A quote as it is, or its text in hexadecimal or base64.
 pub(crate) const QUOTE: &str = "application/vnd.intel.tdx-quote";
@@ -32,13 +32,13 @@ pub(crate) fn read(request: Request) -> Result<Evidence, Rejection> {
         Some(Value::Text(text)) if text.is_empty() => None,
         Some(Value::Text(text)) => {
             let digits: String = text.split_ascii_whitespace().collect();
-            let log = base64::decode(&digits).filter(|log| event_log::is_log(log));
+            let log = base64::decode(&digits).filter(|log| is_log(log));
             Some(log.ok_or_else(|| malformed("`cc_eventlog` is no event log in base64"))?)
         }
         Some(_) => return Err(malformed("`cc_eventlog` is no text")),
     };
     let (logs, collateral): (Vec<_>, Vec<_>) =
-        request.attachments.into_iter().partition(|attachment| event_log::is_log(attachment));
+        request.attachments.into_iter().partition(|attachment| is_log(attachment));
     let mut logs = inside.into_iter().chain(logs);
     let log = logs.next();
     // Which of two would be the one?
@@ -46,4 +46,9 @@ pub(crate) fn read(request: Request) -> Result<Evidence, Rejection> {
         return Err(malformed("more than one event log"));
     }
     Ok(Evidence { quote, log, collateral })
+}
+
+/// Whether bytes begin as a crypto-agile log does.
+fn is_log(bytes: &[u8]) -> bool {
+    bytes.get(32..48) == Some(b"Spec ID Event03\0")
 }

@@ -16,14 +16,17 @@ const RTMR0: u32 = 328;
 /// Register numbers of the log (UEFI 2.10, table 38.4): 0 is MRTD, 1 to 4 are RTMR0 to RTMR3.
 const REGISTERS: u32 = 4;
 
-const EV_SEPARATOR: u32 = 4;
-const EV_EVENT_TAG: u32 = 6;
-const EV_IPL: u32 = 0xd;
-const EV_EFI_VARIABLE_DRIVER_CONFIG: u32 = 0x8000_0001;
-const EV_EFI_BOOT_SERVICES_APPLICATION: u32 = 0x8000_0003;
-const EV_EFI_PLATFORM_FIRMWARE_BLOB2: u32 = 0x8000_000a;
-const EV_EFI_HANDOFF_TABLES2: u32 = 0x8000_000b;
+/// Kinds of events beside those that the SDK names.
+const EVENT_TAG: u32 = 6;
+const EFI_PLATFORM_FIRMWARE_BLOB2: u32 = 0x8000_000a;
+const EFI_HANDOFF_TABLES2: u32 = 0x8000_000b;
+/// EFI_GLOBAL_VARIABLE, as it lies in memory.
+const GLOBAL: [u8; 16] = [
+    0x61, 0xdf, 0xe4, 0x8b, 0xca, 0x93, 0xd2, 0x11, 0xaa, 0x0d, 0x00, 0xe0, 0x98, 0x03, 0x2b, 0x8c,
+];
 
+/// Longer logs are refused.
+const MAX_EVENTS: usize = 4096;
 /// Digests of one kind that are claimed.
 const MAX_DIGESTS: usize = 16;
 /// A command line of this many bytes is claimed.
@@ -39,25 +42,29 @@ pub(crate) struct Log {
 
 /// Replays a log. `body`: where the TD report begins in the statement.
 pub(crate) fn replay(quote: &Statement, body: u32, log: &[u8]) -> Result<Log, Rejection> {
-    let events = event_log::read(log, SHA384).map_err(|why| Rejection::Malformed(why.into()))?;
+    let log = EventLog::read(log).map_err(|why| Rejection::Malformed(why.to_string()))?;
     let mut found = Log::default();
-    let measured: Vec<&Event<'_>> = events.iter().filter(|event| event.kind != NO_ACTION).collect();
+    let measured: Vec<Event<'_>> = log.events().filter(Event::extends).collect();
+    if measured.len() > MAX_EVENTS {
+        return Err(Rejection::Malformed("an event log with more events than are read".into()));
+    }
     if let Some(other) = measured.iter().find(|event| !(1..=REGISTERS).contains(&event.register)) {
         let reason = format!("the event log measures into register {}", other.register);
         return Err(Rejection::Malformed(reason));
     }
     for register in 1..=REGISTERS {
-        let events: Vec<&Event<'_>> =
-            measured.iter().copied().filter(|event| event.register == register).collect();
+        let history = log
+            .register(register, Bank::Sha384)
+            .map_err(|why| Rejection::Malformed(format!("event log: {why}")))?;
+        let events = history.events;
         // What the guest measures later is in no log of the firmware's.
         if register == REGISTERS && events.is_empty() {
             continue;
         }
         let number = register - 1;
         let at = Span { start: body + RTMR0 + number * SIZE, length: SIZE };
-        let entries: Vec<Vec<u8>> = events.iter().map(|event| event.digest.to_vec()).collect();
         let initial = [0; SIZE as usize];
-        let statement = custody::replay(quote, at, Digest::Sha384, &initial, &entries)
+        let statement = custody::replay(quote, at, Digest::Sha384, &initial, &history.entries)
             .map_err(|fault| of_register(fault, number))?;
         found.tell(number, &statement, &events);
         found.statements.push(statement);
@@ -77,18 +84,18 @@ fn of_register(fault: Fault, number: u32) -> Rejection {
 
 impl Log {
     /// What the events of one register say. `statement`: their digests, one behind the other.
-    fn tell(&mut self, number: u32, statement: &Statement, events: &[&Event<'_>]) {
+    fn tell(&mut self, number: u32, statement: &Statement, events: &[Event<'_>]) {
         let count = u64::try_from(events.len()).unwrap_or(u64::MAX);
         self.claim(&format!("ccel.rtmr{number}.events"), Value::Unsigned(count));
-        for (name, kind) in [
-            ("firmware", EV_EFI_PLATFORM_FIRMWARE_BLOB2),
-            ("tables", EV_EFI_HANDOFF_TABLES2),
-            ("application", EV_EFI_BOOT_SERVICES_APPLICATION),
-            ("ipl", EV_IPL),
-            ("tag", EV_EVENT_TAG),
-            ("separator", EV_SEPARATOR),
+        for (name, wanted) in [
+            ("firmware", EFI_PLATFORM_FIRMWARE_BLOB2),
+            ("tables", EFI_HANDOFF_TABLES2),
+            ("application", kind::EFI_BOOT_SERVICES_APPLICATION),
+            ("ipl", kind::IPL),
+            ("tag", EVENT_TAG),
+            ("separator", kind::SEPARATOR),
         ] {
-            let of_kind = (0_u32..).zip(events).filter(|(_, event)| event.kind == kind);
+            let of_kind = (0_u32..).zip(events).filter(|(_, event)| event.kind == wanted);
             for (index, (place, _)) in of_kind.take(MAX_DIGESTS).enumerate() {
                 let value = self.quoted(place);
                 self.claim(&format!("ccel.rtmr{number}.{name}{index}"), value);
@@ -102,20 +109,18 @@ impl Log {
     /// What the data of an event says, where it is what was digested.
     fn data(&mut self, statement: &Statement, place: u32, event: &Event<'_>) {
         let said = match event.kind {
-            EV_EFI_VARIABLE_DRIVER_CONFIG => variable(event.data)
+            kind::EFI_VARIABLE_DRIVER_CONFIG => event
+                .variable()
                 .and_then(secure_boot)
                 .map(|on| ("ccel.secure_boot", Value::Flag(on))),
-            EV_EVENT_TAG => {
-                load_options(event.data).map(|line| ("ccel.cmdline", Value::Text(line)))
-            }
+            EVENT_TAG => load_options(event.data).map(|line| ("ccel.cmdline", Value::Text(line))),
             _ => None,
         };
         let Some((name, value)) = said else { return };
         let known = self.claims.iter().any(|claim| claim.name == name);
         let at = Span { start: place * SIZE, length: SIZE };
         // Of an event tag only the data behind its head is digested.
-        let digested =
-            if event.kind == EV_EVENT_TAG { event.data.get(8..) } else { Some(event.data) };
+        let digested = if event.kind == EVENT_TAG { event.data.get(8..) } else { Some(event.data) };
         let genuine = digested
             .is_some_and(|data| custody::vouch(statement, at, Digest::Sha384, data).is_ok());
         if genuine && !known {
@@ -135,20 +140,10 @@ impl Log {
     }
 }
 
-/// UEFI_VARIABLE_DATA: the name, and what the variable holds.
-fn variable(data: &[u8]) -> Option<(String, &[u8])> {
-    let (_vendor, rest) = data.split_at_checked(16)?;
-    let (name_length, rest) = rest.split_first_chunk::<8>()?;
-    let (length, rest) = rest.split_first_chunk::<8>()?;
-    let name_bytes = usize::try_from(u64::from_le_bytes(*name_length)).ok()?.checked_mul(2)?;
-    let (name, content) = rest.split_at_checked(name_bytes)?;
-    let length = usize::try_from(u64::from_le_bytes(*length)).ok()?;
-    (content.len() == length).then_some(())?;
-    Some((utf16(name)?, content))
-}
-
-fn secure_boot((name, content): (String, &[u8])) -> Option<bool> {
-    (name == "SecureBoot").then_some(matches!(content, [1]))
+/// Whether UEFI Secure Boot is on, where the variable is that one (UEFI 2.10, section 3.3).
+fn secure_boot(variable: Variable<'_>) -> Option<bool> {
+    let global = variable.vendor == GLOBAL && variable.is_called("SecureBoot");
+    global.then_some(matches!(variable.data, [1]))
 }
 
 /// The options with which Linux' boot stub was started: an event tag of number 0x8f3b22ed, whose data is
@@ -174,24 +169,6 @@ mod tests {
 
     fn wide(text: &str) -> Vec<u8> {
         text.encode_utf16().flat_map(u16::to_le_bytes).collect()
-    }
-
-    #[test]
-    fn the_state_of_secure_boot_is_read_from_its_variable_alone() {
-        let data = |name: &str, content: &[u8]| {
-            let lengths = [name.len() as u64, content.len() as u64].map(u64::to_le_bytes).concat();
-            [vec![7; 16], lengths, wide(name), content.to_vec()].concat()
-        };
-        let read = |data: &[u8]| variable(data).and_then(secure_boot);
-        assert_eq!(read(&data("SecureBoot", &[1])), Some(true));
-        for off in [&[0][..], &[], &[1, 1]] {
-            assert_eq!(read(&data("SecureBoot", off)), Some(false), "{off:?}");
-        }
-        assert_eq!(read(&data("PK", &[1])), None);
-        let whole = data("SecureBoot", &[1]);
-        for length in 0..whole.len() {
-            assert_eq!(read(&whole[..length]), None, "{length}");
-        }
     }
 
     #[test]

@@ -49,7 +49,7 @@ fn ear_reader() -> Option<PathBuf> {
 
 /// Runs what makes something. None, said aloud, where it cannot be made; in continuous integration
 /// it must be.
-fn made(mut command: Command, what: &str) -> Option<()> {
+pub(crate) fn made(mut command: Command, what: &str) -> Option<()> {
     let why = match command.output() {
         Ok(output) if output.status.success() => return Some(()),
         Ok(output) => String::from_utf8_lossy(&output.stderr).into_owned(),
@@ -71,7 +71,7 @@ fn ask(python: &Path, question: &Value) -> Vec<(String, String, bool, Value)> {
 }
 
 /// What a program writes to what it is told.
-fn answer(mut command: Command, told: &str) -> String {
+pub(crate) fn answer(mut command: Command, told: &str) -> String {
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     child.stdin.take().unwrap().write_all(told.as_bytes()).unwrap();
     let output = child.wait_with_output().unwrap();

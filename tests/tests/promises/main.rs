@@ -16,6 +16,7 @@ mod bodies;
 mod challenges;
 mod confusion;
 mod connectors;
+mod dcap;
 mod determinism;
 mod endorsements;
 mod examples;

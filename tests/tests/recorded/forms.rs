@@ -7,6 +7,7 @@ use serde_json::Value;
 const JSON: &str = "application/json";
 
 /// One submission.
+#[derive(Clone)]
 pub(crate) struct Form {
     /// The file that it is made of.
     pub(crate) name: String,
@@ -62,7 +63,7 @@ fn plain(case: &Case, trial: &Trial, file: &File) -> Form {
 /// The evidence in the forms that verifiers are documented to read. JSON of another form beside a
 /// readable one is somebody else's.
 fn readable(evidence: &[File]) -> Vec<&File> {
-    const MEMBERS: [&str; 2] = ["attestation_report", "certificate"];
+    const MEMBERS: [&str; 3] = ["attestation_report", "certificate", "quote"];
     let documented = |file: &&File| {
         let Ok(json) = serde_json::from_slice::<Value>(&file.bytes) else { return !is_json(file) };
         let json = json.get(0).unwrap_or(&json);

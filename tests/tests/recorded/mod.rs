@@ -2,6 +2,7 @@
 
 mod cca;
 mod certificate;
+mod dcap;
 mod fields;
 mod forms;
 mod verdict;
@@ -71,8 +72,12 @@ impl Bench {
                 return certificate::run(case).map(Outcome::Passed);
             }
             let mut elsewhere = None;
-            for form in forms {
+            for mut form in forms {
                 let (name, part) = (form.name.clone(), form.part);
+                if case.tee() == "tdx" {
+                    form.attachments.retain(|one| !dcap::is_log(one));
+                    remarks.extend(self.logs(verifier, case, &trial, &form)?);
+                }
                 let outcome = self.verify(verifier, case, &trial, form);
                 let at = |why| format!("{name} at {}: {why}", moment(&trial));
                 verdict::compare(&trial.verdict, &outcome).map_err(at)?;
@@ -91,6 +96,30 @@ impl Bench {
             elsewhere.unwrap_or(Ok(()))?;
         }
         Ok(Outcome::Passed(remarks.join("; ")))
+    }
+
+    /// The same with each event log that the case has; what does not lead to the registers is refused.
+    fn logs(
+        &self,
+        verifier: &VerifierPlugin,
+        case: &Case,
+        trial: &Trial,
+        form: &Form,
+    ) -> Result<Vec<String>, String> {
+        let mut remarks = Vec::new();
+        for (log, bytes, leads) in dcap::logs(case) {
+            let mut form = form.clone();
+            form.attachments.push(bytes);
+            let outcome = self.verify(verifier, case, trial, form);
+            let said = outcome.as_ref().is_ok_and(|verified| {
+                verified.claims().iter().any(|claim| claim.name == "ccel.events")
+            });
+            if said != leads {
+                return Err(format!("with {log}: {outcome:?}"));
+            }
+            remarks.push(format!("{log}: {}", if leads { "leads" } else { "refused" }));
+        }
+        Ok(remarks)
     }
 
     fn verify(
@@ -122,6 +151,8 @@ pub(crate) fn authority(case: &Case) -> Arc<Authority> {
     let builder = Authority::builder().revocation(Revocation::Waived);
     let products = products(case);
     let builder = if products.is_empty() { builder } else { builder.products(&products) };
+    let intel = matches!(case.tee(), "sgx" | "tdx");
+    let builder = if intel { dcap::authority(builder) } else { builder };
     Arc::new(cca::enrolled(case, builder).build().unwrap())
 }
 

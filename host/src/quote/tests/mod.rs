@@ -3,6 +3,7 @@
 mod anchors;
 mod attachments;
 mod custody;
+mod dcap_forged;
 mod dcap_recorded;
 mod forged_chains;
 mod forged_reports;
