@@ -9,18 +9,20 @@ use std::process::ExitCode;
 use std::{env, fs};
 
 /// The bundled plugins, by their folders under `plugins/`.
-const BUNDLED: [&str; 7] = [
+const BUNDLED: [&str; 9] = [
     "kms-local",
+    "verifier-az-snp",
     "verifier-cca",
     "verifier-nitro",
     "verifier-nvidia",
     "verifier-sgx",
     "verifier-snp",
     "verifier-tdx",
+    "verifier-tpm",
 ];
 
 /// What the plugins are built from, beside their own folders.
-const SHARED: [&str; 4] = ["Cargo.lock", "Cargo.toml", "plugins/sdk", "wit"];
+const SHARED: [&str; 5] = ["Cargo.lock", "Cargo.toml", "plugins/azure-vtpm", "plugins/sdk", "wit"];
 
 fn main() -> ExitCode {
     component::end(run())

@@ -1,6 +1,8 @@
 //! JSON (RFC 8259), as much as evidence needs: no number but whole ones from zero, eight levels. A
 //! tenth of the code of a general parser.
 
+use std::ops::Range;
+
 const MAX_DEPTH: u32 = 8;
 
 /// A value.
@@ -54,6 +56,37 @@ pub fn parse(text: &[u8]) -> Result<Value, &'static str> {
     let value = reader.value(MAX_DEPTH)?;
     reader.skip_space();
     if reader.rest.is_empty() { Ok(value) } else { Err("something behind the value") }
+}
+
+/// The entries of a list that is a member of the object, each with where it stands in the text.
+///
+/// # Errors
+/// What is wrong, in words; a member that is not there is a list without entries.
+pub fn entries(text: &[u8], member: &str) -> Result<Vec<(Range<usize>, Value)>, &'static str> {
+    parse(text)?;
+    let mut reader = Reader { rest: text };
+    let mut entries = Vec::new();
+    reader.expect(b'{')?;
+    while !reader.skip(b'}') {
+        reader.skip_space();
+        let name = reader.text()?;
+        reader.expect(b':')?;
+        if name != member {
+            reader.value(MAX_DEPTH)?;
+        } else if reader.skip(b'[') {
+            while !reader.skip(b']') {
+                reader.skip_space();
+                let start = text.len() - reader.rest.len();
+                let value = reader.value(MAX_DEPTH)?;
+                entries.push((start..text.len() - reader.rest.len(), value));
+                reader.skip(b',');
+            }
+        } else {
+            return Err("not a list");
+        }
+        reader.skip(b',');
+    }
+    Ok(entries)
 }
 
 struct Reader<'a> {
@@ -220,6 +253,19 @@ mod tests {
         let inner = value.member("b").and_then(|b| b.member("c"));
         assert_eq!(inner, Some(&Value::Text("x\n\"y".into())));
         assert_eq!(value.member("d"), Some(&Value::List(Vec::new())));
+    }
+
+    #[test]
+    fn the_entries_of_a_member_are_found_where_they_stand() {
+        let text = br#" {"a": [0], "keys": [ {"kid": "]"} , 7 ], "b": "keys"} "#;
+        let found = entries(text, "keys").unwrap();
+        assert_eq!(&text[found[0].0.clone()], br#"{"kid": "]"}"#);
+        assert_eq!((&text[found[1].0.clone()], &found[1].1), (&b"7"[..], &Value::Number(7)));
+        assert_eq!(found.len(), 2);
+        assert_eq!(entries(text, "c"), Ok(Vec::new()));
+        assert!(entries(text, "b").is_err());
+        assert!(entries(br#"{"keys": [1], "keys": [2]}"#, "keys").is_err());
+        assert!(entries(b"[]", "keys").is_err());
     }
 
     #[test]

@@ -31,6 +31,7 @@ mod panics;
 pub mod quote_text;
 mod register;
 pub mod tcg;
+pub mod tpm;
 pub mod verifier;
 
 #[doc(hidden)]

@@ -3,8 +3,10 @@
 use claviger_tests::vectors::{Case, File, Trial};
 use serde_json::Value;
 
+use super::vtpm;
+
 /// JSON evidence, by its media type.
-const JSON: &str = "application/json";
+pub(crate) const JSON: &str = "application/json";
 
 /// One submission.
 #[derive(Clone)]
@@ -21,6 +23,11 @@ pub(crate) struct Form {
 
 /// Every form in which the case has its evidence.
 pub(crate) fn of(case: &Case, trial: &Trial) -> Vec<Form> {
+    match case.tee() {
+        "tpm" => return vtpm::tpm(case, trial),
+        tee if tee.starts_with("az-") => return vtpm::azure(case, trial),
+        _ => {}
+    }
     let files = readable(&case.evidence).into_iter();
     files.flat_map(|file| apart(plain(case, trial, file))).collect()
 }
@@ -44,7 +51,7 @@ fn apart(whole: Form) -> Vec<Form> {
 
 /// A file as it is, with all that came along: whatever certificates there are, in the order in which they
 /// are there, and the collateral of the trial or, where the case lists none, what else it has as JSON.
-fn plain(case: &Case, trial: &Trial, file: &File) -> Form {
+pub(crate) fn plain(case: &Case, trial: &Trial, file: &File) -> Form {
     let certificates = case.certificates.iter().map(|file| file.bytes.clone());
     let roots = case.roots.iter().filter_map(|root| root.bytes.clone());
     let collateral: Vec<Vec<u8>> = match &trial.collateral {

@@ -1,0 +1,107 @@
+//! Runtime data: what the paravisor says about the VM, the vTPM's keys among it.
+
+use claviger_plugin_sdk::hex;
+use claviger_plugin_sdk::json::{self, Value, entries};
+use claviger_plugin_sdk::verifier::Rejection;
+use claviger_plugin_sdk::verifier::types::{self, Claim, Span};
+
+/// The identifier of the vTPM's attestation key.
+const ATTESTATION_KEY: &str = "HCLAkPub";
+
+/// Of the VM's configuration: flags by the paravisor's names and ours.
+const FLAGS: [(&str, &str); 4] = [
+    ("console-enabled", "console_enabled"),
+    ("secure-boot", "secure_boot"),
+    ("tpm-enabled", "tpm_enabled"),
+    ("tpm-persisted", "tpm_persisted"),
+];
+
+/// Texts in it.
+const TEXTS: [(&str, &str); 2] =
+    [("root-cert-thumbprint", "root_cert_thumbprint"), ("vmUniqueId", "vm_unique_id")];
+
+/// No text in it is longer.
+const MAX_TEXT: usize = 256;
+
+#[derive(Debug)]
+pub(crate) struct RuntimeData {
+    /// Where the attestation key's JWK stands.
+    pub(crate) attestation_key: Span,
+    value: Value,
+}
+
+impl RuntimeData {
+    pub(crate) fn read(text: &[u8]) -> Result<Self, Rejection> {
+        let malformed = |why: &str| Rejection::Malformed(format!("runtime data: {why}"));
+        let value = json::parse(text).map_err(malformed)?;
+        let keys = entries(text, "keys").map_err(malformed)?;
+        let is_it = |key: &Value| matches!(key.member("kid"), Some(Value::Text(id)) if id == ATTESTATION_KEY);
+        let mut found = keys.into_iter().filter(|(_, key)| is_it(key)).map(|(at, _)| at);
+        let (Some(at), None) = (found.next(), found.next()) else {
+            return Err(malformed("not one attestation key"));
+        };
+        let number = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+        Ok(Self {
+            attestation_key: Span { start: number(at.start), length: number(at.len()) },
+            value,
+        })
+    }
+
+    /// What it says about the VM; flags and texts that are there. `user_data` is what the guest wrote
+    /// before it asked for the report (NV index 0x01400002), as bytes.
+    pub(crate) fn claims(&self, prefix: &str) -> Vec<Claim> {
+        let configuration = self.value.member("vm-configuration");
+        let member = |name| configuration.and_then(|configuration| configuration.member(name));
+        let claim = |name: &str, value| Claim { name: format!("{prefix}.{name}"), value };
+        let flags = FLAGS.iter().filter_map(|(theirs, ours)| match member(theirs)? {
+            Value::Flag(flag) => Some(claim(ours, types::Value::Flag(*flag))),
+            _ => None,
+        });
+        let texts = TEXTS.iter().filter_map(|(theirs, ours)| match member(theirs)? {
+            Value::Text(text) if text.len() <= MAX_TEXT => {
+                Some(claim(ours, types::Value::Text(text.clone())))
+            }
+            _ => None,
+        });
+        let user_data = match self.value.member("user-data") {
+            Some(Value::Text(text)) if text.len() <= MAX_TEXT => hex::decode(text),
+            _ => None,
+        };
+        let user_data =
+            user_data.map(|bytes| claim("runtime_user_data", types::Value::Bytes(bytes)));
+        flags.chain(texts).chain(user_data).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_key_is_found_where_it_stands() {
+        let text = br#"{"keys":[{"kid":"HCLEkPub"},{"kid":"HCLAkPub","n":"x"}],"vm-configuration":{"secure-boot":true,"vmUniqueId":"A","tpm-enabled":"yes"},"user-data":"00ff"}"#;
+        let data = RuntimeData::read(text).unwrap();
+        let Span { start, length } = data.attestation_key;
+        assert_eq!(&text[start as usize..][..length as usize], br#"{"kid":"HCLAkPub","n":"x"}"#);
+        let names: Vec<String> = data.claims("az").into_iter().map(|claim| claim.name).collect();
+        assert_eq!(names, ["az.secure_boot", "az.vm_unique_id", "az.runtime_user_data"]);
+    }
+
+    #[test]
+    fn two_keys_or_none_are_refused() {
+        for text in [
+            r#"{"keys":[]}"#,
+            r#"{"keys":[{"kid":"HCLAkPub"},{"kid":"HCLAkPub"}]}"#,
+            r#"{"keys":[{"kid":"HCLAkPub","kid":"HCLAkPub"}]}"#,
+            r#"{"keys":{"kid":"HCLAkPub"}}"#,
+            r#"{"key":[{"kid":"HCLAkPub"}]}"#,
+            r#"{"keys":[{"kid":"hclakpub"}]}"#,
+            "",
+        ] {
+            assert!(
+                matches!(RuntimeData::read(text.as_bytes()), Err(Rejection::Malformed(_))),
+                "{text}"
+            );
+        }
+    }
+}
