@@ -9,9 +9,10 @@ use std::process::ExitCode;
 use std::{env, fs};
 
 /// The bundled plugins, by their folders under `plugins/`.
-const BUNDLED: [&str; 9] = [
+const BUNDLED: [&str; 10] = [
     "kms-local",
     "verifier-az-snp",
+    "verifier-az-tdx",
     "verifier-cca",
     "verifier-nitro",
     "verifier-nvidia",

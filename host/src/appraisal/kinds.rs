@@ -24,6 +24,20 @@ pub struct Kind {
 /// Every kind with a policy of its own.
 pub const KINDS: &[Kind] = &[
     Kind {
+        tee: "az-snp",
+        file: "az-snp.rego",
+        source: include_str!("../../policies/az-snp.rego"),
+        defaults: include_str!("../../policies/az-snp.json"),
+        measured: STARTED,
+    },
+    Kind {
+        tee: "az-tdx",
+        file: "az-tdx.rego",
+        source: include_str!("../../policies/az-tdx.rego"),
+        defaults: include_str!("../../policies/az-tdx.json"),
+        measured: STARTED,
+    },
+    Kind {
         tee: "nitro",
         file: "nitro.rego",
         source: include_str!("../../policies/nitro.rego"),
@@ -51,7 +65,18 @@ pub const KINDS: &[Kind] = &[
         defaults: include_str!("../../policies/tdx.json"),
         measured: &["mrtd"],
     },
+    Kind {
+        tee: "tpm",
+        file: "tpm.rego",
+        source: include_str!("../../policies/tpm.rego"),
+        defaults: include_str!("../../policies/tpm.json"),
+        measured: STARTED,
+    },
 ];
+
+/// The PCRs of what firmware started, of the kernel that a boot loader loaded, and of a unified kernel (UAPI
+/// Group, Linux TPM PCR Registry).
+const STARTED: &[&str] = &["pcr4", "pcr9", "pcr11"];
 
 /// The kind of that name.
 #[must_use]

@@ -17,6 +17,7 @@
 //! | 1236 | | runtime data, JSON; then zeros |
 
 use claviger_plugin_sdk::bytes::Bytes;
+use claviger_plugin_sdk::sha256;
 use claviger_plugin_sdk::verifier::Rejection;
 use claviger_plugin_sdk::verifier::custody::Digest;
 
@@ -48,6 +49,20 @@ pub struct HclReport<'a> {
 }
 
 impl<'a> HclReport<'a> {
+    /// Refuses early where these 64 bytes of REPORT_DATA are of other runtime data, before anybody asks for
+    /// what is missing to check the rest.
+    ///
+    /// # Errors
+    /// [`Rejection::Untrusted`]. Where there is none, nothing is known yet: that the host finds out.
+    pub fn could_be_in(&self, report_data: &[u8]) -> Result<(), Rejection> {
+        let other = self.digest == Digest::Sha256
+            && !report_data.starts_with(&sha256::digest(self.runtime_data));
+        match other {
+            true => Err(Rejection::Untrusted("the hardware vouches for other runtime data".into())),
+            false => Ok(()),
+        }
+    }
+
     /// Reads a report that fills `report`, padding of zeros aside.
     ///
     /// # Errors
@@ -142,6 +157,18 @@ pub(crate) mod tests {
         let behind = [whole, vec![0, 1]].concat();
         assert!(HclReport::read(&behind, Platform::Snp).is_err());
         assert!(HclReport::read(&vec![0; MAX_LENGTH + 1], Platform::Snp).is_err());
+    }
+
+    // attack 14
+    #[test]
+    fn a_report_about_other_runtime_data_is_refused_early() {
+        let whole = report(b"{}");
+        let read = HclReport::read(&whole, Platform::Snp).unwrap();
+        let mut report_data = [sha256::digest(b"{}"), [0; 32]].concat();
+        read.could_be_in(&report_data).unwrap();
+        report_data[31] ^= 1;
+        assert!(matches!(read.could_be_in(&report_data), Err(Rejection::Untrusted(_))));
+        assert!(read.could_be_in(&[]).is_err());
     }
 
     #[test]

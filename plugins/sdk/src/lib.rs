@@ -30,6 +30,7 @@ mod manifest;
 mod panics;
 pub mod quote_text;
 mod register;
+pub mod sha256;
 pub mod tcg;
 pub mod tpm;
 pub mod verifier;

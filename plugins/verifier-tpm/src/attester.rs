@@ -1,11 +1,11 @@
 //! Which key signs: one that a certificate leads from an anchor to, or one that the operator enrolled.
 
 use claviger_plugin_sdk::bytes::Bytes;
+use claviger_plugin_sdk::sha256;
 use claviger_plugin_sdk::verifier::Rejection;
 use claviger_plugin_sdk::verifier::custody::{self, Signer};
 
 use crate::evidence::Evidence;
-use crate::sha256;
 use crate::x509::{self, Certificate};
 
 /// The operator's set of TPM makers, clouds' authorities and enrolled keys.

@@ -9,7 +9,6 @@ mod evidence;
 mod go;
 mod packed;
 mod protobuf;
-mod sha256;
 mod x509;
 
 use claviger_plugin_sdk::tpm::{self, Quoted};

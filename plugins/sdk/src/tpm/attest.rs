@@ -71,8 +71,11 @@ impl Attest {
     }
 }
 
+/// The number of a bank, and a bit for each of its PCRs, the lowest first.
+type Bitmap<'a> = (u16, &'a [u8]);
+
 /// What follows magic and type; the selections by the numbers of their banks.
-fn read_quote<'a>(bytes: &mut Bytes<'a>, length: usize) -> Option<(Attest, Vec<(u16, &'a [u8])>)> {
+fn read_quote<'a>(bytes: &mut Bytes<'a>, length: usize) -> Option<(Attest, Vec<Bitmap<'a>>)> {
     let _qualified_signer = sized(bytes, length, MAX_DATA)?;
     let extra_data = sized(bytes, length, MAX_DATA)?;
     let clock = bytes.u64_be()?;
@@ -114,7 +117,7 @@ fn sized(bytes: &mut Bytes<'_>, length: usize, limit: usize) -> Option<Span> {
     Some(Span { start: start.try_into().ok()?, length: content.len().try_into().ok()? })
 }
 
-fn banks(selections: &[(u16, &[u8])]) -> Result<Vec<Selection>, Rejection> {
+fn banks(selections: &[Bitmap<'_>]) -> Result<Vec<Selection>, Rejection> {
     let mut read: Vec<Selection> = Vec::with_capacity(selections.len());
     for (number, bitmap) in selections {
         let bank = Bank::of(*number).ok_or_else(|| {

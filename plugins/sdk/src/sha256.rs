@@ -1,5 +1,5 @@
-//! SHA-256 (FIPS 180-4), by which an operator's enrolled keys are named. It only finds the name: which key
-//! is behind it, the host knows.
+//! SHA-256 (FIPS 180-4), to name a key that an operator enrolled, and to refuse early what cannot hold. What
+//! does hold, the host finds by its own.
 
 const INITIAL: [u32; 8] = [
     0x6a09_e667,
@@ -24,7 +24,9 @@ const ROUNDS: [u32; 64] = [
     0x748f_82ee, 0x78a5_636f, 0x84c8_7814, 0x8cc7_0208, 0x90be_fffa, 0xa450_6ceb, 0xbef9_a3f7, 0xc671_78f2,
 ];
 
-pub(crate) fn digest(message: &[u8]) -> [u8; 32] {
+/// The digest of a message.
+#[must_use]
+pub fn digest(message: &[u8]) -> [u8; 32] {
     let bits = (message.len() as u64).wrapping_mul(8);
     let mut padded = message.to_vec();
     padded.push(0x80);
@@ -85,9 +87,8 @@ fn compress(state: [u32; 8], block: &[u8; 64]) -> [u32; 8] {
 
 #[cfg(test)]
 mod tests {
-    use claviger_plugin_sdk::hex;
-
     use super::*;
+    use crate::hex;
 
     // NIST, "Secure Hash Standard" examples; the last is a million letters
     #[test]
