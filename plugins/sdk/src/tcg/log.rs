@@ -137,7 +137,8 @@ impl<'a> EventLog<'a> {
         if &signature == SPEC_ID_OLD || &signature == SPEC_ID_OLDEST {
             return Ok(None);
         }
-        if &signature != SPEC_ID || event.register != 0 {
+        // A TPM's log begins in register 0, a CCEL in the first that a TD can extend.
+        if &signature != SPEC_ID || event.register > 1 {
             return Err(wrong);
         }
         let banks = Self::banks(&mut bytes).ok_or("the Spec ID event is not whole")?;
