@@ -15,6 +15,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::endorsements::{Endorsements, SourcePlan};
 use crate::files;
 use crate::flow::{Challenges, Host, Keyring, Parts, ReleasePolicies, TokenSettings, Tokens};
+use crate::foreign::{IssuerPlan, Issuers};
 use crate::plugin::catalogue::{Plugins, Source};
 use crate::plugin::import::settings::Values;
 use crate::plugin::{
@@ -54,6 +55,8 @@ pub struct Plan {
     pub configured: Vec<Group>,
     /// Who may sign reference values.
     pub reference: ReferencePlan,
+    /// Other services whose tokens are looked at.
+    pub authorities: Vec<IssuerPlan>,
     /// Whether firmware may not go back behind what its chip has shown.
     pub rollback_protection: bool,
     /// Whether revocation lists are demanded.
@@ -172,6 +175,7 @@ pub fn assemble(
     let (settings, lifetime) = (plan.token, plan.token_seconds);
     let keyring = Keyring::open(Arc::clone(&store), settings.algorithm, lifetime, clock.now())
         .context("the token signing keys")?;
+    let issuers = issuers(plan.authorities, &plan.issuer)?;
     let tokens = Tokens { keyring, issuer: plan.issuer, lifetime, settings };
     let audit_key = kept(&store, "host/audit-key", audit::SigningKey::generate)?;
     let audit = AuditLog::open(
@@ -201,6 +205,7 @@ pub fn assemble(
         endorsements,
         appraiser,
         references,
+        issuers,
         tokens,
         release_policies: ReleasePolicies::new(store),
         audit,
@@ -213,6 +218,7 @@ pub fn check(plan: &Plan) -> anyhow::Result<()> {
     let random: Arc<dyn Random> = Arc::new(SystemRandomness::default());
     authority(plan)?;
     signers(plan.reference.clone())?;
+    issuers(plan.authorities.clone(), &plan.issuer)?;
     plugins(plan, None, &thrown_away(&random)?, &(Arc::new(SystemClock) as _), &random)?;
     Ok(())
 }
@@ -253,6 +259,10 @@ fn authority(plan: &Plan) -> anyhow::Result<Authority> {
 
 fn signers(plan: ReferencePlan) -> anyhow::Result<Signers> {
     Signers::new(plan).map_err(|reason| anyhow::anyhow!("reference values: {reason}"))
+}
+
+fn issuers(plans: Vec<IssuerPlan>, own: &str) -> anyhow::Result<Issuers> {
+    Issuers::new(plans, own).map_err(|reason| anyhow::anyhow!("authority {reason}"))
 }
 
 /// The measurements that stand in the configuration, as reference values.

@@ -46,6 +46,8 @@ codes! {
     AppraisalFailed = "appraisal-failed", 500, "The appraisal policy gave no usable answer, so nothing was affirmed";
     /// The audit record could not be made durable.
     AuditUnavailable = "audit-unavailable", 503, "The decision could not be recorded, so nothing was released";
+    /// The keys of another attestation service cannot be had.
+    AuthorityUnavailable = "authority-unavailable", 503, "The keys of the token's authority are not available";
     /// The challenge's time is over.
     ChallengeExpired = "challenge-expired", 403, "The challenge has expired; ask for a new one";
     /// The challenge is not one of this host, tenant or purpose, or was altered.

@@ -51,6 +51,12 @@ pub struct Violation {
     /// The line in it, from 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub line: Option<u32>,
+    /// The column in that line, from 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub column: Option<u32>,
+    /// The place in a policy that is JSON (RFC 6901).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pointer: Option<String>,
 }
 
 impl Explanation {
@@ -81,6 +87,13 @@ impl Explanation {
         self
     }
 
+    /// The same of a release policy.
+    #[must_use]
+    pub fn violations(mut self, violations: Vec<Violation>) -> Self {
+        self.findings.extend(violations);
+        self
+    }
+
     /// The custody operations that held.
     #[must_use]
     pub fn trust_path(mut self, steps: Vec<String>) -> Self {
@@ -98,7 +111,7 @@ impl Explanation {
         retain(&mut self.trust_path, &mut room, cut, || MARK.to_owned());
         let cut_finding = |finding: &mut Violation, room: &mut usize| {
             let texts = [&mut finding.rule, &mut finding.claim, &mut finding.wanted];
-            for text in texts.into_iter().chain(&mut finding.file) {
+            for text in texts.into_iter().chain(&mut finding.file).chain(&mut finding.pointer) {
                 cut(text, room);
             }
             if let Some(seen) = &mut finding.seen {
@@ -118,6 +131,8 @@ impl Explanation {
             wanted: String::new(),
             file: None,
             line: None,
+            column: None,
+            pointer: None,
         });
         self
     }
@@ -132,6 +147,8 @@ impl From<&Finding> for Violation {
             wanted: finding.wanted.clone(),
             file: finding.file.clone(),
             line: finding.line,
+            column: None,
+            pointer: None,
         }
     }
 }
@@ -204,6 +221,8 @@ mod tests {
             wanted: endless.clone(),
             file: Some(endless.clone()),
             line: Some(1),
+            column: Some(1),
+            pointer: Some(endless.clone()),
         };
         let explanation = Explanation {
             findings: (0..100).map(violation).collect(),

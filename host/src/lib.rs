@@ -17,6 +17,7 @@ pub mod escape;
 pub mod explanation;
 pub mod files;
 pub mod flow;
+pub mod foreign;
 pub mod http;
 pub mod json;
 pub mod keys;

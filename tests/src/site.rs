@@ -96,6 +96,7 @@ impl Ground {
             token: TokenSettings::default(),
             snp: policy(),
             reference: ReferencePlan { allow_unsigned: true, signers: Vec::new() },
+            authorities: Vec::new(),
             rollback_protection: true,
             revocation: Revocation::Required,
             endorsements: vec![

@@ -189,6 +189,10 @@ pub struct Record {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     token: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    authority: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    freshness: Option<Cow<'static, str>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     explanation: Option<Box<Explanation>>,
 }
 
@@ -226,6 +230,8 @@ impl Record {
             wrapped_by_connector: false,
             jwe: None,
             token: None,
+            authority: None,
+            freshness: None,
             explanation: None,
         }
     }
@@ -367,6 +373,15 @@ impl Record {
     #[must_use]
     pub fn token(mut self, id: impl Into<String>) -> Self {
         self.token = Some(id.into());
+        self
+    }
+
+    /// The other service whose token it rests on, and what kept that token from being of use to
+    /// anybody else: `recipient-key`.
+    #[must_use]
+    pub fn authority(mut self, issuer: &str, freshness: &'static str) -> Self {
+        self.authority = Some(cut(issuer.to_owned()));
+        self.freshness = Some(Cow::Borrowed(freshness));
         self
     }
 

@@ -113,6 +113,7 @@ pub(super) fn plan(family: &Family, audit: PathBuf) -> anyhow::Result<Plan> {
         },
         // What a developer adds in person is what is tried.
         reference: ReferencePlan { allow_unsigned: true, signers: Vec::new() },
+        authorities: Vec::new(),
         rollback_protection: true,
         revocation: Revocation::Required,
         endorsements: vec![

@@ -53,7 +53,18 @@ fn as_text(request: &str, explained: &Explained) -> String {
         let member = |name: &str| record.get(name).map(shown).unwrap_or_default();
         let (time, event, outcome) = (member("time"), member("event"), member("outcome"));
         lines.push(format!("{time} {event}, {outcome}: request {request}"));
-        for name in ["code", "reason", "tenant", "tee", "key", "version", "token", "detail"] {
+        for name in [
+            "code",
+            "reason",
+            "tenant",
+            "tee",
+            "key",
+            "version",
+            "authority",
+            "freshness",
+            "token",
+            "detail",
+        ] {
             if record.get(name).is_some() {
                 lines.push(format!("  {name:<10} {}", member(name)));
             }
@@ -90,8 +101,10 @@ pub(super) fn explanation_lines(explanation: &Value) -> Vec<String> {
         let part = |name: &str| finding.get(name).map(shown);
         let seen = part("seen").unwrap_or_else(|| "nothing".to_owned());
         let (rule, claim) = (part("rule").unwrap_or_default(), part("claim").unwrap_or_default());
-        let place = match (part("file"), part("line")) {
-            (Some(file), Some(line)) => format!(" ({file}:{line})"),
+        let column = part("column").map(|column| format!(":{column}")).unwrap_or_default();
+        let place = match (part("file"), part("line"), part("pointer")) {
+            (Some(file), Some(line), _) => format!(" ({file}:{line}{column})"),
+            (Some(file), None, Some(pointer)) => format!(" ({file}#{pointer})"),
             _ => String::new(),
         };
         lines.push(format!("  {:<10} {rule}{place}", "rule"));

@@ -17,7 +17,7 @@ use crate::reference::ReferencePlan;
 
 pub use plan::{AppraisalPlan, Planned, plan};
 pub use sections::{
-    Admin, Administrator, Anchor, Api, Appraisal, Audit, Challenge, EndorsementSource,
+    Admin, Administrator, Anchor, Api, Appraisal, Audit, Authority, Challenge, EndorsementSource,
     Endorsements, Host, Kms, Limits, MasterKey, Plugin, PluginLimits, Reference, Signer, Snp,
     TcbFloor, Token,
 };
@@ -62,6 +62,9 @@ pub struct Config {
     /// Who may sign reference values.
     #[serde(default)]
     pub reference: Reference,
+    /// Other services whose tokens are looked at.
+    #[serde(default)]
+    pub authority: Vec<Authority>,
     /// Certificates and revocation lists.
     #[serde(default)]
     pub endorsements: Endorsements,
@@ -180,6 +183,9 @@ impl Config {
         self.audit.directory.iter_mut().for_each(&mut change);
         self.endorsements.files.iter_mut().for_each(&mut change);
         self.reference.signer.iter_mut().map(|signer| &mut signer.key).for_each(&mut change);
+        for authority in &mut self.authority {
+            authority.ca.iter_mut().chain(&mut authority.jwks).for_each(&mut change);
+        }
         self.snp.policy.iter_mut().for_each(&mut change);
         match &mut self.master_key {
             MasterKey::Environment { .. } => {}

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::sections::{
-    Admin, Anchor, AnchorRevocation, Appraisal, Limits, MasterKey, Plugin, Reference, Signer, Snp,
+    Admin, Anchor, AnchorRevocation, Appraisal, Authority, Limits, MasterKey, Plugin, Reference,
+    Signer, Snp,
 };
 use super::{Config, ConfigError};
 use crate::appraisal::{Appraiser, MinimumTcb, SnpPolicy, TeePolicy};
@@ -15,6 +16,7 @@ use crate::audit;
 use crate::endorsements::{Archive, SourcePlan};
 use crate::files;
 use crate::flow::TokenSettings;
+use crate::foreign::{IssuerPlan, Issuers};
 use crate::http::{
     AdminListener, Administrator, Credential, HttpSettings, Listener, Listeners, Rate,
     ServerCertificate,
@@ -84,6 +86,7 @@ pub fn plan(config: Config, store: Arc<dyn Store>) -> Result<Planned, ConfigErro
             ..defaults
         },
     };
+    let authorities = authorities(config.authority, &config.host.issuer)?;
     let appraisal = appraisal(config.appraisal)?;
     let mut endorsements = Vec::new();
     for path in &config.endorsements.files {
@@ -118,6 +121,7 @@ pub fn plan(config: Config, store: Arc<dyn Store>) -> Result<Planned, ConfigErro
         appraisal: appraisal.policies,
         configured: appraisal.groups,
         reference: reference(config.reference)?,
+        authorities,
         rollback_protection,
         revocation: match config.endorsements.waive_revocation {
             true => Revocation::Waived,
@@ -355,6 +359,29 @@ fn anchor(anchor: Anchor) -> Result<AnchorPlan, ConfigError> {
 fn unpublished(anchors: &[Anchor]) -> BTreeSet<String> {
     let without = anchors.iter().filter(|one| one.revocation == AnchorRevocation::Unpublished);
     without.map(|anchor| anchor.set.clone()).collect()
+}
+
+fn authorities(sections: Vec<Authority>, own: &str) -> Result<Vec<IssuerPlan>, ConfigError> {
+    let read = |path: Option<PathBuf>| {
+        let read = |path: PathBuf| {
+            files::read_bounded(&path, LARGEST_ENDORSEMENT)
+                .map_err(|error| unreadable("authority", &path, &error))
+        };
+        path.map(read).transpose()
+    };
+    let plan = |authority: Authority| {
+        let Authority { issuer, audience, ca, jwks, jwks_host, max_token_age } = authority;
+        if !(1..=86_400).contains(&max_token_age) {
+            let reason = "from 1 second to a day (86400)";
+            return Err(ConfigError::value("authority.max_token_age", reason));
+        }
+        let (ca, jwks) = (read(ca)?, read(jwks)?);
+        Ok(IssuerPlan { issuer, audience, ca, jwks, jwks_host, max_token_age })
+    };
+    let plans = sections.into_iter().map(plan).collect::<Result<Vec<_>, ConfigError>>()?;
+    // Read once here, where what cannot be used is a fault of the configuration.
+    Issuers::new(plans.clone(), own).map_err(|reason| ConfigError::value("authority", reason))?;
+    Ok(plans)
 }
 
 fn master_key(source: MasterKey) -> Result<store::MasterKey, ConfigError> {

@@ -131,6 +131,16 @@ sections! {
         pub signer: Vec<Signer>,
     }
 
+    pub struct Authority {
+        pub issuer: String,
+        pub audience: Option<String>,
+        pub ca: Option<PathBuf>,
+        pub jwks: Option<PathBuf>,
+        pub jwks_host: Option<String>,
+        #[serde(default = "five_minutes")]
+        pub max_token_age: u64,
+    }
+
     pub struct Signer {
         pub name: String,
         pub key: PathBuf,
@@ -237,6 +247,10 @@ fn system_authorities() -> PathBuf {
 
 fn any_8443() -> SocketAddr {
     ([0, 0, 0, 0], 8443).into()
+}
+
+fn five_minutes() -> u64 {
+    300
 }
 
 fn local_8444() -> SocketAddr {

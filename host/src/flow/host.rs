@@ -9,6 +9,7 @@ use tokio::sync::Semaphore;
 use super::appraise::Appraised;
 use super::bind::Bound;
 use super::challenge::Challenges;
+use super::foreign::{Basis, Vouched};
 use super::recent::Recent;
 use super::record;
 use super::release::{append, append_announced};
@@ -26,6 +27,7 @@ use crate::clock::Clock;
 use crate::endorsements::Endorsements;
 use crate::error::{Code, Refusal};
 use crate::explanation::Explanation;
+use crate::foreign::Issuers;
 use crate::keys::RecipientKey;
 use crate::plugin::catalogue::{Entry, Source, State};
 use crate::plugin::{Catalogue, Kind, KmsPlugin, VerifierPlugin};
@@ -54,6 +56,8 @@ pub struct Parts {
     pub appraiser: Appraiser,
     /// Reference values.
     pub references: References,
+    /// Other services whose tokens are looked at.
+    pub issuers: Issuers,
     /// Makes tokens.
     pub tokens: Tokens,
     /// The keys' release policies.
@@ -163,7 +167,8 @@ impl Host {
         let announced = self.parts.audit.announce();
         let evidence = submission.evidence.clone();
         let appraised = self.judge(caller, &purpose, submission).await?;
-        self.release(caller, appraised, key, version, Some(evidence), announced).await
+        let basis = Basis::Own(Box::new(appraised));
+        self.release(caller, basis, key, version, Some(evidence), announced).await
     }
 
     /// Attestation result in, key out. Everything that may have changed since is asked again.
@@ -176,12 +181,20 @@ impl Host {
     ) -> Result<ReleasedKey, Refusal> {
         let announced = self.parts.audit.announce();
         let now = self.parts.clock.now();
+        if let Some(issuer) = self.parts.issuers.of_token(token) {
+            check_name(key)?;
+            let vouched = Vouched::check(issuer, &caller.tenant, token, now).await?;
+            step(caller, "vouched");
+            let basis = Basis::Foreign(Box::new(vouched));
+            return self.release(caller, basis, key, version, None, announced).await;
+        }
         let appraiser = &self.parts.appraiser;
         let references = self.parts.reference_values(&caller.tenant).await?;
         let tokens = &self.parts.tokens;
         let appraised = tokens.appraise(&caller.tenant, token, now, appraiser, references)?;
         self.still_stands(&appraised)?;
-        self.release(caller, appraised, key, version, None, announced).await
+        let basis = Basis::Own(Box::new(appraised));
+        self.release(caller, basis, key, version, None, announced).await
     }
 
     /// What a token says was true when it was made. A verifier that was taken out since, simulated
@@ -327,18 +340,17 @@ impl Host {
     async fn release(
         &self,
         caller: &Caller,
-        appraised: Appraised,
+        basis: Basis,
         key: &str,
         version: Option<&str>,
         evidence: Option<Evidence>,
         announced: Announced,
     ) -> Result<ReleasedKey, Refusal> {
         check_name(key)?;
-        let (kms, appraised) = (self.kms(), Arc::new(appraised));
+        let (kms, basis) = (self.kms(), Arc::new(basis));
         let released = async {
             let Parts { release_policies, tokens, .. } = &*self.parts;
-            let permitted =
-                Arc::clone(&appraised).permit(release_policies, tokens, key, version)?;
+            let permitted = Arc::clone(&basis).permit(release_policies, tokens, key, version)?;
             step(caller, "permitted");
             let recorded = permitted.record(caller, &kms, &self.parts, evidence, announced).await?;
             step(caller, "recorded");
@@ -348,7 +360,7 @@ impl Host {
             Ok(released) => Ok(released),
             Err(refusal) if refusal.code == Code::AuditUnavailable => Err(refusal),
             Err(refusal) => {
-                let entry = record::of(Event::Refused, caller, &appraised);
+                let entry = basis.record(Event::Refused, caller);
                 append(&self.parts.audit, &entry.key(key).refusal(&refusal)).await?;
                 Err(refusal)
             }

@@ -12,6 +12,9 @@
 //! challenge, the purpose and the recipient key. [`Appraised`]: the appraisal policy judged it, now.
 //! `Permitted`: the release policy of the key allows it, now. [`Recorded`]: the key is wrapped to
 //! the recipient, and the audit record of the release is durable.
+//!
+//! The token of another service enters at `Permitted`, as a `Vouched`: only the strict check of that
+//! service's tokens makes one, and only a release policy that names the service lets it through.
 
 mod administer;
 mod administer_policy;
@@ -19,6 +22,7 @@ mod appraise;
 mod bind;
 mod challenge;
 mod explain;
+mod foreign;
 mod gate;
 mod host;
 mod keyring;

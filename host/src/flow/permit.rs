@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde_json::Value as Json;
 
 use super::appraise::Appraised;
+use super::foreign::{Basis, Vouched};
 use super::release_policies::{KeyPolicy, ReleasePolicies, changed};
 use super::token::Tokens;
 use crate::appraisal::Status;
@@ -16,7 +17,7 @@ use crate::release_policy::{Allowed, AttestationResult, Denial};
 /// A release that appraisal and release policy allow, of one key, at this moment.
 #[derive(Debug)]
 pub(super) struct Permitted {
-    pub(super) appraised: Arc<Appraised>,
+    pub(super) basis: Arc<Basis>,
     pub(super) key: String,
     pub(super) version: Option<String>,
     pub(super) policy: Arc<KeyPolicy>,
@@ -27,7 +28,7 @@ impl Permitted {
     /// Asks again, behind whatever was fetched meanwhile: the policy may have been changed, or the
     /// key deleted and another of its name made under a stricter one.
     pub(super) fn still(&self, policies: &ReleasePolicies) -> Result<(), Refusal> {
-        let now = policies.read(&self.appraised.tenant, &self.key)?;
+        let now = policies.read(self.basis.tenant(), &self.key)?;
         match now == Some(Arc::clone(&self.policy)) {
             true => Ok(()),
             false => Err(changed(&self.key)),
@@ -37,14 +38,14 @@ impl Permitted {
     /// The same of the reference values: what was taken back while the key was fetched does not
     /// release it.
     pub(super) fn still_by(&self, references: &Snapshot) -> Result<(), Refusal> {
-        if references.digest == self.appraised.references.digest {
+        if self.basis.references().is_none_or(|judged_by| references.digest == judged_by.digest) {
             return Ok(());
         }
         Err(Refusal::new(Code::Conflict, "the reference values changed meanwhile"))
     }
 }
 
-impl Appraised {
+impl Basis {
     /// Asks the key's release policy. `key` without a policy is unknown, whether or not a KMS
     /// behind this host has a key of that name.
     pub(super) fn permit(
@@ -54,7 +55,7 @@ impl Appraised {
         key: &str,
         version: Option<&str>,
     ) -> Result<Permitted, Refusal> {
-        let Some(policy) = policies.read(&self.tenant, key)? else {
+        let Some(policy) = policies.read(self.tenant(), key)? else {
             let explanation = Explanation::of("release-policy")
                 .seen("no release policy")
                 .wanted(format!("a release policy of {key}"));
@@ -68,31 +69,53 @@ impl Appraised {
             let reason = format!("the release policy {} of {key}: {fault}", policy.id);
             Refusal::new(Code::ReleaseDenied, reason).explain(explanation)
         })?;
-        let result = Own { appraised: &self, tokens };
-        let allowed = compiled.judge(&result).map_err(|denial| self.denied(&policy, &denial))?;
+        let judged = match &*self {
+            Self::Own(appraised) => compiled.judge(&Own { appraised, tokens }),
+            Self::Foreign(vouched) => compiled.judge(&**vouched),
+        };
+        let allowed = judged.map_err(|denial| self.denied(&policy, &denial))?;
         let version = version.map(ToOwned::to_owned);
-        Ok(Permitted { appraised: self, key: key.to_owned(), version, policy, _allowed: allowed })
+        Ok(Permitted { basis: self, key: key.to_owned(), version, policy, _allowed: allowed })
     }
 
     fn denied(&self, policy: &KeyPolicy, denial: &Denial) -> Refusal {
-        match denial {
-            Denial::Status(_) => {
-                let explanation = Explanation::of("release-policy")
-                    .seen(self.appraisal.status.name())
+        let explanation = Explanation::of("release-policy");
+        let explanation = match self {
+            Self::Own(appraised) => explanation.trust_path(appraised.subject.path.clone()),
+            Self::Foreign(_) => explanation,
+        };
+        match (denial, self) {
+            (Denial::Status(_), Self::Own(appraised)) => {
+                let explanation = explanation
+                    .seen(appraised.appraisal.status.name())
                     .wanted(Status::Affirming.name())
-                    .findings(&self.appraisal.findings)
-                    .trust_path(self.subject.path.clone());
-                Refusal::new(Code::NotAffirming, self.why()).explain(explanation)
+                    .findings(&appraised.appraisal.findings);
+                Refusal::new(Code::NotAffirming, appraised.why()).explain(explanation)
             }
-            Denial::Failed(_) | Denial::Unmet(_) => {
-                let explanation = Explanation::of("release-policy")
+            _ => {
+                let explanation = explanation
                     .seen(denial.to_string())
                     .wanted(format!("what the release policy {} demands", policy.id))
-                    .trust_path(self.subject.path.clone());
+                    .violations(denial.violations(&policy.id));
                 let reason = format!("the release policy {}: {denial}", policy.id);
                 Refusal::new(Code::ReleaseDenied, reason).explain(explanation)
             }
         }
+    }
+}
+
+/// A result of another service: what its token says.
+impl AttestationResult for Vouched {
+    fn status(&self) -> Option<Status> {
+        None
+    }
+
+    fn authority(&self) -> Option<&str> {
+        Some(self.result.issuer())
+    }
+
+    fn claims(&self) -> Result<Json, String> {
+        Ok(self.result.claims().clone())
     }
 }
 
@@ -105,6 +128,10 @@ struct Own<'a> {
 impl AttestationResult for Own<'_> {
     fn status(&self) -> Option<Status> {
         Some(self.appraised.status())
+    }
+
+    fn authority(&self) -> Option<&str> {
+        None
     }
 
     fn claims(&self) -> Result<Json, String> {

@@ -7,10 +7,9 @@ use data_encoding::BASE64URL_NOPAD;
 use serde_json::{Map, Value as Json};
 
 use super::administer_policy::in_records;
-use super::appraise::Appraised;
+use super::foreign::Basis;
 use super::host::Parts;
 use super::permit::Permitted;
-use super::record;
 use super::request::{Caller, Evidence, ReleasedKey};
 use crate::audit::{Announced, AuditError, AuditLog, Digest, Event, Record};
 use crate::error::{Code, Refusal};
@@ -36,9 +35,11 @@ impl Permitted {
         announced: Announced,
     ) -> Result<Recorded, Refusal> {
         let wrapped = self.fetch(kms, parts, evidence).await?;
-        self.still_by(&*parts.reference_values(&self.appraised.tenant).await?)?;
+        self.still_by(&*parts.reference_values(self.basis.tenant()).await?)?;
         self.still(&parts.release_policies)?;
-        let entry = record::of(Event::Released, caller, &self.appraised)
+        let entry = self
+            .basis
+            .record(Event::Released, caller)
             .key(self.key.as_str())
             .version(wrapped.version.as_str())
             .connector(kms.name(), kms.digest())
@@ -52,8 +53,8 @@ impl Permitted {
                 jwe: wrapped.jwe,
                 media_type: wrapped.media_type,
                 version: wrapped.version,
-                status: self.appraised.status().name(),
-                simulated: self.appraised.subject.simulated,
+                status: self.basis.status().name(),
+                simulated: self.basis.simulated(),
                 audit_index: index,
             },
         })
@@ -65,26 +66,26 @@ impl Permitted {
         parts: &Arc<Parts>,
         evidence: Option<Evidence>,
     ) -> Result<Wrapped, Refusal> {
-        let recipient = &self.appraised.recipient;
+        let recipient = self.basis.recipient();
         let reference = KeyReference { name: self.key.clone(), version: self.version.clone() };
         let context = ForConnector {
-            appraised: Arc::clone(&self.appraised),
+            basis: Arc::clone(&self.basis),
             parts: Arc::clone(parts),
             connector: kms.name().to_owned(),
             evidence,
         };
         let released = kms
-            .release(&self.appraised.tenant, &reference, Arc::new(context))
+            .release(self.basis.tenant(), &reference, Arc::new(context))
             .await
             .map_err(|failure| refuse_kms(kms.name(), failure))?;
         match released {
             Released::Held { media_type, key, version } => {
                 let header = WrapHeader {
                     cty: media_type.clone(),
-                    tenant: self.appraised.tenant.to_string(),
+                    tenant: self.basis.tenant().to_string(),
                     key: self.key.clone(),
                     version: version.clone(),
-                    challenge: Digest::of(&self.appraised.subject.nonce).0,
+                    challenge: self.basis.occasion(),
                     audit: None,
                 };
                 let jwe = recipient.wrap(key.expose(), &header).map_err(refuse_wrap)?;
@@ -103,7 +104,7 @@ impl Permitted {
 
 /// What a connector may ask about the release.
 struct ForConnector {
-    appraised: Arc<Appraised>,
+    basis: Arc<Basis>,
     parts: Arc<Parts>,
     connector: String,
     evidence: Option<Evidence>,
@@ -111,13 +112,17 @@ struct ForConnector {
 
 impl ReleaseContext for ForConnector {
     fn recipient(&self) -> String {
-        self.appraised.recipient.jwk().to_string()
+        self.basis.recipient().jwk().to_string()
     }
 
     fn attestation(&self) -> Result<String, String> {
-        let minted = self.parts.identifier().and_then(|jti| {
-            self.parts.tokens.for_connector(&self.appraised, &jti, &self.connector)
-        });
+        let Basis::Own(appraised) = &*self.basis else {
+            return Err("the release rests on the token of another service".to_owned());
+        };
+        let minted = self
+            .parts
+            .identifier()
+            .and_then(|jti| self.parts.tokens.for_connector(appraised, &jti, &self.connector));
         minted.map(|minted| minted.token).map_err(|refusal| refusal.code.title().to_owned())
     }
 

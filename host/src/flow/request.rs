@@ -116,7 +116,7 @@ pub struct ReleasedKey {
     pub media_type: String,
     /// The key's version.
     pub version: String,
-    /// AR4SI status of the appraisal behind it.
+    /// AR4SI status of the appraisal behind it; `none` where another service's token is.
     pub status: &'static str,
     /// Whether it rests on simulated hardware.
     pub simulated: bool,

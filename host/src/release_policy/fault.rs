@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::appraisal::Status;
+use crate::explanation::Violation;
 
 /// How many conditions a denial names.
 const NAMED: usize = 16;
@@ -71,6 +72,18 @@ impl Denial {
         })
     }
 
+    /// The conditions that do not hold, for the audit record.
+    #[must_use]
+    pub fn violations(&self, file: &str) -> Vec<Violation> {
+        match self {
+            Self::Failed(_) => Vec::new(),
+            Self::Status(unmet) => vec![unmet.violation(file)],
+            Self::Unmet(conditions) => {
+                conditions.iter().map(|unmet| unmet.violation(file)).collect()
+            }
+        }
+    }
+
     /// Of conditions in their order; the first ones are named.
     pub(super) fn unmet(mut conditions: Vec<Unmet>) -> Self {
         conditions.truncate(NAMED);
@@ -79,6 +92,41 @@ impl Denial {
         }
         Self::Unmet(conditions)
     }
+}
+
+impl Unmet {
+    /// As a finding of an audit record; `file` is what the policy is called there. Where it stands is
+    /// a line and a column of a text, or a pointer into JSON.
+    fn violation(&self, file: &str) -> Violation {
+        let (line, column) = position(&self.place).unzip();
+        let seen = self.seen.as_ref().map(|seen| {
+            serde_json::from_str(seen).unwrap_or_else(|_| serde_json::Value::from(seen.as_str()))
+        });
+        Violation {
+            rule: self.place.clone(),
+            claim: self.claim.clone(),
+            seen,
+            wanted: self.wanted.clone(),
+            file: Some(file.to_owned()),
+            line,
+            column: column.flatten(),
+            pointer: pointer(&self.place),
+        }
+    }
+}
+
+/// `release.rego:3:7`, or without a column.
+fn position(place: &str) -> Option<(u32, Option<u32>)> {
+    let mut parts = place.strip_prefix("release.rego:")?.split(':');
+    let line = parts.next()?.parse().ok()?;
+    Some((line, parts.next().and_then(|column| column.parse().ok())))
+}
+
+/// `$.anyOf[0].allOf[1].equals` as `/anyOf/0/allOf/1/equals` (RFC 6901). The names are of the grammar
+/// and need no escapes.
+fn pointer(place: &str) -> Option<String> {
+    let path = place.strip_prefix('$')?;
+    Some(path.replace(['.', '['], "/").replace(']', ""))
 }
 
 /// What a claim says is another's text: so much of it is repeated and no more.

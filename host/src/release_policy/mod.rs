@@ -63,6 +63,9 @@ pub trait AttestationResult {
     /// none.
     fn status(&self) -> Option<Status>;
 
+    /// The other service that issued it, by its `iss`; none: this host did.
+    fn authority(&self) -> Option<&str>;
+
     /// The claims that a token of this result carries.
     ///
     /// # Errors
@@ -110,7 +113,12 @@ impl ReleasePolicy {
     pub fn judge(&self, result: &impl AttestationResult) -> Result<Allowed, Denial> {
         let status = result.status();
         match &self.0 {
-            Program::Affirming if status == Some(Status::Affirming) => Ok(Allowed(())),
+            // What another service affirms, this host did not.
+            Program::Affirming
+                if status == Some(Status::Affirming) && result.authority().is_none() =>
+            {
+                Ok(Allowed(()))
+            }
             Program::Affirming => Err(Denial::status(status, "affirming")),
             _ if status == Some(Status::Contraindicated) => {
                 Err(Denial::status(status, "anything better"))
@@ -121,7 +129,7 @@ impl ReleasePolicy {
             }
             Program::Rego(rego) => {
                 let claims = result.claims().map_err(Denial::failed)?;
-                rego.judge(&claims).map(|()| Allowed(()))
+                rego.judge(result.authority(), claims).map(|()| Allowed(()))
             }
         }
     }

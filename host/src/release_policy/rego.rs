@@ -1,8 +1,13 @@
 //! A release policy in Rego, version 1: `package claviger.release`. The key leaves where `allow` is
 //! true. Where it is anything else, undefined included, `reasons` (a set of texts) says why, if the
 //! policy has it. `input` is the claims of the result, without `jti`; `data` is empty.
+//!
+//! A token of another service is judged by no policy that does not name the service: `authorities`
+//! is a set, or an array, of issuers, exactly as their tokens spell them. Then `input` is another,
+//! so that nothing that was written of this host's results holds of it by accident:
+//! `{"issuer": "https://…", "claims": {…}, "freshness": "recipient-key"}`.
 
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 
 use super::fault::{Denial, PolicyFault, Unmet, shown};
 use crate::policy::{Budget, Document, Fault, Policy, PolicyError, Position};
@@ -10,6 +15,7 @@ use crate::policy::{Budget, Document, Fault, Policy, PolicyError, Position};
 /// What errors and findings call the text.
 const FILE: &str = "release.rego";
 const ALLOW: &str = "data.claviger.release.allow";
+const AUTHORITIES: &str = "data.claviger.release.authorities";
 const REASONS: &str = "data.claviger.release.reasons";
 
 /// A policy, compiled.
@@ -29,8 +35,19 @@ impl Rego {
         }
     }
 
-    pub(super) fn judge(&self, claims: &Json) -> Result<(), Denial> {
-        let input = Document::from(claims);
+    /// `authority`: the other service that issued the result, if another did.
+    pub(super) fn judge(&self, authority: Option<&str>, claims: Json) -> Result<(), Denial> {
+        let input = match authority {
+            None => Document::from(&claims),
+            Some(issuer) => Document::from(&json!({
+                "issuer": issuer,
+                "claims": claims,
+                "freshness": "recipient-key",
+            })),
+        };
+        if let Some(issuer) = authority {
+            self.names(issuer, &input)?;
+        }
         match self.ask(ALLOW, &input) {
             Ok(Json::Bool(true)) => Ok(()),
             Ok(answer) => Err(self.denial(&answer.to_string(), FILE, &input)),
@@ -39,6 +56,23 @@ impl Rego {
             }
             Err(error) => Err(Denial::failed(error.to_string())),
         }
+    }
+
+    /// Whether the policy speaks of this service at all.
+    fn names(&self, issuer: &str, input: &Document) -> Result<(), Denial> {
+        let named = match self.0.defines(AUTHORITIES) {
+            true => self.ask(AUTHORITIES, input).unwrap_or_default(),
+            false => Json::Null,
+        };
+        if named.as_array().is_some_and(|named| named.iter().any(|one| one == issuer)) {
+            return Ok(());
+        }
+        Err(Denial::unmet(vec![Unmet {
+            place: FILE.to_owned(),
+            claim: "authorities".to_owned(),
+            seen: Some(named.to_string()),
+            wanted: format!("a set in which {} is", Json::from(issuer)),
+        }]))
     }
 
     /// The reasons that the policy has; each with its place, where it is written out there. That they

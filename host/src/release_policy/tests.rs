@@ -6,6 +6,7 @@ use super::*;
 
 struct Told {
     status: Option<Status>,
+    authority: Option<&'static str>,
     claims: Result<Json, String>,
 }
 
@@ -14,13 +15,17 @@ impl AttestationResult for Told {
         self.status
     }
 
+    fn authority(&self) -> Option<&str> {
+        self.authority
+    }
+
     fn claims(&self) -> Result<Json, String> {
         self.claims.clone()
     }
 }
 
 fn of(status: Option<Status>) -> Told {
-    Told { status, claims: Ok(json!({"iss": "https://host.example", "a": 1})) }
+    Told { status, authority: None, claims: Ok(json!({"iss": "https://host.example", "a": 1})) }
 }
 
 fn akv() -> ReleasePolicy {
@@ -60,7 +65,8 @@ fn what_is_contraindicated_leaves_no_room_for_a_policy() {
 // attack 54, invariant 6
 #[test]
 fn claims_that_cannot_be_put_into_words_are_not_allowed() {
-    let result = Told { status: Some(Status::Affirming), claims: Err("stands twice".into()) };
+    let claims = Err("stands twice".into());
+    let result = Told { status: Some(Status::Affirming), authority: None, claims };
     for policy in [akv(), rego()] {
         assert_eq!(policy.judge(&result).unwrap_err(), Denial::Failed("stands twice".into()));
     }

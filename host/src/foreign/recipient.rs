@@ -1,0 +1,36 @@
+//! Which key of a foreign token is released to: the one that is meant for encryption among
+//! `x-ms-runtime.keys` (Microsoft Azure Attestation), or `cnf.jwk` (RFC 7800, section 3.2). Where
+//! more than one fits, nobody here chooses.
+
+use serde_json::{Map, Value};
+
+use super::ForeignError;
+use crate::keys::RecipientKey;
+
+/// `kid` of the key that a guest's vTPM made for releases.
+const EPHEMERAL: &str = "TpmEphemeralEncryptionKey";
+
+/// The one recipient key that the claims name. The key of the hardware report inside
+/// (`x-ms-isolation-tee.x-ms-runtime.keys`) is another one and never meant.
+pub(super) fn of(claims: &Map<String, Value>) -> Result<RecipientKey, ForeignError> {
+    let runtime = claims.get("x-ms-runtime").and_then(|runtime| runtime.get("keys"));
+    let runtime = match runtime {
+        None => &[],
+        Some(Value::Array(keys)) => keys.as_slice(),
+        Some(_) => return Err(ForeignError::Claim("x-ms-runtime")),
+    };
+    let confirmed = claims.get("cnf").and_then(|confirmation| confirmation.get("jwk"));
+    let mut fitting = runtime.iter().filter(|key| for_encryption(key)).chain(confirmed);
+    match (fitting.next(), fitting.next()) {
+        (Some(key), None) => RecipientKey::from_jwk(key).map_err(ForeignError::Recipient),
+        (Some(_), Some(_)) => Err(ForeignError::ManyRecipients),
+        (None, _) => Err(ForeignError::NoRecipient),
+    }
+}
+
+fn for_encryption(key: &Value) -> bool {
+    let is = |name: &str, wanted: &str| key.get(name).is_some_and(|value| value == wanted);
+    let operations = key.get("key_ops").and_then(Value::as_array);
+    let encrypts = operations.is_some_and(|given| given.iter().any(|name| name == "encrypt"));
+    encrypts || is("use", "enc") || is("key_use", "enc") || is("kid", EPHEMERAL)
+}
