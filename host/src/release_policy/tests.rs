@@ -43,6 +43,8 @@ fn affirming_allows_what_this_host_affirmed_and_nothing_else() {
         let denial = policy.judge(&of(status)).unwrap_err();
         assert!(matches!(denial, Denial::Status(_)), "{status:?}");
     }
+    let theirs = Told { authority: Some("https://a.example"), ..of(Some(Status::Affirming)) };
+    assert!(policy.judge(&theirs).is_err());
     assert!(ReleasePolicy::compile(Language::Affirming, " ").is_err());
 }
 

@@ -11,6 +11,7 @@
 )]
 
 mod administration;
+mod authorities;
 mod binding;
 mod bodies;
 mod challenges;

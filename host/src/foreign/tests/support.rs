@@ -64,7 +64,7 @@ impl Signer {
 
 /// A recipient's public key.
 pub(super) fn recipient() -> Value {
-    let key = RecipientPrivateKey::generate(RecipientKind::EcP256).unwrap();
+    let key = RecipientPrivateKey::generate(RecipientKind::P256).unwrap();
     key.jwk().clone()
 }
 

@@ -7,7 +7,7 @@ fn compile(rules: &str) -> Result<Rego, PolicyFault> {
 }
 
 fn judge(rules: &str, claims: &Json) -> Result<(), Denial> {
-    compile(rules).unwrap().judge(claims)
+    compile(rules).unwrap().judge(None, claims.clone())
 }
 
 /// What a denial says.
