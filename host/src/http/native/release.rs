@@ -27,7 +27,8 @@ pub enum ReleaseRequest {
 #[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ReleaseWithToken {
-    /// The attestation token: a JWT, or a CWT as base64url without padding.
+    /// The attestation token: a JWT, or a CWT as base64url without padding. Where the operator lists
+    /// other attestation services, the JWT of one of them.
     pub token: String,
     /// The key's version; the current one where absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -86,7 +87,7 @@ pub struct Release {
     pub media_type: String,
     /// The key's version.
     pub version: String,
-    /// AR4SI status of the appraisal behind the release.
+    /// AR4SI status of the appraisal behind the release; `none` where another service's token is.
     pub status: String,
     /// Whether it rests on simulated hardware.
     pub simulated: bool,
