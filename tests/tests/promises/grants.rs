@@ -65,6 +65,7 @@ fn granting(grant: impl FnOnce(&mut KmsServices)) -> Site {
             Signers::new(plan.reference).unwrap(),
             configured(&plan.snp),
         ),
+        issuers: claviger::foreign::Issuers::default(),
         tokens,
         release_policies: ReleasePolicies::new(store),
         audit: audit.unwrap(),
