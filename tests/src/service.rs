@@ -1,6 +1,8 @@
 //! A service of somebody else's, on loopback over TLS: it answers each path as the test says, and
 //! remembers what it was asked.
 
+#![allow(clippy::unwrap_used, reason = "a test may stop")]
+
 use std::convert::Infallible;
 use std::path::Path;
 use std::sync::{Arc, Mutex};

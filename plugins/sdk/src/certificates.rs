@@ -16,7 +16,7 @@ const END: &str = "-----END CERTIFICATE-----";
 /// where it is something else.
 #[must_use]
 pub fn read(bytes: &[u8]) -> Vec<Vec<u8>> {
-    let whole = Reader::new(bytes).next().map(|whole| whole.raw);
+    let whole = Reader::new(bytes).element().map(|whole| whole.raw);
     // Behind one there may be padding, as in buffers of a fixed size.
     if let Some(whole) = whole.filter(|whole| names(whole).is_some()) {
         return vec![whole.to_vec()];
@@ -110,7 +110,7 @@ mod tests {
     #[test]
     fn pem_and_der_are_read() {
         let der = certificate(b'l', b'r');
-        assert_eq!(read(&der), [der.clone()]);
+        assert_eq!(read(&der), std::slice::from_ref(&der));
         assert_eq!(read(&[&*der, &[0; 9]].concat()), [der]);
         let text = format!("words\n{BEGIN}\nAQ\r\nID\n{END}\n{BEGIN}\nAQI=\n{END}\n{BEGIN}\nAQ");
         assert_eq!(read(text.as_bytes()), [vec![1, 2, 3], vec![1, 2]]);

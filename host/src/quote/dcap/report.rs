@@ -137,6 +137,10 @@ impl TdReport {
 
 /// What a quote is about.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "there is one for each quote, and none is kept in a list"
+)]
 pub enum Body {
     /// An enclave.
     Sgx(EnclaveReport),
