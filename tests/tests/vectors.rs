@@ -5,7 +5,13 @@
 //! There is a row for each case, and a closing line with the sums, on standard output itself: the
 //! test harness keeps only what `print!` writes.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may stop")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test may stop"
+)]
 
 mod recorded;
 

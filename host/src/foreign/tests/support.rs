@@ -20,6 +20,9 @@ use crate::foreign::{Issuer, IssuerPlan, Issuers};
 use crate::http::{DevelopmentCertificates, tls};
 use crate::keys::{RecipientKind, RecipientPrivateKey};
 
+/// By path: the media type and the body.
+type Answers = Arc<Mutex<BTreeMap<String, (String, Vec<u8>)>>>;
+
 pub(super) const NOW: Timestamp = Timestamp(1_767_225_600);
 pub(super) const ISSUER: &str = "https://authority.example";
 
@@ -116,7 +119,7 @@ pub(super) struct Server {
     pub(super) url: String,
     pub(super) ca: Vec<u8>,
     /// What is answered, by path: a status line's rest with further headers, and the body.
-    pub(super) answers: Arc<Mutex<BTreeMap<String, (String, Vec<u8>)>>>,
+    pub(super) answers: Answers,
     pub(super) asked: Arc<AtomicUsize>,
 }
 
@@ -134,7 +137,7 @@ impl Server {
             .unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("https://127.0.0.1:{}", listener.local_addr().unwrap().port());
-        let answers: Arc<Mutex<BTreeMap<String, (String, Vec<u8>)>>> = Arc::default();
+        let answers: Answers = Arc::default();
         let asked = Arc::new(AtomicUsize::new(0));
         let (acceptor, told, count) =
             (TlsAcceptor::from(Arc::new(config)), Arc::clone(&answers), Arc::clone(&asked));
