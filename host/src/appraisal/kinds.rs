@@ -21,6 +21,27 @@ pub struct Kind {
     pub(super) measured: &'static [&'static str],
 }
 
+/// Which measurements a device of NVIDIA's uses differs; reference values are given for those alone.
+#[rustfmt::skip]
+const NVIDIA_MEASUREMENTS: &[&str] = &[
+    "measurement_1", "measurement_2", "measurement_3", "measurement_4",
+    "measurement_5", "measurement_6", "measurement_7", "measurement_8",
+    "measurement_9", "measurement_10", "measurement_11", "measurement_12",
+    "measurement_13", "measurement_14", "measurement_15", "measurement_16",
+    "measurement_17", "measurement_18", "measurement_19", "measurement_20",
+    "measurement_21", "measurement_22", "measurement_23", "measurement_24",
+    "measurement_25", "measurement_26", "measurement_27", "measurement_28",
+    "measurement_29", "measurement_30", "measurement_31", "measurement_32",
+    "measurement_33", "measurement_34", "measurement_35", "measurement_36",
+    "measurement_37", "measurement_38", "measurement_39", "measurement_40",
+    "measurement_41", "measurement_42", "measurement_43", "measurement_44",
+    "measurement_45", "measurement_46", "measurement_47", "measurement_48",
+    "measurement_49", "measurement_50", "measurement_51", "measurement_52",
+    "measurement_53", "measurement_54", "measurement_55", "measurement_56",
+    "measurement_57", "measurement_58", "measurement_59", "measurement_60",
+    "measurement_61", "measurement_62", "measurement_63", "measurement_64",
+];
+
 /// Every kind with a policy of its own.
 pub const KINDS: &[Kind] = &[
     Kind {
@@ -38,11 +59,25 @@ pub const KINDS: &[Kind] = &[
         measured: STARTED,
     },
     Kind {
+        tee: "cca",
+        file: "cca.rego",
+        source: include_str!("../../policies/cca.rego"),
+        defaults: include_str!("../../policies/cca.json"),
+        measured: &["rim"],
+    },
+    Kind {
         tee: "nitro",
         file: "nitro.rego",
         source: include_str!("../../policies/nitro.rego"),
         defaults: include_str!("../../policies/nitro.json"),
         measured: &["pcr0", "nitrotpm_pcr4"],
+    },
+    Kind {
+        tee: "nvidia",
+        file: "nvidia.rego",
+        source: include_str!("../../policies/nvidia.rego"),
+        defaults: include_str!("../../policies/nvidia.json"),
+        measured: NVIDIA_MEASUREMENTS,
     },
     Kind {
         tee: "sgx",

@@ -6,16 +6,27 @@ use serde_json::Value as Json;
 /// What a claim's value is.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Kind {
+    /// Bytes, of any number but none.
+    AnyBytes,
     /// So many bytes.
     Bytes(usize),
+    /// A digest: SHA-256, SHA-384 or SHA-512.
+    Digest,
     /// A whole number from zero.
     Unsigned,
 }
 
 /// Claims of TEEs whose evidence the host reads, or is to read, itself: the name behind the TEE's.
 /// What a report says of the moment (report data), of the machine (chip id) or of its firmware (TCB,
-/// which has floors, not values) is not among them.
+/// which has floors, not values) is not among them. A name that ends in `*` has a number there.
 const KNOWN: &[(&str, &str, Kind)] = &[
+    ("cca", "config", Kind::AnyBytes),
+    // Of any of the platform's components: their number and order are the platform's own.
+    ("cca", "firmware", Kind::Digest),
+    ("cca", "implementation_id", Kind::Bytes(32)),
+    ("cca", "personalization_value", Kind::Bytes(64)),
+    ("cca", "rem*", Kind::Digest),
+    ("cca", "rim", Kind::Digest),
     ("nitro", "nitrotpm_pcr4", Kind::Bytes(48)),
     ("nitro", "nitrotpm_pcr7", Kind::Bytes(48)),
     ("nitro", "nitrotpm_pcr12", Kind::Bytes(48)),
@@ -25,6 +36,7 @@ const KNOWN: &[(&str, &str, Kind)] = &[
     ("nitro", "pcr3", Kind::Bytes(48)),
     ("nitro", "pcr4", Kind::Bytes(48)),
     ("nitro", "pcr8", Kind::Bytes(48)),
+    ("nvidia", "measurement_*", Kind::Bytes(48)),
     ("sgx", "isv_prod_id", Kind::Unsigned),
     ("sgx", "mrenclave", Kind::Bytes(32)),
     ("sgx", "mrsigner", Kind::Bytes(32)),
@@ -65,7 +77,7 @@ pub(super) fn check(tee: &str, claim: &str, value: &Json) -> Result<(), String> 
     if !is_name(&tee.replace('-', "_")) || !is_name(claim) {
         return Err(format!("{tee:?}.{claim:?} is not a claim's name"));
     }
-    let known = KNOWN.iter().find(|known| (known.0, known.1) == (tee, claim));
+    let known = KNOWN.iter().find(|known| known.0 == tee && is_called(claim, known.1));
     let kind = match known {
         Some((.., kind)) => *kind,
         None if KNOWN.iter().any(|known| known.0 == tee) => {
@@ -73,15 +85,30 @@ pub(super) fn check(tee: &str, claim: &str, value: &Json) -> Result<(), String> 
         }
         None => return check_unknown(tee, claim, value),
     };
+    let hex = value.as_str().unwrap_or_default();
+    let digits = hex.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
     let (fits, wanted) = match kind {
+        Kind::AnyBytes => (
+            digits && (2..=LONGEST_TEXT).contains(&hex.len()) && hex.len() % 2 == 0,
+            "bytes in lower-case hexadecimal".to_owned(),
+        ),
         Kind::Bytes(length) => {
-            let hex = value.as_str().unwrap_or_default();
-            let digits = hex.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
             (digits && hex.len() == 2 * length, format!("{length} bytes in lower-case hexadecimal"))
         }
+        Kind::Digest => (
+            digits && [64, 96, 128].contains(&hex.len()),
+            "32, 48 or 64 bytes in lower-case hexadecimal".to_owned(),
+        ),
         Kind::Unsigned => (value.is_u64(), "a whole number".to_owned()),
     };
     if fits { Ok(()) } else { Err(format!("{tee}.{claim}: wanted is {wanted}")) }
+}
+
+fn is_called(claim: &str, name: &str) -> bool {
+    let Some(start) = name.strip_suffix('*') else { return claim == name };
+    let number = claim.strip_prefix(start).unwrap_or_default();
+    let digits = number.bytes().all(|byte| byte.is_ascii_digit());
+    digits && (1..=3).contains(&number.len()) && (number == "0" || !number.starts_with('0'))
 }
 
 fn check_unknown(tee: &str, claim: &str, value: &Json) -> Result<(), String> {
@@ -110,6 +137,10 @@ mod tests {
         assert!(check("snp", "measurement", &json!(measurement)).is_ok());
         assert!(check("snp", "guest_svn", &json!(7)).is_ok());
         assert!(check("acme", "image", &json!("x")).is_ok());
+        assert!(check("nvidia", "measurement_36", &json!(measurement)).is_ok());
+        assert!(check("cca", "rim", &json!("0a".repeat(64))).is_ok());
+        assert!(check("cca", "rem0", &json!("0a".repeat(32))).is_ok());
+        assert!(check("cca", "config", &json!("0a")).is_ok());
         for (tee, claim, value) in [
             ("snp", "measurement", json!("0a".repeat(32))),
             ("snp", "measurement", json!(measurement.to_uppercase())),
@@ -120,6 +151,13 @@ mod tests {
             ("snp", "report_data", json!("00".repeat(64))),
             ("snp", "snp.measurement", json!(measurement)),
             ("snp", "*", json!(measurement)),
+            ("cca", "config", json!("0a0")),
+            ("cca", "rim", json!("0a".repeat(33))),
+            ("cca", "rem", json!(measurement)),
+            ("nvidia", "measurement_", json!(measurement)),
+            ("nvidia", "measurement_*", json!(measurement)),
+            ("nvidia", "measurement_07", json!(measurement)),
+            ("nvidia", "measurement_7", json!("0a".repeat(32))),
             ("SNP", "measurement", json!(measurement)),
             ("", "measurement", json!(measurement)),
             ("acme", "image", json!("")),

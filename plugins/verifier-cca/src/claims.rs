@@ -60,7 +60,7 @@ pub(crate) fn of_platform(
     claims.text("verification_service", platform.verification_service);
     claims.add("sw_components", Value::Unsigned(platform.components.len() as u64));
     for (number, component) in platform.components.iter().enumerate() {
-        let name = |part: &str| format!("sw_component.{number}.{part}");
+        let name = |part: &str| format!("sw_component_{number}_{part}");
         claims.text(&name("type"), component.kind);
         claims.text(&name("version"), component.version);
         claims.text(&name("hash_algo"), component.hash_algo);

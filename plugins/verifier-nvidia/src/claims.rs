@@ -49,7 +49,7 @@ pub(crate) fn all(
     device(&mut claims, identity);
     claims.quote("nonce", report.nonce);
     for measurement in &report.measurements {
-        claims.quote(&format!("measurement.{}", measurement.index), measurement.value);
+        claims.quote(&format!("measurement_{}", measurement.index), measurement.value);
     }
     let opaque = &report.opaque;
     for (kind, name) in TEXTS {
@@ -198,7 +198,7 @@ mod tests {
         assert_eq!(found("multi_gpu_mode").as_deref(), Some("protected-pcie"));
         assert_eq!(found("board_id").as_deref(), Some("[1, 2]"));
         assert_eq!(found("project_sku_mod"), None);
-        assert_eq!(found("measurement.36"), Some(format!("{:?}", [36; 48])));
+        assert_eq!(found("measurement_36"), Some(format!("{:?}", [36; 48])));
         assert_eq!(found("fwid"), Some(format!("{:?}", [7; 48])));
         assert_eq!(found("nonce"), Some(format!("{:?}", [7; 32])));
         assert_eq!(found("kind").as_deref(), Some("gpu"));

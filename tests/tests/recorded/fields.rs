@@ -99,7 +99,7 @@ fn our_name(name: &str) -> String {
         return format!("rem{number}");
     }
     if let Some(number) = name.strip_prefix("measurements_") {
-        return format!("measurement.{number}");
+        return format!("measurement_{number}");
     }
     if let Some(member) = name.strip_prefix("vm_configuration_") {
         return member.replace('-', "_").replace("vmUniqueId", "vm_unique_id");
