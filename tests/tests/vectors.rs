@@ -20,6 +20,26 @@ use std::io::Write;
 use claviger_tests::vectors;
 use recorded::{Bench, Outcome};
 
+/// Attesters that sign all of their evidence.
+const WHOLLY_SIGNED: [&str; 2] = ["cca", "nvidia"];
+
+// attack 16, attack 27
+#[test]
+fn no_bit_of_evidence_that_is_wholly_signed_may_be_another() {
+    let Some(folder) = vectors::folder() else { return };
+    let bench = Bench::new();
+    for tee in WHOLLY_SIGNED {
+        let cases = vectors::cases(&folder).into_iter();
+        let cases = cases.filter_map(|(name, case)| Some((name, case.ok()?)));
+        let genuine = cases.filter(|(_, case)| case.tee() == tee && case.verdict() == "valid");
+        // The smallest stands for the others: each takes two calls of the plugin for a byte.
+        let size = |case: &vectors::Case| case.evidence.iter().map(|file| file.bytes.len()).min();
+        let Some((name, case)) = genuine.min_by_key(|(_, case)| size(case)) else { continue };
+        let changes = bench.change(&case).unwrap_or_else(|why| panic!("{name}: {why}"));
+        assert!(changes > 1000, "{name}: {changes}");
+    }
+}
+
 #[test]
 fn recorded_vectors_get_their_verdicts_through_plugin_and_gate() {
     let Some(folder) = vectors::folder() else { return };

@@ -398,7 +398,7 @@ mod tests {
         assert_eq!(parse_streamed(&many).unwrap_err(), "a map of this size");
     }
 
-    // attack 37
+    // attack 36
     #[test]
     fn what_it_costs_is_bounded() {
         assert_eq!(error(&[0x81; 100_000]), "nested too deep");

@@ -100,7 +100,6 @@ mod tests {
         }
     }
 
-    // attack 33
     #[test]
     fn a_token_without_one_of_its_parts_is_none() {
         let part = bytes(&sign1(b"claims"));

@@ -201,7 +201,7 @@ pub(crate) mod tests {
         assert_eq!(report.signature, [0; 96]);
     }
 
-    // attack 37
+    // attack 27
     #[test]
     fn every_truncation_is_refused_and_so_is_a_byte_more() {
         let bytes = report(&[1, 2], &[(3, b"575.32\0"), (20, &[5; 48])]);

@@ -1,6 +1,7 @@
 //! The evidence of a case as clients send it: each form with its media type and what goes with it.
 
 use claviger_tests::vectors::{Case, File, Trial};
+use data_encoding::HEXLOWER_PERMISSIVE;
 use serde_json::Value;
 
 use super::vtpm;
@@ -30,6 +31,18 @@ pub(crate) fn of(case: &Case, trial: &Trial) -> Vec<Form> {
     }
     let files = readable(&case.evidence).into_iter();
     files.flat_map(|file| apart(plain(case, trial, file))).collect()
+}
+
+impl Form {
+    /// The same as bare bytes; none where it is JSON.
+    pub(crate) fn bare(self) -> Option<Self> {
+        if self.media_type.is_some() {
+            return None;
+        }
+        let digits = self.data.trim_ascii_end();
+        let data = HEXLOWER_PERMISSIVE.decode(digits).unwrap_or_else(|_| self.data.clone());
+        Some(Self { data, ..self })
+    }
 }
 
 /// One submission is about one device: of a list of several, each is sent for itself.

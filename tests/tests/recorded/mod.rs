@@ -2,6 +2,7 @@
 
 mod cca;
 mod certificate;
+mod changed;
 mod dcap;
 mod event_log;
 mod fields;
@@ -134,13 +135,24 @@ impl Bench {
         trial: &Trial,
         form: Form,
     ) -> Result<Verified, Refusal> {
+        self.verify_by(authority(case), verifier, case, trial, form)
+    }
+
+    fn verify_by(
+        &self,
+        authority: Arc<Authority>,
+        verifier: &VerifierPlugin,
+        case: &Case,
+        trial: &Trial,
+        form: Form,
+    ) -> Result<Verified, Refusal> {
         let evidence = Evidence {
             tee: case.tee().to_owned(),
             media_type: form.media_type,
             data: form.data,
             attachments: form.attachments,
         };
-        let examined = examine(verifier, authority(case), evidence, moment(trial));
+        let examined = examine(verifier, authority, evidence, moment(trial));
         self.runtime.block_on(examined)
     }
 }
