@@ -89,7 +89,7 @@ pub(super) fn check(tee: &str, claim: &str, value: &Json) -> Result<(), String> 
     let digits = hex.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
     let (fits, wanted) = match kind {
         Kind::AnyBytes => (
-            digits && (2..=LONGEST_TEXT).contains(&hex.len()) && hex.len() % 2 == 0,
+            digits && (2..=LONGEST_TEXT).contains(&hex.len()) && hex.len().is_multiple_of(2),
             "bytes in lower-case hexadecimal".to_owned(),
         ),
         Kind::Bytes(length) => {

@@ -16,7 +16,7 @@ const END: &str = "-----END CERTIFICATE-----";
 /// where it is something else.
 #[must_use]
 pub fn read(bytes: &[u8]) -> Vec<Vec<u8>> {
-    let whole = Reader::new(bytes).element().map(|whole| whole.raw);
+    let whole = Reader::new(bytes).any().map(|whole| whole.raw);
     // Behind one there may be padding, as in buffers of a fixed size.
     if let Some(whole) = whole.filter(|whole| names(whole).is_some()) {
         return vec![whole.to_vec()];

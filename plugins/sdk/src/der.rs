@@ -41,7 +41,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The next value; none where there is none, or it is not DER.
-    pub fn element(&mut self) -> Option<Element<'a>> {
+    pub fn any(&mut self) -> Option<Element<'a>> {
         let whole = self.0;
         let (&tag, rest) = whole.split_first()?;
         // A tag of several bytes.
@@ -67,7 +67,7 @@ impl<'a> Reader<'a> {
 
     /// The next value, which must be of this tag.
     pub fn expect(&mut self, tag: u8) -> Option<Element<'a>> {
-        self.element().filter(|element| element.tag == tag)
+        self.any().filter(|element| element.tag == tag)
     }
 
     /// What is inside the next value, which must be of this tag.
@@ -102,11 +102,11 @@ mod tests {
         let mut inside = reader.nested(tag::SEQUENCE).unwrap();
         assert_eq!(inside.optional(tag::OID), None);
         assert_eq!(inside.expect(tag::INTEGER).unwrap().content, [7]);
-        assert!(inside.is_empty() && inside.element().is_none());
-        let last = reader.element().unwrap();
+        assert!(inside.is_empty() && inside.any().is_none());
+        let last = reader.any().unwrap();
         assert_eq!((last.tag, last.content, last.raw), (tag::OCTET_STRING, &[][..], &[4, 0][..]));
         let long = [&[4, 0x81, 0x80][..], &[9; 0x80]].concat();
-        assert_eq!(Reader::new(&long).element().unwrap().content, [9; 0x80]);
+        assert_eq!(Reader::new(&long).any().unwrap().content, [9; 0x80]);
     }
 
     #[test]
@@ -121,7 +121,7 @@ mod tests {
             &[0x1f, 1, 0],
             &[4, 0x84, 0, 0, 0, 1, 0],
         ] {
-            assert_eq!(Reader::new(other).element(), None, "{other:x?}");
+            assert_eq!(Reader::new(other).any(), None, "{other:x?}");
         }
     }
 }

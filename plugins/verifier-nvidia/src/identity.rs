@@ -76,7 +76,7 @@ impl Identity {
 fn device_info(names: &[u8]) -> Option<&str> {
     const OTHER_NAME: u8 = 0xa0;
     let mut names = Reader::new(names).nested(tag::SEQUENCE)?;
-    while let Some(name) = names.element() {
+    while let Some(name) = names.any() {
         if name.tag != OTHER_NAME {
             continue;
         }
@@ -107,7 +107,7 @@ pub(crate) fn tcb_info(extension: &[u8]) -> Option<Firmware> {
     let mut fields = Reader::new(extension).nested(tag::SEQUENCE)?;
     let (mut id, mut debug) = (None, None);
     while !fields.is_empty() {
-        let field = fields.element()?;
+        let field = fields.any()?;
         match field.tag {
             IDS if id.is_none() => id = Some(firmware_id(&mut Reader::new(field.content))?),
             FLAGS if debug.is_none() => {
