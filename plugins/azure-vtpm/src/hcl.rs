@@ -7,7 +7,7 @@
 //! | 8 | 4 | length of all but the padding |
 //! | 12 | 4 | request: 2, an attestation key's certificate |
 //! | 16 | 4 | status, 0 |
-//! | 20 | 12 | reserved |
+//! | 20 | 12 | reserved, zeros |
 //! | 32 | 1184 | the hardware's report; of TDX a TDREPORT in the first 1024 |
 //! | 1216 | 4 | length of what follows, this number included |
 //! | 1220 | 4 | version, 1 |
@@ -78,12 +78,12 @@ impl<'a> HclReport<'a> {
             return Err(malformed("it does not begin with HCLA"));
         }
         let header: [u32; 4] = numbers(&mut bytes).ok_or_else(short)?;
-        let _reserved = bytes.take(12).ok_or_else(short)?;
+        let reserved: [u8; 12] = bytes.array().ok_or_else(short)?;
         let hardware = bytes.take(HARDWARE).ok_or_else(short)?;
         let [length, version, kind, hash, size] = numbers(&mut bytes).ok_or_else(short)?;
         let runtime_data =
             usize::try_from(size).ok().and_then(|size| bytes.take(size)).ok_or_else(short)?;
-        let [1 | 2, whole, 2, 0] = header else {
+        let ([1 | 2, whole, 2, 0], true) = (header, reserved == [0; 12]) else {
             return Err(Rejection::Unsupported("an HCL report of another form".into()));
         };
         let wanted = NUMBERS + runtime_data.len();
@@ -176,7 +176,7 @@ pub(crate) mod tests {
         let whole = report(b"{}");
         let other = HclReport::read(&whole, Platform::Tdx);
         assert!(matches!(other, Err(Rejection::Unsupported(_))));
-        for at in [4, 12, 16, 1220, 1224, 1228] {
+        for at in [4, 12, 16, 20, 1220, 1224, 1228] {
             let mut other = whole.clone();
             other[at] = 9;
             let read = HclReport::read(&other, Platform::Snp);

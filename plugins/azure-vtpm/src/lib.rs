@@ -82,7 +82,7 @@ pub fn verify(
         claims.extend(boot.claims(&format!("{prefix}.boot.")));
     }
     Ok(Vtpm {
-        bindings: tpm::binding(&quoted, 2).into_iter().collect(),
+        bindings: tpm::binding(&quoted.attest, 2).into_iter().collect(),
         statements: vec![hardware.statement, runtime, quoted.statement, quoted.registers],
         claims,
     })

@@ -77,7 +77,7 @@ impl Verifier for Tpm {
 
 fn verdict(quoted: Quoted, claims: Vec<Claim>) -> Verdict {
     Verdict {
-        bindings: tpm::binding(&quoted, 0).into_iter().collect(),
+        bindings: tpm::binding(&quoted.attest, 0).into_iter().collect(),
         statements: vec![quoted.statement, quoted.registers],
         claims,
         trustworthiness: Trustworthiness {

@@ -1,5 +1,6 @@
 //! What a quote says, as claims, and where it carries the challenge.
 
+use super::attest::Attest;
 use super::quote::Quoted;
 use crate::tcg::Bank;
 use crate::verifier::custody::Digest;
@@ -44,13 +45,13 @@ pub fn quote_claims(prefix: &str, quoted: &Quoted, statement: u32) -> Vec<Claim>
 /// The challenge digest in a quote's extraData, by its length: 32, 48 or 64 bytes. Data of another
 /// length is something else, and binds nothing.
 #[must_use]
-pub fn binding(quoted: &Quoted, statement: u32) -> Option<Binding> {
-    let digest = match quoted.attest.extra_data.length {
+pub fn binding(attest: &Attest, statement: u32) -> Option<Binding> {
+    let digest = match attest.extra_data.length {
         32 => Digest::Sha256,
         48 => Digest::Sha384,
         64 => Digest::Sha512,
         _ => return None,
     };
-    let at = quoted.attest.extra_data;
+    let at = attest.extra_data;
     Some(Binding { statement, at, carries: Carries::ChallengeDigest(digest) })
 }

@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::tcg::Bank;
-use crate::verifier::Rejection;
-use crate::verifier::custody::Algorithm;
+use crate::verifier::custody::{Algorithm, Digest};
+use crate::verifier::{Binding, Carries, Rejection};
 
 fn sized(content: &[u8]) -> Vec<u8> {
     [&(content.len() as u16).to_be_bytes()[..], content].concat()
@@ -45,6 +45,22 @@ fn a_quote_is_read() {
     assert_eq!((attest.safe, attest.firmware_version), (true, 9));
     let first = Selection { bank: Bank::Sha256, indexes: vec![0, 9] };
     assert_eq!(attest.selections, [first, Selection { bank: Bank::Sha384, indexes: vec![1] }]);
+}
+
+// attack 8
+#[test]
+fn data_of_another_length_than_a_digest_bind_nothing() {
+    let mut attest = Attest::read(&quote()).unwrap();
+    for (length, wanted) in [(32, Digest::Sha256), (48, Digest::Sha384), (64, Digest::Sha512)] {
+        attest.extra_data.length = length;
+        let Some(Binding { statement: 2, at, carries }) = binding(&attest, 2) else { panic!() };
+        assert_eq!((at.start, at.length), (44, length));
+        assert!(matches!(carries, Carries::ChallengeDigest(digest) if digest == wanted));
+    }
+    for length in [0, 5, 20, 31, 33, 63, 65] {
+        attest.extra_data.length = length;
+        assert!(binding(&attest, 2).is_none(), "{length}");
+    }
 }
 
 #[test]

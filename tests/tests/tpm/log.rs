@@ -1,0 +1,47 @@
+//! An event log in the crypto-agile form, with SHA-256 alone.
+
+use super::software::sha256;
+
+/// Events as they will stand in the log: PCR, kind, digest, data.
+#[derive(Clone)]
+pub(crate) struct Log(pub(crate) Vec<(u32, u32, [u8; 32], Vec<u8>)>);
+
+impl Log {
+    /// A machine with Secure Boot, started to its end.
+    pub(crate) fn sound(secure_boot: bool) -> Self {
+        let name: Vec<u8> = "SecureBoot".encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let mut variable = vec![0x61; 16];
+        variable.extend(10_u64.to_le_bytes());
+        variable.extend(1_u64.to_le_bytes());
+        variable.extend(name);
+        variable.push(secure_boot.into());
+        let event = |pcr, kind, data: &[u8]| (pcr, kind, sha256(data), data.to_vec());
+        Self(vec![
+            event(0, 8, b"v1"),
+            event(7, 0x8000_0001, &variable),
+            event(4, 0x8000_0003, b"loader"),
+            event(5, 0x8000_0007, b"Exit Boot Services Returned with Success"),
+        ])
+    }
+
+    pub(crate) fn entries(&self) -> impl Iterator<Item = (usize, [u8; 32])> + '_ {
+        self.0.iter().map(|(pcr, _, digest, _)| (*pcr as usize, *digest))
+    }
+
+    pub(crate) fn bytes(&self) -> Vec<u8> {
+        let mut identification = b"Spec ID Event03\0".to_vec();
+        identification.extend([0, 0, 0, 0, 0, 2, 0, 2, 1, 0, 0, 0, 0x0b, 0, 32, 0, 0]);
+        let mut log = [0_u32, 3].map(u32::to_le_bytes).concat();
+        log.extend([0; 20]);
+        log.extend((identification.len() as u32).to_le_bytes());
+        log.extend(identification);
+        for (pcr, kind, digest, data) in &self.0 {
+            log.extend([*pcr, *kind, 1].map(u32::to_le_bytes).concat());
+            log.extend([0x0b, 0]);
+            log.extend(digest);
+            log.extend((data.len() as u32).to_le_bytes());
+            log.extend(data);
+        }
+        log
+    }
+}

@@ -1,0 +1,132 @@
+//! A quote of swtpm, an emulator that others wrote, made with tpm2-tools. Where they are not installed the test
+//! says so; in continuous integration they must be there.
+
+use std::io::Write;
+use std::net::{TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use claviger::claim::Value;
+use claviger::error::Code;
+use claviger::quote::{Authority, Revocation};
+use data_encoding::{BASE64, HEXLOWER};
+use serde_json::json;
+
+use super::bench::Bench;
+use super::software::sha256;
+
+/// Ends with the test.
+struct Emulator(Child);
+
+impl Drop for Emulator {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Two neighbouring ports of loopback that are free: for commands, and for what controls the emulator.
+fn ports() -> (u16, u16) {
+    loop {
+        let first = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let port = first.local_addr().unwrap().port();
+        let next = port.checked_add(1).map(|next| TcpListener::bind(("127.0.0.1", next)));
+        if matches!(next, Some(Ok(_))) {
+            return (port, port + 1);
+        }
+    }
+}
+
+fn start(folder: &Path) -> Option<(Emulator, u16)> {
+    let (port, control) = ports();
+    let child = Command::new("swtpm")
+        .args(["socket", "--tpm2", "--flags", "not-need-init,startup-clear"])
+        .args(["--tpmstate", &format!("dir={}", folder.display())])
+        .args(["--server", &format!("type=tcp,bindaddr=127.0.0.1,port={port}")])
+        .args(["--ctrl", &format!("type=tcp,bindaddr=127.0.0.1,port={control}")])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn();
+    let emulator = Emulator(child.ok()?);
+    let until = Instant::now() + Duration::from_secs(20);
+    while TcpStream::connect(("127.0.0.1", control)).is_err() {
+        assert!(Instant::now() < until, "swtpm does not answer");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    Some((emulator, port))
+}
+
+fn tool(folder: &Path, port: u16, line: &str) {
+    let mut words = line.split_ascii_whitespace();
+    let output = Command::new(words.next().unwrap())
+        .args(words)
+        .current_dir(folder)
+        .env("TPM2TOOLS_TCTI", format!("swtpm:host=127.0.0.1,port={port}"))
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{line}: {}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
+fn a_quote_of_an_emulator_that_others_wrote_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let there = Command::new("tpm2_quote").arg("--version").output().is_ok();
+    let Some((_emulator, port)) = start(folder).filter(|_| there) else {
+        assert!(std::env::var_os("CI").is_none(), "swtpm and tpm2-tools are not installed");
+        let _ =
+            std::io::stderr().write_all(b"SKIPPED: swtpm or tpm2-tools is not installed here\n");
+        return;
+    };
+    let nonce = sha256(b"challenge");
+    let hex = HEXLOWER.encode(&nonce);
+    for (scheme, key) in [("ecc", "ecdsa"), ("rsa", "rsassa")] {
+        tool(folder, port, "tpm2_createek -c ek.ctx -G rsa -u ek.pub");
+        tool(
+            folder,
+            port,
+            &format!(
+                "tpm2_createak -C ek.ctx -c ak.ctx -G {scheme} -g sha256 -s {key} -u ak.pem -f pem -n ak.name"
+            ),
+        );
+        tool(folder, port, &format!("tpm2_pcrextend 16:sha256={hex}"));
+        tool(
+            folder,
+            port,
+            &format!(
+                "tpm2_quote -c ak.ctx -l sha256:0,7,16 -q {hex} -m quote -s signature -o pcrs -F values -g sha256"
+            ),
+        );
+        tool(folder, port, "tpm2_flushcontext -t");
+        let read = |name: &str| std::fs::read(folder.join(name)).unwrap();
+        let pcrs = read("pcrs");
+        let pcr = |number: usize| HEXLOWER.encode(&pcrs[number * 32..][..32]);
+        let pem = String::from_utf8(read("ak.pem")).unwrap();
+        let body: String = pem.lines().filter(|line| !line.starts_with("-----")).collect();
+        let evidence = json!({
+            "quote": BASE64.encode(&read("quote")),
+            "signature": BASE64.encode(&read("signature")),
+            "ak_public": body,
+            "pcrs": {"sha256": {"0": pcr(0), "7": pcr(1), "16": pcr(2)}},
+        });
+        let bench = Bench::of("verifier-tpm");
+        let builder = Authority::builder().revocation(Revocation::Waived);
+        let authority = Arc::new(builder.pin("tpm", &[], pem).build().unwrap());
+        let verified = bench.verify(&authority, &evidence.to_string()).unwrap();
+        let claim = |name: &str| {
+            verified
+                .claims()
+                .iter()
+                .find(|claim| claim.name == name)
+                .map(|claim| claim.value.clone())
+        };
+        assert_eq!(claim("tpm.nonce"), Some(Value::Bytes(nonce.to_vec())));
+        assert_eq!(claim("tpm.pcr16"), Some(Value::Bytes(pcrs[64..96].to_vec())));
+        let nobody = Arc::new(Authority::builder().build().unwrap());
+        let refused =
+            bench.verify(&nobody, &evidence.to_string()).err().map(|refusal| refusal.code);
+        assert_eq!(refused, Some(Code::EvidenceUntrusted));
+    }
+}
