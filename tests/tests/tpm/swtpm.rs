@@ -83,7 +83,9 @@ fn a_quote_of_an_emulator_that_others_wrote_is_read() {
     let nonce = sha256(b"challenge");
     let hex = HEXLOWER.encode(&nonce);
     for (scheme, key) in [("ecc", "ecdsa"), ("rsa", "rsassa")] {
+        // The emulator has room for three objects.
         tool(folder, port, "tpm2_createek -c ek.ctx -G rsa -u ek.pub");
+        tool(folder, port, "tpm2_flushcontext -t");
         tool(
             folder,
             port,
@@ -91,6 +93,7 @@ fn a_quote_of_an_emulator_that_others_wrote_is_read() {
                 "tpm2_createak -C ek.ctx -c ak.ctx -G {scheme} -g sha256 -s {key} -u ak.pem -f pem -n ak.name"
             ),
         );
+        tool(folder, port, "tpm2_flushcontext -t");
         tool(folder, port, &format!("tpm2_pcrextend 16:sha256={hex}"));
         tool(
             folder,

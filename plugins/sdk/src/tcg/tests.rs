@@ -113,6 +113,15 @@ fn numbers_that_cannot_be_are_refused() {
 }
 
 #[test]
+fn a_log_of_a_trust_domain_begins_with_its_first_register() {
+    let mut log = agile(&[event(1, kind::ACTION, 1, b"a")]);
+    log[0] = 1;
+    assert_eq!(EventLog::read(&log).unwrap().events().count(), 1);
+    log[0] = 2;
+    assert!(EventLog::read(&log).is_err());
+}
+
+#[test]
 fn a_log_does_not_begin_with_a_remark_of_another_kind() {
     let log = first(0, kind::NO_ACTION, [0; 20], b"StartupLocality\0\x03");
     assert!(EventLog::read(&log).is_err());
