@@ -87,11 +87,11 @@ fn dcap(criterion: &mut Criterion) {
     let collateral = [
         intel.tcb_info(&intel.tcb_template("TDX")).unwrap(),
         intel.qe_identity(&intel.qe_template("TD_QE")).unwrap(),
-        intel.tcb_signer().unwrap(),
+        intel.tcb_signer(),
         root_list,
         pck_list,
     ];
-    let root = intel.root().unwrap();
+    let root = intel.root();
     let cold = || {
         let authority = Authority::builder().simulated_root(root.clone()).build().unwrap();
         Examination::new(Arc::new(authority), NOW)

@@ -52,3 +52,50 @@ pub(crate) fn read(request: Request) -> Result<Evidence, Rejection> {
 fn is_log(bytes: &[u8]) -> bool {
     bytes.get(32..48) == Some(b"Spec ID Event03\0")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(evidence_type: &str, evidence: &[u8], attachments: &[&[u8]]) -> Request {
+        Request {
+            evidence_type: evidence_type.into(),
+            evidence: evidence.to_vec(),
+            attachments: attachments.iter().map(|one| one.to_vec()).collect(),
+            at: 0,
+        }
+    }
+
+    /// What begins as a log does.
+    fn log(last: u8) -> Vec<u8> {
+        [&[0; 32], &b"Spec ID Event03\0"[..], &[last]].concat()
+    }
+
+    #[test]
+    fn a_log_is_told_from_collateral_wherever_it_comes() {
+        let quote = [4, 0, 2, 0, 0x81];
+        let bare = read(request(QUOTE, &quote, &[b"{}"])).unwrap();
+        assert_eq!((bare.log, bare.collateral), (None, vec![b"{}".to_vec()]));
+        let attached = read(request(QUOTE, b"0400020081", &[b"{}", &log(1)])).unwrap();
+        assert_eq!((attached.quote, attached.log), (quote.to_vec(), Some(log(1))));
+        assert_eq!(attached.collateral, [b"{}"]);
+        let text = |member: &str| format!(r#"{{"quote": "BAACAIE=", "cc_eventlog": {member}}}"#);
+        for none in ["null", r#""""#] {
+            let found = read(request(JSON, text(none).as_bytes(), &[&log(2)])).unwrap();
+            assert_eq!(found.log, Some(log(2)), "{none}");
+        }
+        let inside = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAABTcGVjIElEIEV2ZW50MDMAAQ==";
+        let inside = text(&format!("{inside:?}"));
+        assert_eq!(read(request(JSON, inside.as_bytes(), &[])).unwrap().log, Some(log(1)));
+        // Two logs, and one that is none.
+        for (text, logs) in [(inside, 1), (text("null"), 2), (text(r#""AAAA""#), 0), (text("1"), 0)]
+        {
+            let logs = [log(1), log(2)].into_iter().take(logs).collect::<Vec<_>>();
+            let logs: Vec<&[u8]> = logs.iter().map(Vec::as_slice).collect();
+            let refused = read(request(JSON, text.as_bytes(), &logs));
+            assert!(matches!(refused, Err(Rejection::Malformed(_))), "{refused:?}");
+        }
+        let other = read(request("application/cbor", b"", &[]));
+        assert!(matches!(other, Err(Rejection::Unsupported(_))));
+    }
+}

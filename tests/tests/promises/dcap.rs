@@ -99,7 +99,7 @@ fn simulated() -> Vec<Question> {
     ];
     const PART: [&str; 3] = ["UpToDate", "OutOfDate", "Revoked"];
     let intel = Intel::mint(NOW).unwrap();
-    let root = intel.root().unwrap();
+    let root = intel.root();
     let mut found = Vec::new();
     for (kind, tcb, qe) in [
         (QuoteBody::Sgx3, "SGX", "QE"),
@@ -153,8 +153,8 @@ fn collateral(intel: &Intel, tcb: &[u8], qe: &[u8]) -> Vec<u8> {
     let (tcb, tcb_signature) = text(tcb, "tcbInfo");
     let (qe, qe_signature) = text(qe, "enclaveIdentity");
     let [root_list, pck_list] = intel.lists(Revocations::default()).unwrap();
-    let signers = pem(intel.tcb_signer().unwrap()) + &pem(intel.root().unwrap());
-    let authorities = pem(intel.authority().unwrap()) + &pem(intel.root().unwrap());
+    let signers = pem(intel.tcb_signer()) + &pem(intel.root());
+    let authorities = pem(intel.authority()) + &pem(intel.root());
     let json: Value = json!({
         "pck_crl_issuer_chain": authorities,
         "root_ca_crl": HEXLOWER.encode(&root_list),

@@ -35,11 +35,12 @@ pub(crate) fn is_log(bytes: &[u8]) -> bool {
 /// By a reader of its own.
 fn leads(case: &Case, log: &[u8]) -> bool {
     let register = |number: usize| {
-        let field = case.expected["fields"][format!("rtmr{number}")].as_str()?.to_owned();
+        let field = case.expected.pointer(&format!("/fields/rtmr{number}"))?.as_str()?;
         HEXLOWER.decode(field.as_bytes()).ok()
     };
     let registers = replayed(log);
-    (0..3).all(|number| register(number).as_deref() == Some(registers[number].as_slice()))
+    let read = registers.iter().take(3).enumerate();
+    read.into_iter().all(|(number, value)| register(number).as_deref() == Some(value.as_slice()))
 }
 
 fn replayed(log: &[u8]) -> [[u8; 48]; 4] {
@@ -48,12 +49,10 @@ fn replayed(log: &[u8]) -> [[u8; 48]; 4] {
     let mut registers = [[0; 48]; 4];
     let mut at = 32 + number(28).unwrap() as usize;
     // One bank, of SHA-384: 2 bytes of its name and 48 of the digest.
-    while let (Some(register @ 1..=4), Some(kind), Some(1)) =
-        (number(at), number(at + 4), number(at + 8))
-    {
-        let digest = &log[at + 14..at + 62];
+    while let (Some(register), Some(kind), Some(1)) = (number(at), number(at + 4), number(at + 8)) {
+        let Some(value) = registers.get_mut((register as usize).wrapping_sub(1)) else { break };
         if kind != 3 {
-            let value = &mut registers[register as usize - 1];
+            let digest = log.get(at + 14..at + 62).unwrap();
             *value = Sha384::digest([value.as_slice(), digest].concat()).into();
         }
         at += 66 + number(at + 62).unwrap() as usize;

@@ -39,7 +39,7 @@ fn forgery(kind: QuoteBody) -> Forgery {
 }
 
 fn builder() -> AuthorityBuilder {
-    Authority::builder().simulated_root(intel().root().unwrap())
+    Authority::builder().simulated_root(intel().root())
 }
 
 impl Forgery {
@@ -47,7 +47,7 @@ impl Forgery {
         let [root, pck] = intel().lists(self.revoked).unwrap();
         let tcb = intel().tcb_info(&self.tcb).unwrap();
         let qe = intel().qe_identity(&self.qe).unwrap();
-        vec![qe, root, intel().tcb_signer().unwrap(), pck, b"a log".to_vec(), tcb]
+        vec![qe, root, intel().tcb_signer(), pck, b"a log".to_vec(), tcb]
     }
 
     fn by(&self, builder: AuthorityBuilder, at: Timestamp) -> Result<DcapReport, Fault> {
@@ -80,7 +80,6 @@ fn simulated_platforms_give_genuine_quotes_of_every_kind_and_say_that_they_are_s
     assert!(matches!(genuine, Err(Fault::Untrusted(_) | Fault::BadSignature)), "{genuine:?}");
 }
 
-// attack 16
 #[test]
 fn a_platform_that_is_out_of_date_is_genuine_and_says_so() {
     for (status, expected) in [
@@ -106,7 +105,7 @@ fn a_platform_that_is_out_of_date_is_genuine_and_says_so() {
     assert_eq!(report.advisories, ["SIMULATED-SA-1"]);
 }
 
-// attack 16
+// attacks 29, 32
 #[test]
 fn a_platform_below_every_level_is_refused_as_outdated_and_a_revoked_one_as_revoked() {
     for part in 0..16 {
@@ -153,7 +152,7 @@ fn a_domain_launched_on_an_older_module_than_runs_is_advised_to_be_launched_anew
     assert_eq!(new.examined().unwrap().status, TcbStatus::UpToDate);
 }
 
-// attack 20
+// attacks 29, 30
 #[test]
 fn another_enclave_with_a_pck_signature_is_no_quoting_enclave() {
     let edits: [fn(&mut Vec<u8>); 5] = [
@@ -182,7 +181,7 @@ fn another_enclave_with_a_pck_signature_is_no_quoting_enclave() {
     assert!(matches!(outcome, Err(Fault::Untrusted(_))), "{outcome:?}");
 }
 
-// attack 20
+// attack 33
 #[test]
 fn the_tdx_module_must_be_the_one_that_tcb_info_describes() {
     for at in [64, 111, 112, 119] {
@@ -192,7 +191,7 @@ fn the_tdx_module_must_be_the_one_that_tcb_info_describes() {
     }
 }
 
-// attacks 21, 24
+// attack 32
 #[test]
 fn collateral_of_another_platform_kind_or_time_is_none() {
     for kind in KINDS {
@@ -220,7 +219,7 @@ fn collateral_of_another_platform_kind_or_time_is_none() {
     }
 }
 
-// attack 24
+// attack 31
 #[test]
 fn whoever_is_revoked_vouches_for_nothing() {
     for revoked in [
@@ -269,7 +268,7 @@ fn what_is_missing_is_named_and_what_is_waived_is_told() {
     assert!(waived.statement.path().iter().any(|step| step.detail.contains("WAIVED")));
 }
 
-// attack 21
+// attacks 32, 44
 #[test]
 fn a_newer_evaluation_of_the_operators_is_not_undone_by_an_older_one_that_came_along() {
     let mut newer = forgery(QuoteBody::Sgx3);
@@ -280,7 +279,7 @@ fn a_newer_evaluation_of_the_operators_is_not_undone_by_an_older_one_that_came_a
     assert_eq!(report.status, TcbStatus::OutOfDate);
 }
 
-// attacks 21, 31
+// attacks 31, 32
 #[test]
 fn collateral_that_another_key_signed_is_none() {
     let other = Intel::mint(NOW).unwrap();
@@ -295,8 +294,8 @@ fn collateral_that_another_key_signed_is_none() {
     let outcome = examined(builder(), &attachments);
     assert!(matches!(outcome, Err(Fault::BadSignature)), "{outcome:?}");
     // With its own signer, below a root that is trusted as well.
-    attachments[2] = other.tcb_signer().unwrap();
-    let both = builder().simulated_root(other.root().unwrap()).revocation(Revocation::Waived);
+    attachments[2] = other.tcb_signer();
+    let both = builder().simulated_root(other.root()).revocation(Revocation::Waived);
     let outcome = examined(both, &attachments);
     assert!(matches!(outcome, Err(Fault::Untrusted(_) | Fault::BadSignature)), "{outcome:?}");
     // A PCK signs reports, no collateral; whoever signs collateral is no platform.
@@ -305,6 +304,7 @@ fn collateral_that_another_key_signed_is_none() {
     assert!(matches!(named.examined(), Err(Fault::Untrusted(_))));
 }
 
+// attack 43
 #[test]
 fn the_cache_answers_as_if_there_were_none() {
     let authority = Arc::new(builder().build().unwrap());
@@ -327,8 +327,42 @@ fn the_cache_answers_as_if_there_were_none() {
     assert!(matches!(outcome, Err(Fault::Revoked(_))), "{outcome:?}");
 }
 
+// attack 28
+#[test]
+fn a_frame_of_another_kind_is_refused() {
+    let examined = |kind, edits: &[(usize, u8)]| {
+        let mut quote = intel().quote(&forgery(kind).quote).unwrap();
+        for (at, to) in edits {
+            quote[*at] = *to;
+        }
+        let examination = Examination::new(builder().build().unwrap().into(), NOW);
+        examination.dcap(quote, &forgery(kind).attachments()).unwrap_err()
+    };
+    let unsupported = |fault: Fault| matches!(fault, Fault::Unsupported(_));
+    let malformed = |fault: Fault| matches!(fault, Fault::Malformed(_));
+    for kind in KINDS {
+        assert!(unsupported(examined(kind, &[(0, 2)])), "{kind:?}, version");
+        assert!(unsupported(examined(kind, &[(0, 6)])), "{kind:?}, version");
+        assert!(unsupported(examined(kind, &[(2, 3)])), "{kind:?}, key of P-384");
+        assert!(unsupported(examined(kind, &[(4, 0x82)])), "{kind:?}, TEE");
+        assert!(unsupported(examined(kind, &[(12, 0)])), "{kind:?}, vendor");
+    }
+    assert!(unsupported(examined(QuoteBody::Sgx3, &[(4, 0x81)])));
+    assert!(unsupported(examined(QuoteBody::Td4, &[(4, 0)])));
+    assert!(unsupported(examined(QuoteBody::Td15, &[(48, 4)])));
+    for (kind, edits) in [
+        (QuoteBody::Td15, &[(4, 0)][..]),
+        (QuoteBody::Sgx5, &[(4, 0x81)]),
+        (QuoteBody::Td15, &[(48, 2)]),
+        (QuoteBody::Td5, &[(48, 3)]),
+        (QuoteBody::Td5, &[(50, 0)]),
+    ] {
+        assert!(malformed(examined(kind, edits)), "{kind:?} {edits:?}");
+    }
+}
+
 proptest::proptest! {
-    // attack 35
+    // attacks 27, 35
     #[test]
     fn no_quote_and_no_collateral_make_it_panic(
         mut quote in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..900),

@@ -133,7 +133,7 @@ fn end(quote: &[u8]) -> usize {
     at + 4 + number(at)
 }
 
-// attacks 14, 15, 20
+// attack 30
 #[test]
 fn every_altered_bit_of_a_quote_is_refused() {
     for (case, examination) in genuine() {
@@ -156,7 +156,7 @@ fn every_altered_bit_of_a_quote_is_refused() {
     }
 }
 
-// attack 35
+// attacks 27, 28
 #[test]
 fn every_truncation_is_refused_and_only_zeros_may_follow() {
     for (case, examination) in genuine() {
@@ -174,7 +174,7 @@ fn every_truncation_is_refused_and_only_zeros_may_follow() {
     }
 }
 
-// attacks 21, 24
+// attacks 31, 32
 #[test]
 fn nothing_of_the_collateral_may_be_missing_altered_or_old() {
     for (case, examination) in genuine() {
@@ -218,7 +218,7 @@ fn nothing_of_the_collateral_may_be_missing_altered_or_old() {
     }
 }
 
-// attack 28
+// attack 43
 #[test]
 fn what_was_checked_before_answers_for_nothing_else() {
     for (case, examination) in genuine() {
@@ -237,7 +237,7 @@ fn what_was_checked_before_answers_for_nothing_else() {
     }
 }
 
-// attacks 26, 31
+// attacks 29, 46
 #[test]
 fn what_a_pck_signs_binds_vouches_and_is_adopted_by_nobody() {
     use super::super::{DigestAlgorithm, KeyEncoding, SignatureAlgorithm, Span};

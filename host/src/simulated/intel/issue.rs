@@ -65,51 +65,44 @@ struct Issue<'a> {
 
 impl Intel {
     /// The root certificate, DER.
-    ///
-    /// # Errors
-    /// Where the cryptographic provider fails.
-    pub fn root(&self) -> Result<Vec<u8>, SimulationError> {
-        self.certify(&Issue {
-            subject: ROOT,
-            key: &self.root,
-            issuer: ROOT,
-            by: &self.root,
-            serial: 1,
-            not_after: self.minted.plus(9000 * DAY),
-            extensions: authority(1),
-        })
+    #[must_use]
+    pub fn root(&self) -> Vec<u8> {
+        let [root, ..] = &self.certificates;
+        root.clone()
     }
 
     /// The certificate of the authority for PCKs, DER.
-    ///
-    /// # Errors
-    /// Where the cryptographic provider fails.
-    pub fn authority(&self) -> Result<Vec<u8>, SimulationError> {
-        self.certify(&Issue {
-            subject: AUTHORITY,
-            key: &self.authority,
-            issuer: ROOT,
-            by: &self.root,
-            serial: AUTHORITY_SERIAL,
-            not_after: self.minted.plus(3000 * DAY),
-            extensions: authority(0),
-        })
+    #[must_use]
+    pub fn authority(&self) -> Vec<u8> {
+        let [_, authority, _] = &self.certificates;
+        authority.clone()
     }
 
     /// The certificate of who signs collateral, DER.
-    ///
-    /// # Errors
-    /// Where the cryptographic provider fails.
-    pub fn tcb_signer(&self) -> Result<Vec<u8>, SimulationError> {
-        self.certify(&Issue {
-            subject: TCB_SIGNER,
-            key: &self.tcb_signer,
-            issuer: ROOT,
-            by: &self.root,
-            serial: TCB_SIGNER_SERIAL,
-            not_after: self.minted.plus(2000 * DAY),
-            extensions: vec![Extension::key_usage(&[0, 1])],
-        })
+    #[must_use]
+    pub fn tcb_signer(&self) -> Vec<u8> {
+        let [.., tcb_signer] = &self.certificates;
+        tcb_signer.clone()
+    }
+
+    pub(super) fn authorities(&self) -> Result<[Vec<u8>; 3], SimulationError> {
+        let below = |subject, key, serial, days, extensions| {
+            self.certify(&Issue {
+                subject,
+                key,
+                issuer: ROOT,
+                by: &self.root,
+                serial,
+                not_after: self.minted.plus(days * DAY),
+                extensions,
+            })
+        };
+        let signs = vec![Extension::key_usage(&[0, 1])];
+        Ok([
+            below(ROOT, &self.root, 1, 9000, authority(1))?,
+            below(AUTHORITY, &self.authority, AUTHORITY_SERIAL, 3000, authority(0))?,
+            below(TCB_SIGNER, &self.tcb_signer, TCB_SIGNER_SERIAL, 2000, signs)?,
+        ])
     }
 
     /// A PCK certificate as Intel would issue it.

@@ -73,6 +73,8 @@ pub struct Intel {
     tcb_signer: Key,
     pck: Key,
     attestation: Key,
+    /// Of root, authority and signer of collateral, DER; each is issued once, as every signature differs.
+    certificates: [Vec<u8>; 3],
 }
 
 impl Intel {
@@ -81,14 +83,17 @@ impl Intel {
     /// # Errors
     /// Where the cryptographic provider fails.
     pub fn mint(at: Timestamp) -> Result<Self, SimulationError> {
-        Ok(Self {
+        let mut intel = Self {
             minted: at,
             root: Key::generate()?,
             authority: Key::generate()?,
             tcb_signer: Key::generate()?,
             pck: Key::generate()?,
             attestation: Key::generate()?,
-        })
+            certificates: Default::default(),
+        };
+        intel.certificates = intel.authorities()?;
+        Ok(intel)
     }
 }
 

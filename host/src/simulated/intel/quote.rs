@@ -120,7 +120,7 @@ impl Intel {
         data.extend(self.pck.sign_fixed(&report)?);
         data.extend(u16::try_from(template.qe_auth.len()).unwrap_or(0).to_le_bytes());
         data.extend(&template.qe_auth);
-        let certificates = [self.pck(&template.pck)?, self.authority()?, self.root()?];
+        let certificates = [self.pck(&template.pck)?, self.authority(), self.root()];
         let chain: String = certificates.iter().map(|der| pem(der)).collect();
         data.extend(5_u16.to_le_bytes());
         data.extend(length(chain.as_bytes()));
