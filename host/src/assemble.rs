@@ -61,6 +61,8 @@ pub struct Plan {
     pub rollback_protection: bool,
     /// Whether revocation lists are demanded.
     pub revocation: Revocation,
+    /// Whether Intel's evidence may do without the identity of the quoting enclave.
+    pub waive_qe_identity: bool,
     /// Certificates and revocation lists that the operator has.
     pub endorsements: Vec<Vec<u8>>,
     /// Services that are asked for what evidence comes without.
@@ -234,6 +236,10 @@ fn authority(plan: &Plan) -> anyhow::Result<Authority> {
     let mut builder = Authority::builder().revocation(plan.revocation);
     if plan.revocation == Revocation::Waived {
         tracing::warn!("revocation is waived: a revoked certificate would not be noticed");
+    }
+    if plan.waive_qe_identity {
+        tracing::warn!("the quoting enclave's identity is waived: another enclave could have signed");
+        builder = builder.waive_qe_identity();
     }
     for root in &plan.simulated_roots {
         builder = builder.simulated_root(root.as_slice());

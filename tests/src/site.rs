@@ -106,6 +106,7 @@ impl Ground {
             ],
             appraisal: std::collections::BTreeMap::new(),
             configured: Vec::new(),
+            waive_qe_identity: false,
             endorsement_sources: Vec::new(),
             anchors: Vec::new(),
             unpublished_revocation: std::collections::BTreeSet::new(),

@@ -123,6 +123,7 @@ pub(super) fn plan(family: &Family, audit: PathBuf) -> anyhow::Result<Plan> {
         ],
         appraisal: std::collections::BTreeMap::new(),
         configured: Vec::new(),
+        waive_qe_identity: false,
         endorsement_sources: Vec::new(),
         anchors: Vec::new(),
         unpublished_revocation: std::collections::BTreeSet::new(),

@@ -127,6 +127,7 @@ pub fn plan(config: Config, store: Arc<dyn Store>) -> Result<Planned, ConfigErro
             true => Revocation::Waived,
             false => Revocation::Required,
         },
+        waive_qe_identity: config.endorsements.waive_qe_identity,
         endorsements,
         unpublished_revocation: unpublished(&config.anchors),
         anchors: config.anchors.into_iter().map(anchor).collect::<Result<_, _>>()?,

@@ -182,6 +182,7 @@ sections! {
     pub struct Endorsements {
         pub files: Vec<PathBuf>,
         pub waive_revocation: bool,
+        pub waive_qe_identity: bool,
         pub sources: Vec<EndorsementSource>,
     }
 

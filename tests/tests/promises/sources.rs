@@ -191,3 +191,140 @@ async fn an_older_revocation_list_takes_nothing_back() {
     assert_eq!(refusal.code, Code::EvidenceRevoked, "{refusal}");
     assert_eq!(site.releases(), 0);
 }
+
+mod intels {
+    use std::collections::BTreeSet;
+
+    use claviger::clock::{Clock, FixedClock};
+    use claviger::endorsements::Endorsements;
+    use claviger::quote::{Authority, Examination, Fault, Want};
+    use claviger::random::{Random, SystemRandomness};
+    use claviger::simulated::intel::{Intel, QuoteBody, Revocations};
+    use claviger::store::{Embedded, MasterKey, SealedStore};
+
+    use super::*;
+
+    /// What Intel's service answers: the document, and in a header the chain of who signed it.
+    fn service(intel: &Intel, hexadecimal: bool) -> impl Fn(&str) -> Reply + Send + Sync + use<> {
+        let [root, pck] = intel.lists(Revocations::default()).unwrap();
+        let list = move |der: &[u8]| match hexadecimal {
+            true => data_encoding::HEXLOWER.encode(der).into_bytes(),
+            false => der.to_vec(),
+        };
+        let (root, pck) = (list(&root), list(&pck));
+        let tcb = intel.tcb_info(&intel.tcb_template("TDX")).unwrap();
+        let qe = intel.qe_identity(&intel.qe_template("TD_QE")).unwrap();
+        let (signer, issuer) = (encoded(&intel.tcb_signer()), encoded(&intel.authority()));
+        move |path| {
+            let with = |name, chain: &str, body: &[u8]| Reply {
+                headers: vec![(name, chain.to_owned())],
+                ..Reply::ok(body.to_vec())
+            };
+            match path {
+                path if path.starts_with("/tdx/certification/v4/tcb?fmspc=") => {
+                    with("TCB-Info-Issuer-Chain", &signer, &tcb)
+                }
+                "/tdx/certification/v4/qe/identity" => {
+                    with("SGX-Enclave-Identity-Issuer-Chain", &signer, &qe)
+                }
+                path if path.starts_with("/sgx/certification/v4/pckcrl?ca=") => {
+                    with("SGX-PCK-CRL-Issuer-Chain", &issuer, &pck)
+                }
+                "/IntelSGXRootCA.der" | "/sgx/certification/v4/rootcacrl" => {
+                    Reply::ok(root.clone())
+                }
+                _ => Reply::status(404),
+            }
+        }
+    }
+
+    /// PEM, percent-encoded as a header has it.
+    fn encoded(der: &[u8]) -> String {
+        let pem = format!(
+            "-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n",
+            data_encoding::BASE64.encode(der)
+        );
+        let byte = |byte: u8| match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' => char::from(byte).to_string(),
+            byte => format!("%{byte:02X}"),
+        };
+        pem.bytes().map(byte).collect()
+    }
+
+    struct Bench {
+        authority: Arc<Authority>,
+        quote: Vec<u8>,
+        endorsements: Arc<Endorsements>,
+        service: Service,
+    }
+
+    async fn bench(
+        intel: &Intel,
+        kind: SourceKind,
+        answers: impl Fn(&str) -> Reply + Send + Sync + 'static,
+    ) -> Bench {
+        let folder = tempfile::tempdir().unwrap();
+        let service = Service::start(folder.path(), answers).await;
+        let random: Arc<dyn Random> = Arc::new(SystemRandomness::default());
+        let key = MasterKey::ephemeral(&*random).unwrap();
+        let store = Arc::new(Embedded::in_memory().unwrap());
+        let store = Arc::new(SealedStore::open(store, &key, random).unwrap());
+        let clock: Arc<dyn Clock> = Arc::new(FixedClock::new(NOW));
+        let source = SourcePlan { kind, url: service.url.clone(), ca: service.ca.clone() };
+        let endorsements = Arc::new(Endorsements::new(&[source], store, clock).unwrap());
+        let authority = Authority::builder().simulated_root(intel.root()).build().unwrap();
+        let template = intel.quote_template(QuoteBody::Td15, [9; 64]);
+        let quote = intel.quote(&template).unwrap();
+        Bench { authority: Arc::new(authority), quote, endorsements, service }
+    }
+
+    impl Bench {
+        fn examine(&self, attachments: &[Vec<u8>]) -> (Result<(), Fault>, BTreeSet<Want>) {
+            let examination = Examination::new(Arc::clone(&self.authority), NOW);
+            let examined = examination.dcap(self.quote.clone(), attachments).map(drop);
+            (examined, examination.wants())
+        }
+    }
+
+    #[tokio::test]
+    async fn a_quote_that_brings_no_collateral_is_checked_with_what_intels_services_give() {
+        let intel = Intel::mint(NOW).unwrap();
+        for (kind, hexadecimal) in [(SourceKind::IntelPcs, false), (SourceKind::IntelPccs, true)] {
+            let bench = bench(&intel, kind, service(&intel, hexadecimal)).await;
+            let (alone, wants) = bench.examine(&[]);
+            assert!(matches!(alone, Err(Fault::Unavailable(_))), "{alone:?}");
+            assert_eq!(wants.len(), 4, "{wants:?}");
+            let supplied = bench.endorsements.supply(&bench.authority, wants.clone()).await;
+            let (examined, _) = bench.examine(&supplied.unwrap());
+            examined.unwrap();
+            bench.endorsements.supply(&bench.authority, wants).await.unwrap();
+            assert_eq!(bench.service.asked().len(), 4);
+        }
+    }
+
+    // attack 29
+    #[tokio::test]
+    async fn collateral_of_another_root_or_another_platform_is_not_believed() {
+        let (intel, stranger) = (Intel::mint(NOW).unwrap(), Intel::mint(NOW).unwrap());
+        let forged = bench(&intel, SourceKind::IntelPcs, service(&stranger, false)).await;
+        let (_, wants) = forged.examine(&[]);
+        for want in wants {
+            let name = want.to_string();
+            let refused =
+                forged.endorsements.supply(&forged.authority, BTreeSet::from([want])).await;
+            assert!(refused.is_err(), "{name}");
+        }
+        // One document is another's answer.
+        let honest = service(&intel, false);
+        let swapped = move |path: &str| match path {
+            path if path.starts_with("/tdx/certification/v4/tcb") => {
+                honest("/tdx/certification/v4/qe/identity")
+            }
+            path => honest(path),
+        };
+        let bench = bench(&intel, SourceKind::IntelPcs, swapped).await;
+        let (_, wants) = bench.examine(&[]);
+        let refused = bench.endorsements.supply(&bench.authority, wants).await.unwrap_err();
+        assert!(refused.to_string().contains("tcb-info"), "{refused}");
+    }
+}
