@@ -2,7 +2,7 @@
 //! follows the vTPM's key from its REPORT_DATA; what is left here is how all of it is packed.
 
 use claviger_azure_vtpm::{Hardware, JSON, Platform, Vtpm, verify};
-use claviger_plugin_sdk::verifier::quotes::{self, SnpReport};
+use claviger_plugin_sdk::verifier::quotes;
 use claviger_plugin_sdk::verifier::{
     Description, NO_CLAIM, Rejection, Request, Trustworthiness, Verdict, Verifier,
 };
@@ -44,7 +44,7 @@ impl Verifier for AzureSnp {
             let certificates: Vec<Vec<u8>> =
                 evidence.vcek.iter().chain(&evidence.attachments).cloned().collect();
             let snp = quotes::snp(report.hardware, &certificates)?;
-            by_paravisor(&snp)?;
+            by_paravisor(snp.vmpl)?;
             policy = snp.policy;
             Ok(Hardware { statement: snp.statement, report_data: REPORT_DATA })
         })?;
@@ -56,8 +56,8 @@ impl Verifier for AzureSnp {
 
 /// The paravisor runs at VMPL 0 and the guest below it. A report that the guest asked for itself holds
 /// whatever key the guest likes.
-fn by_paravisor(report: &SnpReport) -> Result<(), Rejection> {
-    match report.vmpl {
+fn by_paravisor(vmpl: u32) -> Result<(), Rejection> {
+    match vmpl {
         0 => Ok(()),
         vmpl => Err(Rejection::Untrusted(format!(
             "the report is from VMPL {vmpl}, not from the paravisor at VMPL 0"
@@ -88,6 +88,15 @@ fn judge(policy: u64) -> Trustworthiness {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    // attack 18
+    #[test]
+    fn a_report_that_the_guest_asked_for_itself_is_refused() {
+        by_paravisor(0).unwrap();
+        for vmpl in [1, 2, 3, u32::MAX] {
+            assert!(matches!(by_paravisor(vmpl), Err(Rejection::Untrusted(_))), "{vmpl}");
+        }
+    }
 
     // attack 17
     #[test]

@@ -1,9 +1,9 @@
 //! Which key signs: one that a certificate leads from an anchor to, or one that the operator enrolled.
 
 use claviger_plugin_sdk::bytes::Bytes;
-use claviger_plugin_sdk::sha256;
 use claviger_plugin_sdk::verifier::Rejection;
 use claviger_plugin_sdk::verifier::custody::{self, Signer};
+use claviger_plugin_sdk::{certificates, sha256};
 
 use crate::evidence::Evidence;
 use crate::x509::{self, Certificate};
@@ -45,7 +45,7 @@ impl Attester {
     /// The AK of the evidence, if anybody but itself vouches for it.
     pub(crate) fn find(evidence: &Evidence, attachments: &[Vec<u8>]) -> Result<Self, Rejection> {
         let brought = evidence.certificates.iter().chain(attachments);
-        let unpacked: Vec<Vec<u8>> = brought.flat_map(|blob| x509::unpack(blob)).collect();
+        let unpacked: Vec<Vec<u8>> = brought.flat_map(|blob| certificates::read(blob)).collect();
         let certificates: Vec<Certificate<'_>> = unpacked
             .iter()
             .filter_map(|der| Certificate::read(der))

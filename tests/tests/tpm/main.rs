@@ -10,6 +10,7 @@
 )]
 
 mod bench;
+mod certified;
 mod changed;
 mod log;
 mod quotes;

@@ -40,6 +40,12 @@ impl Tpm {
         Self { key, pcrs: vec![[0; 32]; 24] }
     }
 
+    /// With a key in PKCS#8.
+    pub(crate) fn with(key: &[u8]) -> Self {
+        let key = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, key).unwrap();
+        Self { key, ..Self::new() }
+    }
+
     /// Extends the PCRs by all that a log says.
     pub(crate) fn started_by(log: &Log) -> Self {
         let mut tpm = Self::new();
