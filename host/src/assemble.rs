@@ -73,6 +73,8 @@ pub struct Plan {
     pub unpublished_revocation: BTreeSet<String>,
     /// Roots of simulated hardware. Only with `development`.
     pub simulated_roots: Vec<Vec<u8>>,
+    /// Which of the bundled plugins are loaded; none: all.
+    pub bundled: Option<BTreeSet<String>>,
     /// Plugins beside, or instead of, the bundled ones.
     pub plugins: Vec<PluginPlan>,
     /// The connector that holds the keys.
@@ -238,7 +240,9 @@ fn authority(plan: &Plan) -> anyhow::Result<Authority> {
         tracing::warn!("revocation is waived: a revoked certificate would not be noticed");
     }
     if plan.waive_qe_identity {
-        tracing::warn!("the quoting enclave's identity is waived: another enclave could have signed");
+        tracing::warn!(
+            "the quoting enclave's identity is waived: another enclave could have signed"
+        );
         builder = builder.waive_qe_identity();
     }
     for root in &plan.simulated_roots {
@@ -296,7 +300,15 @@ fn plugins(
     })?;
     let mut loader =
         Loader { engine, store, clock, random, plugins: Plugins::default(), kms: None };
+    if let Some(unknown) =
+        plan.bundled.iter().flatten().find(|name| bundled::component(name).is_none())
+    {
+        bail!("plugin {unknown}: it is not bundled");
+    }
     for (name, component) in bundled::BUNDLED {
+        if plan.bundled.as_ref().is_some_and(|wanted| !wanted.contains(*name)) {
+            continue;
+        }
         if plan.plugins.iter().all(|given| given.name != *name || given.path.is_none()) {
             let given = plan.plugins.iter().find(|given| given.name == *name);
             loader.load(name, component, Source::Bundled, given, &plan.kms)?;
@@ -308,6 +320,9 @@ fn plugins(
                 let component = read_component(path)?;
                 check_digest(given, &component)?;
                 loader.load(&given.name, &component, Source::File, Some(given), &plan.kms)?;
+            }
+            None if plan.bundled.as_ref().is_some_and(|wanted| !wanted.contains(&given.name)) => {
+                bail!("plugin {}: it is not among the bundled plugins that are loaded", given.name)
             }
             None if bundled::component(&given.name).is_some() => {}
             None => bail!("plugin {}: it is not bundled, and no path is given", given.name),

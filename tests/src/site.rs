@@ -111,6 +111,8 @@ impl Ground {
             anchors: Vec::new(),
             unpublished_revocation: std::collections::BTreeSet::new(),
             simulated_roots: vec![family.ark().to_vec()],
+            // What simulated guests need; compiling the others would take its time in every test.
+            bundled: Some(["kms-local", "verifier-snp"].map(str::to_owned).into()),
             plugins: Vec::new(),
             kms: "kms-local".to_owned(),
             store: Arc::clone(&self.store),

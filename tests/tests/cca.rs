@@ -1,7 +1,13 @@
 //! Arm CCA tokens that are put together of sound parts of others: through the bundled verifier, over
 //! the custody operations, to the gate.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may stop")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test may stop"
+)]
 
 use std::sync::Arc;
 

@@ -128,6 +128,7 @@ pub(super) fn plan(family: &Family, audit: PathBuf) -> anyhow::Result<Plan> {
         anchors: Vec::new(),
         unpublished_revocation: std::collections::BTreeSet::new(),
         simulated_roots: vec![family.ark().to_vec()],
+        bundled: None,
         plugins: Vec::new(),
         kms: "kms-local".to_owned(),
         store: Arc::new(Embedded::in_memory()?),

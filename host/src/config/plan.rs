@@ -132,6 +132,7 @@ pub fn plan(config: Config, store: Arc<dyn Store>) -> Result<Planned, ConfigErro
         unpublished_revocation: unpublished(&config.anchors),
         anchors: config.anchors.into_iter().map(anchor).collect::<Result<_, _>>()?,
         simulated_roots: Vec::new(),
+        bundled: config.host.bundled_plugins,
         plugins: plugins(config.plugins)?,
         kms,
         store,

@@ -36,6 +36,7 @@ sections! {
         pub issuer: String,
         pub state: PathBuf,
         pub threads: Option<usize>,
+        pub bundled_plugins: Option<BTreeSet<String>>,
     }
 
     pub struct Api {

@@ -71,7 +71,7 @@ mod tests {
         for &kind in RecipientKind::ALL {
             let key = RecipientPrivateKey::generate(kind).unwrap();
             let jwk = key.jwk();
-            let recipient = RecipientKey::from_jwk(&jwk).unwrap();
+            let recipient = RecipientKey::from_jwk(jwk).unwrap();
             let Some(spki) = recipient.spki() else {
                 assert_eq!(kind, RecipientKind::XWing);
                 continue;

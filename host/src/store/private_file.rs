@@ -310,10 +310,7 @@ mod tests {
         let random = crate::random::SystemRandomness::default();
         create(&path, &Secret::new(vec![1]), &random).unwrap();
         let left = |name: &&str| folder.path().join(name).exists();
-        assert_eq!(
-            names.iter().map(|name| left(name)).collect::<Vec<_>>(),
-            [false, true, true, true]
-        );
+        assert_eq!(names.iter().map(left).collect::<Vec<_>>(), [false, true, true, true]);
         assert!(young.exists());
     }
 

@@ -66,7 +66,7 @@ mod tests {
         for text in [&quote[..], b"0400020081", b"0x0400 0200\n81", b"BAACAIE=", b"BAACAIE"] {
             assert_eq!(raw(text.to_vec()).unwrap().quote, quote);
         }
-        for text in ["", "\u{fffd}", "04000200811", "{}"] {
+        for text in ["", "\u{fffd}", "04000200811!", "{}"] {
             assert!(raw(text.into()).is_err(), "{text}");
         }
         for text in [r#""0400020081""#, r#""BAACAIE=""#, "[4, 0, 2, 0, 129]"] {
