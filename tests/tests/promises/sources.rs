@@ -328,3 +328,62 @@ mod intels {
         assert!(refused.to_string().contains("tcb-info"), "{refused}");
     }
 }
+
+// attack 30
+#[tokio::test]
+async fn what_is_renewed_is_never_replaced_by_something_older() {
+    use std::collections::BTreeSet;
+
+    use claviger::clock::{Clock, FixedClock};
+    use claviger::endorsements::Endorsements;
+    use claviger::quote::{Authority, Want};
+    use claviger::random::{Random, SystemRandomness};
+    use claviger::store::{Embedded, MasterKey, SealedStore};
+
+    let list = |hours: u64| {
+        let mut template = family().crl_template();
+        template.this_update = template.this_update.plus(hours * 3600);
+        template.next_update = Some(template.this_update.plus(100 * 3600));
+        family().crl(&template)
+    };
+    let (newer, older) = (list(10), list(5));
+    let old = Arc::new(AtomicBool::new(false));
+    let (state, answers) = (Arc::clone(&old), [newer.clone(), older]);
+    let folder = tempfile::tempdir().unwrap();
+    let service = Service::start(folder.path(), move |_| {
+        Reply::ok(answers[usize::from(state.load(Ordering::SeqCst))].clone())
+    })
+    .await;
+    let random: Arc<dyn Random> = Arc::new(SystemRandomness::default());
+    let key = MasterKey::ephemeral(&*random).unwrap();
+    let store = Arc::new(Embedded::in_memory().unwrap());
+    let store = Arc::new(SealedStore::open(store, &key, random).unwrap());
+    let clock = Arc::new(FixedClock::new(NOW.plus(20 * 3600)));
+    let source =
+        SourcePlan { kind: SourceKind::AmdKds, url: service.url.clone(), ca: service.ca.clone() };
+    let endorsements =
+        Endorsements::new(&[source], store, Arc::clone(&clock) as Arc<dyn Clock>).unwrap();
+    let endorsements = Arc::new(endorsements);
+    let authority = Authority::builder().simulated_root(family().ark()).build().unwrap();
+    let authority = Arc::new(authority);
+    let wants = BTreeSet::from([Want::AmdCrl(Product::Genoa)]);
+    let supplied = endorsements.supply(&authority, wants.clone()).await.unwrap();
+    assert_eq!(supplied, [newer.clone()]);
+    // Little of its time is left: it is asked for once more, in the background.
+    old.store(true, Ordering::SeqCst);
+    clock.set(NOW.plus(95 * 3600));
+    endorsements.supply(&authority, wants.clone()).await.unwrap();
+    for _ in 0..500 {
+        if service.asked().len() > 1 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert_eq!(service.asked().len(), 2);
+    // Once the next question begins the last one is over.
+    for _ in 0..20 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        let supplied = endorsements.supply(&authority, wants.clone()).await.unwrap();
+        assert_eq!(supplied, [newer.clone()]);
+    }
+}
