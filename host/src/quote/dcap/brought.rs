@@ -4,7 +4,7 @@
 //! `{"enclaveIdentity": …, "signature": …}`) and in that of the crate `dcap-qvl`
 //! (`tcb_info`, `tcb_info_signature`, `qe_identity`, `qe_identity_signature`, `root_ca_crl` and `pck_crl`
 //! in hexadecimal, issuer chains in PEM). Certificates and lists are read as everywhere
-//! ([`Bundle`](super::super::bundle::Bundle)).
+//! ([`Bundle`]).
 
 use std::sync::Arc;
 
