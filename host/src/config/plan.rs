@@ -419,6 +419,10 @@ fn plugins(plugins: Vec<Plugin>) -> Result<Vec<PluginPlan>, ConfigError> {
         if plugin.path.is_some() != plugin.digest.is_some() {
             return Err(ConfigError::value(key(), "`path` and `digest` go together"));
         }
+        if plugin.limits.memory_bytes.is_some_and(|bytes| bytes > plugin::LARGEST_MEMORY) {
+            let most = format!("limits.memory_bytes: at most {}", plugin::LARGEST_MEMORY);
+            return Err(ConfigError::value(key(), most));
+        }
         let defaults = plugin::Limits::default();
         let limits = plugin::Limits {
             memory: plugin.limits.memory_bytes.unwrap_or(defaults.memory),

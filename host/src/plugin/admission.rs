@@ -7,6 +7,7 @@ use wasmtime::component::Component;
 
 use super::call::Stopped;
 use super::engine::{Engine, MEMORIES, TABLES};
+use super::limits::Limits;
 use super::manifest::{Kind, ManifestError};
 
 /// The package of every interface that a plugin can import.
@@ -141,13 +142,12 @@ pub fn imports(
     Ok(())
 }
 
-/// Refuses a component that the pool has no room for.
-pub fn resources(engine: &Engine, component: &Component) -> Result<(), LoadError> {
+/// Refuses a component that needs more from its start than one call of it may have.
+pub fn resources(component: &Component, limits: &Limits) -> Result<(), LoadError> {
     // None: it brings modules from its imports, which no world here has.
     let Some(needs) = component.resources_required() else {
         return Err(LoadError::Resources("modules that it does not hold".into()));
     };
-    let limits = &engine.settings().limits;
     let pages = needs.max_initial_memory_size.unwrap_or(0);
     let memory = pages.saturating_mul(64 << 10);
     let elements = needs.max_initial_table_size.unwrap_or(0);

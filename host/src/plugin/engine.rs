@@ -12,11 +12,16 @@ use super::cache::{Cache, CacheSettings};
 use super::limits::Limits;
 use super::ticker::{Ticker, Watch};
 
-/// Core instances, tables and memories of one component. A component made by `wit-component` has up
-/// to four core modules, each table but the main module's with a few elements, and one memory.
-pub(super) const CORE_INSTANCES: u32 = 8;
+/// Core instances, tables and memories of one component. One made of Rust by `wit-component` has up to
+/// four core modules, each table but the main module's with a few elements, and one memory; one with an
+/// interpreter inside has dozens of them (JavaScript 13, Python 38), in up to three memories.
+pub(super) const CORE_INSTANCES: u32 = 64;
 pub(super) const TABLES: u32 = 4;
-pub(super) const MEMORIES: u32 = 1;
+pub(super) const MEMORIES: u32 = 4;
+
+/// The most memory that a plugin's limits can be raised to. The pool reserves address space for it, and
+/// nothing else.
+pub const LARGEST_MEMORY: usize = 256 << 20;
 
 /// Kept mapped for the next instance, instead of given back to the system and faulted in again.
 const KEEP_RESIDENT: usize = 64 << 10;
@@ -26,8 +31,8 @@ const KEEP_RESIDENT: usize = 64 << 10;
 pub struct EngineSettings {
     /// How many plugins' calls may run at the same time; further ones wait.
     pub instances: u32,
-    /// Bounds on each call. Their memory and tables are also what the pool reserves.
-    pub limits: Limits,
+    /// Elements of each table that the pool reserves.
+    pub table_elements: usize,
     /// The largest component that is compiled, in bytes.
     pub component_bytes: usize,
     /// Where compiled components are kept; without it they are compiled at each start.
@@ -63,7 +68,7 @@ impl Default for EngineSettings {
     fn default() -> Self {
         Self {
             instances: 256,
-            limits: Limits::default(),
+            table_elements: Limits::default().table_elements,
             component_bytes: 64 << 20,
             cache: None,
             on_progress: None,
@@ -75,7 +80,7 @@ impl fmt::Debug for EngineSettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("EngineSettings")
             .field("instances", &self.instances)
-            .field("limits", &self.limits)
+            .field("table_elements", &self.table_elements)
             .field("component_bytes", &self.component_bytes)
             .field("cache", &self.cache)
             .finish_non_exhaustive()
@@ -179,8 +184,8 @@ fn config(settings: &EngineSettings) -> Config {
         .max_core_instances_per_component(CORE_INSTANCES)
         .max_memories_per_component(MEMORIES)
         .max_tables_per_component(TABLES)
-        .max_memory_size(settings.limits.memory)
-        .table_elements(settings.limits.table_elements)
+        .max_memory_size(LARGEST_MEMORY)
+        .table_elements(settings.table_elements)
         .linear_memory_keep_resident(KEEP_RESIDENT)
         .table_keep_resident(KEEP_RESIDENT)
         .async_stack_keep_resident(KEEP_RESIDENT)

@@ -179,7 +179,7 @@ impl KmsPlugin {
         }
         let declared = &compiled.manifest.imports;
         admission::imports(engine, &compiled.component, &WORLD, declared, &services.grants)?;
-        admission::resources(engine, &compiled.component)?;
+        admission::resources(&compiled.component, &services.limits)?;
         let misfit = |error: wasmtime::Error| LoadError::Export {
             world: WORLD.name,
             reason: format!("{error:#}"),

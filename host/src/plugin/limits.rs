@@ -12,7 +12,7 @@ use crate::quote::{Signer, Statement};
 /// Bounds on one call of a plugin.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Limits {
-    /// Linear memory, in bytes; at most what the engine's pool holds for an instance.
+    /// Linear memory in all, in bytes; at most [`LARGEST_MEMORY`](super::engine::LARGEST_MEMORY).
     pub memory: usize,
     /// Elements of all tables together.
     pub table_elements: usize,
@@ -108,6 +108,7 @@ pub struct Meter {
     ends: Instant,
     held: usize,
     host_calls: u32,
+    memory: usize,
     table_elements: usize,
     pub(super) log: super::import::log::Tail,
     refused: Option<Exceeded>,
@@ -126,6 +127,7 @@ impl Meter {
             ends: Instant::now() + limits.deadline,
             held: 0,
             host_calls: 0,
+            memory: 0,
             table_elements: 0,
             log: super::import::log::Tail::new(limits.log_bytes),
             refused: None,
@@ -183,9 +185,12 @@ impl Meter {
 }
 
 impl ResourceLimiter for Meter {
-    fn memory_growing(&mut self, _: usize, desired: usize, _: Option<usize>) -> Result<bool> {
-        let fits = desired <= self.limits.memory;
-        if !fits {
+    fn memory_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> Result<bool> {
+        let total = self.memory.saturating_add(desired.saturating_sub(current));
+        let fits = total <= self.limits.memory;
+        if fits {
+            self.memory = total;
+        } else {
             self.refuse(Exceeded::Memory);
         }
         Ok(fits)

@@ -24,7 +24,7 @@ mod wait;
 pub use admission::{Grants, LoadError};
 pub use cache::CacheSettings;
 pub use catalogue::Catalogue;
-pub use engine::{Engine, EngineError, EngineSettings, OnProgress, ProgressEvent};
+pub use engine::{Engine, EngineError, EngineSettings, LARGEST_MEMORY, OnProgress, ProgressEvent};
 pub use import::release_context::ReleaseContext;
 pub use kms::{KeyReference, KeySummary, KmsFailure, KmsPlugin, KmsServices, NewKey, Released};
 pub use limits::Limits;

@@ -161,7 +161,7 @@ impl VerifierPlugin {
         let world = &admission::VERIFIER;
         let declared = &compiled.manifest.imports;
         admission::imports(engine, &compiled.component, world, declared, &settings.grants)?;
-        admission::resources(engine, &compiled.component)?;
+        admission::resources(&compiled.component, &settings.limits)?;
         let misfit = |error: wasmtime::Error| LoadError::Export {
             world: world.name,
             reason: format!("{error:#}"),

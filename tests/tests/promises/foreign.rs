@@ -17,19 +17,18 @@ use coset::{CoseSign1, TaggedCborSerializable};
 use data_encoding::{BASE64URL_NOPAD, HEXLOWER};
 use serde_json::{Value, json};
 
-/// The interpreter of the environment, which is made where it is not there.
-fn python() -> Option<PathBuf> {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("python");
-    let requirements = Path::new(env!("CARGO_MANIFEST_DIR")).join("python/requirements.txt");
+/// The interpreter of a virtual environment with these packages, which is made where it is not there.
+pub(crate) fn python(environment: &str, requirements: &Path) -> Option<PathBuf> {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(environment);
     let (interpreter, ready) = (folder.join("bin/python"), folder.join("ready"));
-    let wanted = std::fs::read(&requirements).unwrap();
+    let wanted = std::fs::read(requirements).unwrap();
     if std::fs::read(&ready).is_ok_and(|made| made == wanted) {
         return Some(interpreter);
     }
     let mut venv = Command::new("python3");
     venv.args(["-m", "venv", "--clear"]).arg(&folder);
     let mut pip = Command::new(&interpreter);
-    pip.args(["-m", "pip", "install", "--quiet", "--requirement"]).arg(&requirements);
+    pip.args(["-m", "pip", "install", "--quiet", "--requirement"]).arg(requirements);
     made(venv, "Python environment")?;
     made(pip, "Python packages")?;
     std::fs::write(&ready, wanted).unwrap();
@@ -98,7 +97,8 @@ async fn site_of_today(change: impl FnOnce(&mut claviger::assemble::Plan)) -> (S
 // attack 52
 #[tokio::test]
 async fn other_implementations_accept_our_results_and_refuse_tampered_ones() {
-    let Some(python) = python() else { return };
+    let requirements = Path::new(env!("CARGO_MANIFEST_DIR")).join("python/requirements.txt");
+    let Some(python) = python("python", &requirements) else { return };
     for algorithm in ["ES256", "ES384"] {
         let algorithm = serde_json::from_value(json!(algorithm)).unwrap();
         let (site, guest) = site_of_today(|plan| plan.token.algorithm = algorithm).await;

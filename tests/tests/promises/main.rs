@@ -25,6 +25,7 @@ mod explanations;
 mod foreign;
 mod grants;
 mod keys;
+mod languages;
 mod meanwhile;
 mod moment;
 mod plugins;
