@@ -41,7 +41,8 @@ fn answer(challenge: &Challenge) -> AttestationRequest {
         (answer.challenge, answer.evidence, answer.recipient);
     let authorities = [family().ask(), family().ark()];
     evidence.attachments.extend(authorities.map(|der| Base64Url(der.to_vec())));
-    AttestationRequest { challenge, evidence, recipient, trust_path: false }
+    let companions = Vec::new();
+    AttestationRequest { challenge, evidence, companions, recipient, trust_path: false }
 }
 
 // attacks 61, 63

@@ -10,6 +10,7 @@
 //! deletes the whole directory deletes the whole log; keep checkpoints in a second place.
 
 pub mod checkpoint;
+mod companion;
 mod encoding;
 mod error;
 mod files;
@@ -29,6 +30,7 @@ mod tests;
 mod verify;
 mod writer;
 
+pub use companion::Companion;
 #[cfg(test)]
 pub(crate) use encoding::line_length;
 pub use error::{AuditError, Finding};

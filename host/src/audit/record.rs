@@ -10,6 +10,7 @@ use aws_lc_rs::digest;
 use data_encoding::{BASE64URL_NOPAD, HEXLOWER};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::companion::Companion;
 use crate::clock::Timestamp;
 use crate::error::Refusal;
 use crate::explanation::Explanation;
@@ -178,6 +179,8 @@ pub struct Record {
     policies: Vec<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     trust_path: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    companions: Vec<Companion>,
     #[serde(default, skip_serializing_if = "is_false")]
     simulated: bool,
     #[serde(default, skip_serializing_if = "is_false")]
@@ -225,6 +228,7 @@ impl Record {
             connector: None,
             policies: Vec::new(),
             trust_path: Vec::new(),
+            companions: Vec::new(),
             simulated: false,
             reads_key_material: false,
             wrapped_by_connector: false,
@@ -403,6 +407,13 @@ impl Record {
     #[must_use]
     pub fn trust_path(mut self, steps: Vec<String>) -> Self {
         self.trust_path = steps;
+        self
+    }
+
+    /// The attesters that came along, in their order.
+    #[must_use]
+    pub fn companions(mut self, companions: Vec<Companion>) -> Self {
+        self.companions = companions;
         self
     }
 

@@ -51,6 +51,7 @@ impl Guest {
             purpose: &challenge.purpose,
             nonce,
             recipient: &self.key.thumbprint(),
+            companions: &[],
         }
         .digest())
     }
@@ -76,6 +77,7 @@ impl Guest {
         Ok(ReleaseRequest::Evidence(ReleaseWithEvidence {
             challenge: challenge.challenge.clone(),
             evidence: self.evidence(self.report_data(challenge)?),
+            companions: Vec::new(),
             recipient: self.recipient()?,
             version: None,
         }))

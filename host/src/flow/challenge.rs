@@ -10,7 +10,7 @@ use std::sync::Arc;
 use aws_lc_rs::{digest, hmac};
 use data_encoding::BASE64URL_NOPAD;
 
-use super::report_data::{ReportDataInput, length_prefix};
+use super::report_data::{Companion, ReportDataInput, length_prefix};
 use super::request::{IssuedChallenge, Purpose};
 use super::spent::{SpendError, SpentChallenges};
 use crate::clock::Timestamp;
@@ -178,6 +178,7 @@ impl Fresh {
     pub(super) fn report_data(
         &self,
         recipient: &[u8; 32],
+        companions: &[Companion],
         algorithm: DigestAlgorithm,
     ) -> digest::Digest {
         ReportDataInput {
@@ -186,6 +187,7 @@ impl Fresh {
             purpose: &self.purpose,
             nonce: &self.nonce,
             recipient,
+            companions,
         }
         .digest_by(algorithm)
     }

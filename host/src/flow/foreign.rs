@@ -77,7 +77,7 @@ impl Basis {
     /// Whether it is known to rest on simulated hardware.
     pub(super) fn simulated(&self) -> bool {
         match self {
-            Self::Own(appraised) => appraised.subject.simulated,
+            Self::Own(appraised) => appraised.occasion.simulated,
             Self::Foreign(_) => false,
         }
     }
@@ -86,7 +86,7 @@ impl Basis {
     /// token.
     pub(super) fn occasion(&self) -> [u8; 32] {
         match self {
-            Self::Own(appraised) => Digest::of(&appraised.subject.nonce).0,
+            Self::Own(appraised) => Digest::of(&appraised.occasion.nonce).0,
             Self::Foreign(vouched) => vouched.result.digest().0,
         }
     }

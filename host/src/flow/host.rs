@@ -9,7 +9,9 @@ use tokio::sync::Semaphore;
 use super::appraise::Appraised;
 use super::bind::Bound;
 use super::challenge::Challenges;
+use super::companions;
 use super::foreign::{Basis, Vouched};
+use super::gate::VerifierIdentity;
 use super::recent::Recent;
 use super::record;
 use super::release::{append, append_announced};
@@ -149,7 +151,7 @@ impl Host {
             token: minted.token,
             expires: minted.expires,
             status: appraised.status().name(),
-            simulated: appraised.subject.simulated,
+            simulated: appraised.occasion.simulated,
             audit_index,
         })
     }
@@ -201,27 +203,31 @@ impl Host {
     /// hardware that is not accepted any more, and revocation that was waived then take their tokens
     /// along: the host that made them over the same store may have been configured otherwise.
     fn still_stands(&self, appraised: &Appraised) -> Result<(), Refusal> {
-        let subject = &appraised.subject;
+        let occasion = &appraised.occasion;
         let invalid = |reason: String| Err(Refusal::new(Code::TokenInvalid, reason));
-        if subject.purpose != Purpose::Attestation.label() {
-            return invalid(format!("the evidence behind it was made for {}", subject.purpose));
+        if occasion.purpose != Purpose::Attestation.label() {
+            return invalid(format!("the evidence behind it was made for {}", occasion.purpose));
         }
         let authority = &self.parts.authority;
-        if subject.simulated && !authority.simulated() {
+        if occasion.simulated && !authority.simulated() {
             let reason = "the token rests on simulated hardware, which is not accepted here";
             return Err(Refusal::new(Code::EvidenceUntrusted, reason));
         }
         let waived = |fact: &Claim| {
-            fact.name == "snp.revocation" && fact.value != Value::Text("checked".to_owned())
+            fact.name.ends_with(".revocation") && fact.value != Value::Text("checked".to_owned())
         };
-        if authority.requires_revocation() && subject.facts.iter().any(waived) {
+        let mut facts = appraised.parts().flat_map(|part| part.subject.facts.iter());
+        if authority.requires_revocation() && facts.any(waived) {
             let reason = "the token is from when revocation was waived, which is required here";
             return Err(Refusal::new(Code::EndorsementsUnavailable, reason));
         }
         let plugins = self.parts.catalogue.plugins();
-        let serving = plugins.verifier(&subject.verifier.name);
-        if serving.is_none_or(|verifier| verifier.digest() != subject.verifier.digest) {
-            return invalid(format!("its verifier {} serves no more", subject.verifier.name));
+        for part in appraised.parts() {
+            let VerifierIdentity { name, digest } = &part.subject.verifier;
+            let serving = plugins.verifier(name);
+            if serving.is_none_or(|verifier| verifier.digest() != digest) {
+                return invalid(format!("its verifier {name} serves no more"));
+            }
         }
         Ok(())
     }
@@ -280,7 +286,7 @@ impl Host {
         purpose: &Purpose,
         submission: Submission,
     ) -> Result<Appraised, Refusal> {
-        let Submission { challenge, evidence, recipient } = submission;
+        let Submission { challenge, evidence, companions, recipient } = submission;
         // What costs nothing to refuse is refused before the challenge is spent.
         let recipient = RecipientKey::from_jwk(&recipient).map_err(|error| {
             let explanation = Explanation::of("recipient").seen(error.to_string());
@@ -288,6 +294,16 @@ impl Host {
                 .explain(explanation.wanted("a public key that can be wrapped to"))
         })?;
         let verifier = self.verifier(&evidence)?;
+        let named = companions::named(&evidence, &companions)?;
+        let accompanying = companions
+            .into_iter()
+            .zip(named)
+            .map(|(evidence, named)| Ok((self.verifier(&evidence)?, evidence, named)))
+            .collect::<Result<Vec<_>, Refusal>>()?;
+        let told: Vec<_> = accompanying
+            .iter()
+            .map(|(verifier, _, named)| record::came_along(verifier, named))
+            .collect();
         let now = self.parts.clock.now();
         let fresh = self.parts.challenges.spend(&caller.tenant, purpose, &challenge, now)?;
         step(caller, "fresh");
@@ -298,8 +314,15 @@ impl Host {
         let judged = async {
             let authority = Arc::clone(&self.parts.authority);
             let endorsements = self.parts.endorsements.as_ref();
-            let genuine =
-                fresh.verify(&verifier, authority, endorsements, evidence, digest).await?;
+            let mut genuine = fresh
+                .verify(&verifier, Arc::clone(&authority), endorsements, evidence, digest)
+                .await?;
+            for (verifier, evidence, named) in accompanying {
+                let authority = Arc::clone(&authority);
+                genuine = genuine
+                    .accompanied(named, &verifier, authority, endorsements, evidence)
+                    .await?;
+            }
             step(caller, "genuine");
             let bound = genuine.bind(recipient)?;
             step(caller, "bound");
@@ -314,6 +337,7 @@ impl Host {
                     .challenge(Digest::of(&nonce))
                     .evidence(digest)
                     .verifier(verifier.name(), verifier.digest())
+                    .companions(told)
                     .refusal(&refusal);
                 append(&self.parts.audit, &entry).await?;
                 return Err(refusal);
@@ -329,8 +353,8 @@ impl Host {
     /// A chip that shows new firmware is written down, which waits for the disk: not here.
     async fn appraise(&self, bound: Bound) -> Result<Appraised, Refusal> {
         let references = self.parts.reference_values(bound.fresh.tenant()).await?;
-        if let Some(appraisal) = bound.appraise_from_memory(&self.parts.appraiser, &references)? {
-            return Ok(bound.appraised(appraisal, references));
+        if let Some(appraisals) = bound.appraise_from_memory(&self.parts.appraiser, &references)? {
+            return bound.appraised(appraisals, references);
         }
         let parts = Arc::clone(&self.parts);
         waiting(move || bound.appraise(&parts.appraiser, references)).await

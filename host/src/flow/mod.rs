@@ -21,6 +21,7 @@ mod administer_policy;
 mod appraise;
 mod bind;
 mod challenge;
+mod companions;
 mod explain;
 mod foreign;
 mod gate;
@@ -40,7 +41,7 @@ mod token;
 mod verify;
 mod waiting;
 
-pub use appraise::{Appraised, Subject};
+pub use appraise::{Appraised, Occasion, Part, Subject};
 pub use bind::Bound;
 pub use challenge::{Challenges, Fresh};
 pub use explain::{RequestReport, is_plain};
@@ -49,7 +50,7 @@ pub use host::{Host, Parts};
 pub use keyring::Keyring;
 pub use release::Recorded;
 pub use release_policies::ReleasePolicies;
-pub use report_data::ReportDataInput;
+pub use report_data::{Companion, ReportDataInput};
 pub use request::{
     Attested, Caller, Evidence, Finding, Health, IssuedChallenge, KeySummary, NewKey,
     NewReleasePolicy, PluginSummary, Purpose, ReleasePolicySummary, ReleasedKey, Submission,

@@ -81,15 +81,15 @@ impl Basis {
     fn denied(&self, policy: &KeyPolicy, denial: &Denial) -> Refusal {
         let explanation = Explanation::of("release-policy");
         let explanation = match self {
-            Self::Own(appraised) => explanation.trust_path(appraised.subject.path.clone()),
+            Self::Own(appraised) => explanation.trust_path(appraised.trust_path()),
             Self::Foreign(_) => explanation,
         };
         match (denial, self) {
             (Denial::Status(_), Self::Own(appraised)) => {
                 let explanation = explanation
-                    .seen(appraised.appraisal.status.name())
+                    .seen(appraised.status().name())
                     .wanted(Status::Affirming.name())
-                    .findings(&appraised.appraisal.findings);
+                    .findings(&appraised.findings());
                 Refusal::new(Code::NotAffirming, appraised.why()).explain(explanation)
             }
             _ => {

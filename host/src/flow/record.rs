@@ -1,9 +1,11 @@
 //! What the audit log says of a decision.
 
-use super::appraise::Appraised;
+use super::appraise::{Appraised, Part};
+use super::report_data::Companion as Named;
 use super::request::Caller;
-use crate::audit::{Digest, Event, Record};
+use crate::audit::{Companion, Digest, Event, Module, Record};
 use crate::clock::Timestamp;
+use crate::plugin::VerifierPlugin;
 
 /// A record of something that this caller did.
 pub(super) fn plain(event: Event, caller: &Caller, at: Timestamp) -> Record {
@@ -12,26 +14,53 @@ pub(super) fn plain(event: Event, caller: &Caller, at: Timestamp) -> Record {
 
 /// A record of a decision about evidence.
 pub(super) fn of(event: Event, caller: &Caller, appraised: &Appraised) -> Record {
-    let subject = &appraised.subject;
+    let Part { subject, appraisal } = &appraised.main;
+    let occasion = &appraised.occasion;
     let record = plain(event, caller, appraised.at)
-        .tee(appraised.appraisal.tee.as_str())
+        .tee(appraisal.tee.as_str())
         .recipient(&appraised.recipient.thumbprint())
-        .challenge(Digest::of(&subject.nonce))
+        .challenge(Digest::of(&occasion.nonce))
         .verifier(subject.verifier.name.as_str(), subject.verifier.digest.as_str())
-        .policy(appraised.appraisal.policy.as_str())
+        .policy(appraisal.policy.as_str())
         .trust_path(subject.path.clone())
-        .simulated(subject.simulated)
+        .companions(appraised.companions.iter().map(companion).collect())
+        .simulated(occasion.simulated)
         .detail(appraised.why());
     let record = match appraised.explanation() {
         Some(explanation) => record.explained(explanation),
         None => record,
     };
-    let record = match &subject.token {
+    let record = match &occasion.token {
         Some(token) => record.token(token.as_str()),
         None => record,
     };
     match &subject.evidence {
         Some(evidence) => record.evidence(*evidence),
         None => record,
+    }
+}
+
+/// Evidence that came along, before anything is known of it.
+pub(super) fn came_along(verifier: &VerifierPlugin, named: &Named) -> Companion {
+    Companion {
+        tee: named.tee.clone(),
+        evidence: Some(Digest(named.evidence)),
+        verifier: Module { name: verifier.name().to_owned(), digest: verifier.digest().to_owned() },
+        policy: None,
+        trust_path: Vec::new(),
+    }
+}
+
+fn companion(part: &Part) -> Companion {
+    let Part { subject, appraisal } = part;
+    Companion {
+        tee: appraisal.tee.clone(),
+        evidence: subject.evidence,
+        verifier: Module {
+            name: subject.verifier.name.clone(),
+            digest: subject.verifier.digest.clone(),
+        },
+        policy: Some(appraisal.policy.as_str().to_owned()),
+        trust_path: subject.path.clone(),
     }
 }

@@ -10,6 +10,11 @@
 //! - `nonce`: the challenge's 32 bytes;
 //! - `recipient`: the 32 bytes of the recipient key's JWK thumbprint (RFC 7638, SHA-256).
 //!
+//! Evidence that others come along with (see [`Companion`]) vouches for them: behind `f(recipient)`
+//! stand, for each companion in its order, `f(tee) ‖ f(SHA-256(evidence))`, where `tee` is its kind as
+//! the submission names it, and `evidence` the bytes as they are sent. What a companion itself carries
+//! is the digest without any.
+//!
 //! A format that has no room for 64 bytes carries the SHA-256 (or SHA-384) of the same.
 
 use aws_lc_rs::digest;
@@ -33,6 +38,18 @@ pub struct ReportDataInput<'a> {
     pub nonce: &'a [u8; 32],
     /// The recipient key's thumbprint (RFC 7638, SHA-256).
     pub recipient: &'a [u8; 32],
+    /// The evidence that goes along, in its order. A companion itself has none.
+    pub companions: &'a [Companion],
+}
+
+/// Evidence of one more attester of the same workload, such as a GPU's, as the main evidence vouches for
+/// it.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub struct Companion {
+    /// The attester's kind: `nvidia`.
+    pub tee: String,
+    /// SHA-256 of its evidence as it is sent.
+    pub evidence: [u8; 32],
 }
 
 impl ReportDataInput<'_> {
@@ -64,6 +81,12 @@ impl ReportDataInput<'_> {
             context.update(&length_prefix(field.len()));
             context.update(field);
         }
+        for Companion { tee, evidence } in self.companions {
+            for field in [tee.as_bytes(), evidence] {
+                context.update(&length_prefix(field.len()));
+                context.update(field);
+            }
+        }
         context.finish()
     }
 }
@@ -80,7 +103,14 @@ mod tests {
     use super::*;
 
     fn input<'a>(host: &'a str, tenant: &'a Tenant, purpose: &'a str) -> ReportDataInput<'a> {
-        ReportDataInput { host, tenant, purpose, nonce: &[1; 32], recipient: &[2; 32] }
+        ReportDataInput {
+            host,
+            tenant,
+            purpose,
+            nonce: &[1; 32],
+            recipient: &[2; 32],
+            companions: &[],
+        }
     }
 
     /// Made with Python's hashlib from the definition above.
@@ -92,10 +122,40 @@ mod tests {
         let release = input("claviger-eu", &team, "release:db-key").digest();
         assert_eq!(HEXLOWER.encode(&attestation), VECTOR_ATTESTATION);
         assert_eq!(HEXLOWER.encode(&release), VECTOR_RELEASE);
+        let companions = [companion("nvidia", 3), companion("nvidia", 4)];
+        let input = input("claviger", &tenant, "attestation");
+        let accompanied = ReportDataInput { companions: &companions, ..input }.digest();
+        assert_eq!(HEXLOWER.encode(&accompanied), VECTOR_ACCOMPANIED);
+    }
+
+    fn companion(tee: &str, byte: u8) -> Companion {
+        Companion { tee: tee.to_owned(), evidence: [byte; 32] }
+    }
+
+    #[test]
+    fn companions_count_with_their_kind_their_order_and_their_number() {
+        let tenant = Tenant::default();
+        let of = |companions: &[Companion]| {
+            ReportDataInput { companions, ..input("h", &tenant, "attestation") }.digest()
+        };
+        let (a, b) = (companion("nvidia", 3), companion("tpm", 4));
+        let all = [
+            of(&[]),
+            of(&[a.clone()]),
+            of(&[b.clone()]),
+            of(&[a.clone(), b.clone()]),
+            of(&[b.clone(), a.clone()]),
+            of(&[a.clone(), b.clone(), b.clone()]),
+            of(&[companion("tpm", 3), companion("nvidia", 4)]),
+        ];
+        for (index, one) in all.iter().enumerate() {
+            assert!(!all[..index].contains(one), "{index}");
+        }
     }
 
     const VECTOR_ATTESTATION: &str = "8c7d8e133c40f7452bed634cdb9c9f708d506c00b2af773c6629810e9625d2dabc4b63901ec8585c633d0c637ec4981bbd06d74c95fd626fcb5ca37e78d3d617";
     const VECTOR_RELEASE: &str = "b048faea39f4897b891d0466e043bb565b04032099370b6e6926cf230abf71daed7fa4c02c0a7b6d54fcb264a8a813cf63c5231f8ee0f4ef2be024802c86e9a7";
+    const VECTOR_ACCOMPANIED: &str = "d32cb31faadfff557e3b8aadc182c60e0a55f752b419d692d7adcc7e12beeb29e1847e3295a3c0a8b0a7908850fdaabd2eea7cb8e0b58afbaf4548539bd76b9c";
 
     // attack 9
     #[test]

@@ -79,6 +79,8 @@ pub struct Submission {
     pub challenge: String,
     /// The evidence.
     pub evidence: Evidence,
+    /// The evidence of further attesters of the same workload, for which the first one vouches.
+    pub companions: Vec<Evidence>,
     /// The recipient's public key, a JWK.
     pub recipient: serde_json::Value,
 }

@@ -2,12 +2,12 @@
 //! nothing that they can open; and back again.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use data_encoding::BASE64URL_NOPAD;
 
-use super::appraise::{Appraised, Subject};
+use super::appraise::{Appraised, Occasion, Part, Subject};
+use super::companions;
 use super::gate::VerifierIdentity;
 use super::keyring::Keyring;
 use super::request::Wanted;
@@ -19,8 +19,8 @@ use crate::json::{self, Limits};
 use crate::keys::{Expected, RecipientKey, TYP_EAT, TokenAlgorithm, TokenError};
 use crate::reference::Snapshot;
 use crate::result::{
-    ClaimMap, Confirmation, Ear, Form, Identifier, Nonce, Own, Profile, Submod, Tier, TrustVector,
-    Unreadable, VerifierId, VerifierModule,
+    Accompanying, ClaimMap, Confirmation, Ear, Form, Identifier, Nonce, Own, Profile, Submod, Tier,
+    TrustVector, Unreadable, VerifierId, VerifierModule,
 };
 use crate::tenant::Tenant;
 
@@ -125,15 +125,21 @@ impl Tokens {
         audience: &'a str,
         path: bool,
     ) -> Ear<'a> {
-        let Appraised { subject, appraisal, .. } = appraised;
-        let expires = appraised.at.plus(self.lifetime).min(subject.expires);
-        let submod = Submod {
-            status: Tier(appraisal.status),
-            vector: TrustVector(appraisal.vector.clone()),
-            policies: vec![Cow::Borrowed(appraisal.policy.as_str())],
-            facts: ClaimMap(Cow::Borrowed(&*subject.facts)),
-            claims: ClaimMap(Cow::Borrowed(&subject.claims)),
-        };
+        let Appraised { occasion, main, companions, .. } = appraised;
+        let expires = appraised.at.plus(self.lifetime).min(occasion.expires);
+        let subject = &main.subject;
+        let tees = appraised.parts().map(|part| part.appraisal.tee.as_str());
+        let names = companions::submods(tees);
+        let accompanying =
+            companions.iter().zip(names.iter().skip(1)).map(|(part, name)| Accompanying {
+                submod: Cow::Owned(name.clone()),
+                tee: Cow::Borrowed(part.appraisal.tee.as_str()),
+                verifier: module(&part.subject),
+                verifier_vector: TrustVector(part.subject.vector.clone()),
+                trust_path: path.then_some(Cow::Borrowed(&*part.subject.path)),
+            });
+        let accompanying: Vec<_> = accompanying.collect();
+        let submods = names.into_iter().map(Cow::Owned).zip(appraised.parts().map(submod));
         Ear {
             profile: Profile,
             issuer: Cow::Borrowed(&self.issuer),
@@ -141,20 +147,18 @@ impl Tokens {
             issued: appraised.at,
             expires,
             id: Identifier(Cow::Borrowed(jti)),
-            nonce: Nonce(subject.nonce),
+            nonce: Nonce(occasion.nonce),
             recipient: Confirmation(Cow::Borrowed(appraised.recipient.jwk())),
             verifier: VerifierId { developer: DEVELOPER.into(), build: BUILD.into() },
-            submods: BTreeMap::from([(Cow::Borrowed(appraisal.tee.as_str()), submod)]),
+            submods: submods.collect(),
             own: Own {
-                purpose: Cow::Borrowed(&subject.purpose),
-                simulated: subject.simulated,
-                evidence_expires: subject.expires,
-                verifier: VerifierModule {
-                    name: Cow::Borrowed(&subject.verifier.name),
-                    digest: Cow::Borrowed(&subject.verifier.digest),
-                },
+                purpose: Cow::Borrowed(&occasion.purpose),
+                simulated: occasion.simulated,
+                evidence_expires: occasion.expires,
+                verifier: module(subject),
                 verifier_vector: TrustVector(subject.vector.clone()),
-                trust_path: path.then_some(Cow::Borrowed(&subject.path)),
+                trust_path: path.then_some(Cow::Borrowed(&*subject.path)),
+                companions: (!accompanying.is_empty()).then_some(accompanying),
             },
         }
     }
@@ -188,26 +192,32 @@ impl Tokens {
         references: Arc<Snapshot>,
     ) -> Result<Appraised, Refusal> {
         let ear = self.read(tenant, token, now)?;
-        let (recipient, tee, subject) = understand(ear).ok_or_else(|| {
-            Refusal::new(Code::TokenInvalid, "the token does not say what this version writes")
-        })?;
-        if now >= subject.expires {
-            let reason = format!("the evidence behind the token expired at {}", subject.expires);
+        let Understood { recipient, occasion, main, companions } =
+            understand(ear).ok_or_else(|| {
+                Refusal::new(Code::TokenInvalid, "the token does not say what this version writes")
+            })?;
+        if now >= occasion.expires {
+            let reason = format!("the evidence behind the token expired at {}", occasion.expires);
             return Err(Refusal::new(Code::TokenExpired, reason));
         }
-        let case = Case {
-            tee: &tee,
-            facts: &subject.facts,
-            claims: &subject.claims,
-            vector: &subject.vector,
-            verifier: (&subject.verifier.name, &subject.verifier.digest),
-            simulated: subject.simulated,
-            expires: subject.expires,
-            at: now,
+        let judge = |(tee, subject): (String, Subject)| {
+            let case = Case {
+                tee: &tee,
+                facts: &subject.facts,
+                claims: &subject.claims,
+                vector: &subject.vector,
+                verifier: (&subject.verifier.name, &subject.verifier.digest),
+                simulated: occasion.simulated,
+                expires: occasion.expires,
+                at: now,
+            };
+            let appraisal = appraiser.appraise(&case, &references)?;
+            Ok(Part { subject, appraisal })
         };
-        let appraisal = appraiser.appraise(&case, &references)?;
+        let main = judge(main)?;
+        let companions = companions.into_iter().map(judge).collect::<Result<_, Refusal>>()?;
         let tenant = tenant.clone();
-        Ok(Appraised { tenant, at: now, recipient, subject, appraisal, references })
+        Ok(Appraised { tenant, at: now, recipient, occasion, main, companions, references })
     }
 
     /// Checks a token and reads it. A JWT has dots; a CWT is the base64url of its bytes.
@@ -286,28 +296,73 @@ fn unmade(error: impl std::fmt::Display) -> Refusal {
     Refusal::new(Code::Internal, error.to_string())
 }
 
-/// What was judged, out of a token. None where it is about more than one attester, or names no
-/// recipient key that could be wrapped to.
-fn understand(ear: Ear<'static>) -> Option<(RecipientKey, String, Subject)> {
+fn module(subject: &Subject) -> VerifierModule<'_> {
+    VerifierModule {
+        name: Cow::Borrowed(&subject.verifier.name),
+        digest: Cow::Borrowed(&subject.verifier.digest),
+    }
+}
+
+fn submod(part: &Part) -> Submod<'_> {
+    let Part { subject, appraisal } = part;
+    Submod {
+        status: Tier(appraisal.status),
+        vector: TrustVector(appraisal.vector.clone()),
+        policies: vec![Cow::Borrowed(appraisal.policy.as_str())],
+        facts: ClaimMap(Cow::Borrowed(&*subject.facts)),
+        claims: ClaimMap(Cow::Borrowed(&subject.claims)),
+    }
+}
+
+/// What was judged, out of a token: each attester by its kind.
+struct Understood {
+    recipient: RecipientKey,
+    occasion: Occasion,
+    main: (String, Subject),
+    companions: Vec<(String, Subject)>,
+}
+
+/// None where the submodules are not those of one main attester and those that it names, or where the
+/// token names no recipient key that could be wrapped to.
+fn understand(ear: Ear<'static>) -> Option<Understood> {
     let recipient = RecipientKey::from_jwk(&ear.recipient.0).ok()?;
-    let mut submods = ear.submods.into_iter();
-    let (Some((tee, submod)), None) = (submods.next(), submods.next()) else { return None };
-    let own = ear.own;
-    let subject = Subject {
+    let (mut submods, own) = (ear.submods, ear.own);
+    let mut companions = Vec::new();
+    for said in own.companions.unwrap_or_default() {
+        let submod = submods.remove(&said.submod)?;
+        let subject = subject(submod, said.verifier, said.verifier_vector, said.trust_path);
+        companions.push((said.tee.into_owned(), subject));
+    }
+    let (tee, submod) = submods.pop_first()?;
+    if !submods.is_empty() {
+        return None;
+    }
+    let main = subject(submod, own.verifier, own.verifier_vector, own.trust_path);
+    let occasion = Occasion {
         nonce: ear.nonce.0,
         purpose: own.purpose.into_owned(),
         token: Some(ear.id.0.into_owned()),
-        facts: submod.facts.0.into_owned().into(),
-        claims: submod.claims.0.into_owned(),
-        vector: own.verifier_vector.0,
-        verifier: VerifierIdentity {
-            name: own.verifier.name.into_owned(),
-            digest: own.verifier.digest.into_owned(),
-        },
         simulated: own.simulated,
         expires: own.evidence_expires,
-        path: own.trust_path.map(Cow::into_owned).unwrap_or_default(),
-        evidence: None,
     };
-    Some((recipient, tee.into_owned(), subject))
+    Some(Understood { recipient, occasion, main: (tee.into_owned(), main), companions })
+}
+
+fn subject(
+    submod: Submod<'static>,
+    verifier: VerifierModule<'static>,
+    vector: TrustVector,
+    path: Option<Cow<'static, [String]>>,
+) -> Subject {
+    Subject {
+        facts: submod.facts.0.into_owned().into(),
+        claims: submod.claims.0.into_owned(),
+        vector: vector.0,
+        verifier: VerifierIdentity {
+            name: verifier.name.into_owned(),
+            digest: verifier.digest.into_owned(),
+        },
+        path: path.map(Cow::into_owned).unwrap_or_default(),
+        evidence: None,
+    }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::challenge::Fresh;
 use super::gate::{Verified, VerifierIdentity, gate};
+use super::report_data::Companion;
 use super::request::Evidence;
 use crate::audit::Digest;
 use crate::clock::Timestamp;
@@ -143,6 +144,25 @@ async fn complete<F: Future<Output = Result<Verified, Refusal>>>(
 pub struct Genuine {
     pub(super) fresh: Fresh,
     pub(super) verified: Verified,
+    /// What came along, each with what the main evidence must say of it.
+    pub(super) companions: Vec<(Companion, Verified)>,
+}
+
+impl Genuine {
+    /// The same with one more attester's evidence, after all that came along before it.
+    pub(super) async fn accompanied(
+        mut self,
+        companion: Companion,
+        verifier: &VerifierPlugin,
+        authority: Arc<Authority>,
+        endorsements: Option<&Arc<Endorsements>>,
+        evidence: Evidence,
+    ) -> Result<Self, Refusal> {
+        let digest = Digest(companion.evidence);
+        let verified = self.fresh.read(verifier, authority, endorsements, evidence, digest).await?;
+        self.companions.push((companion, verified));
+        Ok(self)
+    }
 }
 
 impl Fresh {
@@ -155,20 +175,31 @@ impl Fresh {
         evidence: Evidence,
         digest: Digest,
     ) -> Result<Genuine, Refusal> {
+        let verified = self.read(verifier, authority, endorsements, evidence, digest).await?;
+        Ok(Genuine { fresh: self, verified, companions: Vec::new() })
+    }
+
+    async fn read(
+        &self,
+        verifier: &VerifierPlugin,
+        authority: Arc<Authority>,
+        endorsements: Option<&Arc<Endorsements>>,
+        evidence: Evidence,
+        digest: Digest,
+    ) -> Result<Verified, Refusal> {
         let examination = Examination::new(Arc::clone(&authority), self.at());
         let again = endorsements.map(|endorsements| (endorsements, evidence.clone()));
         let examined = examine_digested(verifier, examination.clone(), evidence, digest).await;
-        let verified = match (examined, again) {
+        match (examined, again) {
             (Err(refusal), Some((endorsements, evidence))) if could_hold(&refusal) => {
                 let wants = examination.wants();
                 complete(endorsements, &authority, wants, evidence, refusal, |evidence| {
                     let examination = Examination::new(Arc::clone(&authority), self.at());
                     examine_digested(verifier, examination, evidence, digest)
                 })
-                .await?
+                .await
             }
-            (examined, _) => examined?,
-        };
-        Ok(Genuine { fresh: self, verified })
+            (examined, _) => examined,
+        }
     }
 }

@@ -32,7 +32,7 @@ claims_set! {
         pub recipient: Confirmation<'a> = "cnf" / 8,
         /// Who appraised.
         pub verifier: VerifierId<'a> = "ear_verifier_id" / 1004,
-        /// The appraisals, by the attester's kind.
+        /// The appraisals, by the attester's kind; further ones of a kind with their number.
         pub submods: BTreeMap<Cow<'a, str>, Submod<'a>> = "submods" / 266,
         /// What no draft has a claim for.
         pub own: Own<'a> = "claviger",
@@ -70,7 +70,7 @@ claims_set! {
     pub struct Own<'a> {
         /// The purpose of the challenge.
         pub purpose: Cow<'a, str> = "purpose",
-        /// Whether it rests on simulated hardware.
+        /// Whether any of it rests on simulated hardware.
         pub simulated: bool = "simulated",
         /// From this moment a certificate or revocation list behind it is out of date.
         pub evidence_expires: Timestamp = "evidence_expires",
@@ -79,6 +79,24 @@ claims_set! {
         /// What that plugin at most affirmed.
         pub verifier_vector: TrustVector = "verifier_vector",
         /// The custody operations that all of it rests on, anchor first; where somebody asked.
+        pub trust_path: Option<Cow<'a, [String]>> = "trust_path",
+        /// The attesters that came along, in the order in which the main one vouched for them.
+        pub companions: Option<Vec<Accompanying<'a>>> = "companions",
+    }
+}
+
+claims_set! {
+    /// What is said of an attester that came along.
+    pub struct Accompanying<'a> {
+        /// The name of its submodule.
+        pub submod: Cow<'a, str> = "submod",
+        /// Its kind.
+        pub tee: Cow<'a, str> = "tee",
+        /// The plugin that read its evidence.
+        pub verifier: VerifierModule<'a> = "verifier",
+        /// What that plugin at most affirmed.
+        pub verifier_vector: TrustVector = "verifier_vector",
+        /// The custody operations that it rests on; where somebody asked.
         pub trust_path: Option<Cow<'a, [String]>> = "trust_path",
     }
 }

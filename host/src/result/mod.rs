@@ -8,7 +8,7 @@ mod form;
 mod values;
 
 pub use confirmation::Confirmation;
-pub use ear::{Ear, Own, Submod, VerifierId, VerifierModule};
+pub use ear::{Accompanying, Ear, Own, Submod, VerifierId, VerifierModule};
 pub use form::Form;
 pub use values::{ClaimMap, Identifier, Nonce, PROFILE, Profile, Tier, TrustVector, Unreadable};
 

@@ -53,6 +53,7 @@ fn ear(recipient: &Json) -> Ear<'_> {
             verifier: VerifierModule { name: "verifier-snp".into(), digest: "00".into() },
             verifier_vector: TrustVector(vector),
             trust_path: Some(vec!["anchor: a".to_owned(), "snp: s".to_owned()].into()),
+            companions: None,
         },
     }
 }

@@ -46,6 +46,7 @@ impl Guest {
             purpose: &challenge.purpose,
             nonce: challenge.nonce.0.as_slice().try_into().unwrap(),
             recipient: &self.key.thumbprint(),
+            companions: &[],
         };
         let evidence = self.hardware.evidence(report_data.digest());
         ReleaseRequest::Evidence(ReleaseWithEvidence {
@@ -56,6 +57,7 @@ impl Guest {
                 data: Base64Url(evidence.data),
                 attachments: evidence.attachments.into_iter().map(Base64Url).collect(),
             },
+            companions: Vec::new(),
             recipient: self.key.jwk().as_object().unwrap().clone(),
             version: None,
         })

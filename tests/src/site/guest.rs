@@ -68,6 +68,7 @@ impl Guest {
             purpose: &challenge.purpose,
             nonce: challenge.nonce.0.as_slice().try_into().unwrap(),
             recipient: &self.key.thumbprint(),
+            companions: &[],
         }
         .digest()
     }
@@ -95,6 +96,7 @@ impl Guest {
                 data: Base64Url(evidence),
                 attachments: self.hardware.attachments.iter().cloned().map(Base64Url).collect(),
             },
+            companions: Vec::new(),
             recipient: self.key.jwk().as_object().unwrap().clone(),
             trust_path: false,
         }
@@ -122,6 +124,13 @@ impl Default for Guest {
 /// An attestation request as a request for a key.
 #[must_use]
 pub fn with_evidence(answer: AttestationRequest) -> ReleaseRequest {
-    let AttestationRequest { challenge, evidence, recipient, .. } = answer;
-    ReleaseRequest::Evidence(ReleaseWithEvidence { challenge, evidence, recipient, version: None })
+    let AttestationRequest { challenge, evidence, companions, recipient, .. } = answer;
+    let version = None;
+    ReleaseRequest::Evidence(ReleaseWithEvidence {
+        challenge,
+        evidence,
+        companions,
+        recipient,
+        version,
+    })
 }

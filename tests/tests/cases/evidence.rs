@@ -145,6 +145,7 @@ impl Bound {
             purpose: self.purpose.as_deref().unwrap_or(&challenge.purpose),
             nonce: &bytes(self.nonce.as_ref().unwrap_or(&nonce))?,
             recipient: &bytes(self.recipient.as_ref().unwrap_or(&recipient))?,
+            companions: &[],
         };
         Ok(input.digest())
     }

@@ -15,6 +15,7 @@ mod authorities;
 mod binding;
 mod bodies;
 mod challenges;
+mod composite;
 mod confusion;
 mod connectors;
 mod dcap;

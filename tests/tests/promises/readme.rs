@@ -48,9 +48,19 @@ fn the_report_data_of_the_readme_is_that_of_the_host() {
             purpose,
             nonce: &[1; 32],
             recipient: &[2; 32],
+            companions: &[],
         };
         assert_eq!(data_encoding::HEXLOWER.encode(&input.digest()), digest);
         rows += 1;
+        if rows == 1 {
+            let companions = [3, 4].map(|byte| claviger::flow::Companion {
+                tee: "nvidia".to_owned(),
+                evidence: [byte; 32],
+            });
+            let input = claviger::flow::ReportDataInput { companions: &companions, ..input };
+            let digest = data_encoding::HEXLOWER.encode(&input.digest());
+            assert!(readme.contains(&format!("becomes `{digest}`")));
+        }
     }
     assert_eq!(rows, 2);
 }

@@ -27,6 +27,10 @@ pub struct AttestationRequest {
     pub challenge: String,
     /// The evidence, bound to the challenge and to the recipient key.
     pub evidence: EvidenceBody,
+    /// Evidence of further attesters of the same workload, such as GPUs, at most 16. Each carries the
+    /// challenge; `evidence` vouches for them, in this order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub companions: Vec<EvidenceBody>,
     /// The recipient's public key, a JWK (RFC 7517). Keys are wrapped to it.
     #[schema(value_type = Object)]
     pub recipient: Map<String, Value>,
@@ -69,6 +73,7 @@ impl From<AttestationRequest> for Submission {
         Self {
             challenge: request.challenge,
             evidence: request.evidence.into(),
+            companions: request.companions.into_iter().map(Into::into).collect(),
             recipient: Value::Object(request.recipient),
         }
     }

@@ -43,6 +43,10 @@ pub struct ReleaseWithEvidence {
     pub challenge: String,
     /// The evidence, bound to the challenge and to the recipient key.
     pub evidence: EvidenceBody,
+    /// Evidence of further attesters of the same workload, such as GPUs, at most 16. Each carries the
+    /// challenge; `evidence` vouches for them, in this order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub companions: Vec<EvidenceBody>,
     /// The recipient's public key, a JWK (RFC 7517).
     #[schema(value_type = Object)]
     pub recipient: Map<String, Value>,
@@ -58,6 +62,7 @@ struct ReleaseBody {
     token: Option<String>,
     challenge: Option<String>,
     evidence: Option<EvidenceBody>,
+    companions: Option<Vec<EvidenceBody>>,
     recipient: Option<Map<String, Value>>,
     version: Option<String>,
 }
@@ -66,11 +71,20 @@ impl TryFrom<ReleaseBody> for ReleaseRequest {
     type Error = &'static str;
 
     fn try_from(body: ReleaseBody) -> Result<Self, Self::Error> {
-        let version = body.version;
+        let (version, companions) = (body.version, body.companions);
         match (body.token, body.challenge, body.evidence, body.recipient) {
-            (Some(token), None, None, None) => Ok(Self::Token(ReleaseWithToken { token, version })),
+            (Some(token), None, None, None) if companions.is_none() => {
+                Ok(Self::Token(ReleaseWithToken { token, version }))
+            }
             (None, Some(challenge), Some(evidence), Some(recipient)) => {
-                Ok(Self::Evidence(ReleaseWithEvidence { challenge, evidence, recipient, version }))
+                let companions = companions.unwrap_or_default();
+                Ok(Self::Evidence(ReleaseWithEvidence {
+                    challenge,
+                    evidence,
+                    companions,
+                    recipient,
+                    version,
+                }))
             }
             _ => Err("wanted is a token, or a challenge with evidence and recipient"),
         }
@@ -130,6 +144,7 @@ pub(crate) async fn create(
             let submission = AttestationRequest {
                 challenge: request.challenge,
                 evidence: request.evidence,
+                companions: request.companions,
                 recipient: request.recipient,
                 trust_path: false,
             };

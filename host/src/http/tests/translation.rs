@@ -19,6 +19,12 @@ fn attestation() -> AttestationRequest {
             data: Base64Url(vec![1, 2, 255]),
             attachments: vec![Base64Url(vec![9])],
         },
+        companions: vec![EvidenceBody {
+            tee: "nvidia".into(),
+            media_type: None,
+            data: Base64Url(vec![7]),
+            attachments: Vec::new(),
+        }],
         recipient: json!({"kty": "OKP"}).as_object().unwrap().clone(),
         trust_path: true,
     }
@@ -44,6 +50,7 @@ async fn evidence_arrives_byte_for_byte() {
     assert_eq!((attested.token.as_str(), attested.audit_index), ("e30", u64::MAX));
     let called = served.host.called().concat();
     assert!(called.contains("data: [1, 2, 255], attachments: [[9]]"), "{called}");
+    assert!(called.contains("tee: \"nvidia\", media_type: None, data: [7]"), "{called}");
     assert!(called.ends_with("Wanted { form: Jwt, trust_path: true }"), "{called}");
 }
 
@@ -55,10 +62,11 @@ async fn a_release_is_asked_for_by_token_or_by_evidence_on_one_kept_connection()
         ReleaseRequest::Token(ReleaseWithToken { token: "t".into(), version: Some("3".into()) });
     let released = client.release("db", &by_token).await.unwrap();
     assert_eq!((released.jwe.as_str(), released.version.as_str()), ("a.b.c.d.e", "3"));
-    let AttestationRequest { challenge, evidence, recipient, .. } = attestation();
+    let AttestationRequest { challenge, evidence, companions, recipient, .. } = attestation();
     let by_evidence = ReleaseRequest::Evidence(ReleaseWithEvidence {
         challenge,
         evidence,
+        companions,
         recipient,
         version: None,
     });
