@@ -223,7 +223,26 @@ impl Client {
         largest: usize,
         timeout: Duration,
     ) -> Result<Response<Bytes>, ClientError> {
-        let request = self.request(Method::GET, path, None)?;
+        self.fetch(self.request(Method::GET, path, None)?, largest, timeout).await
+    }
+
+    /// The same for an answer to what is posted there.
+    pub(crate) async fn post(
+        &self,
+        path: &str,
+        body: (&str, Vec<u8>),
+        largest: usize,
+        timeout: Duration,
+    ) -> Result<Response<Bytes>, ClientError> {
+        self.fetch(self.request(Method::POST, path, Some(body))?, largest, timeout).await
+    }
+
+    async fn fetch(
+        &self,
+        request: Request<Full<Bytes>>,
+        largest: usize,
+        timeout: Duration,
+    ) -> Result<Response<Bytes>, ClientError> {
         let exchange = async {
             let (head, body) = self.send(request).await?.into_parts();
             let body = Limited::new(body, largest).collect().await;

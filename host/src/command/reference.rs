@@ -26,7 +26,7 @@ const LARGEST_FILE: u64 = 2 * LARGEST as u64;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Add a signed CoRIM, a DSSE envelope or a plain document to a running host
+    /// Add a signed CoRIM, a DSSE envelope, a manifest of NVIDIA's or a plain document to a running host
     Add {
         #[command(flatten)]
         host: Administrator,
@@ -104,6 +104,8 @@ enum As {
     Dsse,
     /// The plain form, unsigned
     Json,
+    /// A reference integrity manifest of NVIDIA's
+    Rim,
 }
 
 impl File {
@@ -114,6 +116,7 @@ impl File {
             Some(As::Corim) => Container::Corim,
             Some(As::Dsse) => Container::Dsse,
             Some(As::Json) => Container::Json,
+            Some(As::Rim) => Container::Rim,
         };
         Ok((container, bytes))
     }

@@ -182,7 +182,11 @@ impl Config {
         }
         self.audit.directory.iter_mut().for_each(&mut change);
         self.endorsements.files.iter_mut().for_each(&mut change);
-        self.reference.signer.iter_mut().map(|signer| &mut signer.key).for_each(&mut change);
+        self.reference
+            .signer
+            .iter_mut()
+            .filter_map(|signer| signer.key.as_mut())
+            .for_each(&mut change);
         for authority in &mut self.authority {
             authority.ca.iter_mut().chain(&mut authority.jwks).for_each(&mut change);
         }

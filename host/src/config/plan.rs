@@ -324,10 +324,13 @@ fn modules(key: &str, paths: Vec<PathBuf>) -> Result<Vec<Module>, ConfigError> {
 
 pub(super) fn reference(reference: Reference) -> Result<ReferencePlan, ConfigError> {
     let read = |signer: Signer| {
-        let key = files::read_bounded(&signer.key, LARGEST_SIGNER_KEY)
-            .map_err(|error| unreadable("reference.signer", &signer.key, &error))?;
-        let Signer { name, tees, claims, tenant, builders, .. } = signer;
-        Ok(SignerPlan { name, key, tees, claims, tenant, builders })
+        let read = |path: &PathBuf| {
+            files::read_bounded(path, LARGEST_SIGNER_KEY)
+                .map_err(|error| unreadable("reference.signer", path, &error))
+        };
+        let key = signer.key.as_ref().map(read).transpose()?.unwrap_or_default();
+        let Signer { name, root, tees, claims, tenant, builders, .. } = signer;
+        Ok(SignerPlan { name, key, root, tees, claims, tenant, builders })
     };
     let signers = reference.signer.into_iter().map(read).collect::<Result<_, ConfigError>>()?;
     let plan = ReferencePlan { allow_unsigned: reference.allow_unsigned, signers };

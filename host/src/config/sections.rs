@@ -144,7 +144,8 @@ sections! {
 
     pub struct Signer {
         pub name: String,
-        pub key: PathBuf,
+        pub key: Option<PathBuf>,
+        pub root: Option<String>,
         pub tees: Vec<String>,
         pub claims: Option<Vec<String>>,
         pub tenant: Option<Tenant>,

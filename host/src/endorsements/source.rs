@@ -34,6 +34,8 @@ pub enum SourceKind {
     IntelPccs,
     /// Intel's Provisioning Certification Service, version 4.
     IntelPcs,
+    /// NVIDIA's OCSP responder (RFC 6960), or a cache of it.
+    NvidiaOcsp,
 }
 
 /// A service, as the operator names it.
@@ -94,9 +96,10 @@ impl Source {
     pub(super) fn serves(&self, want: &Want) -> bool {
         match (self.kind, want) {
             (SourceKind::AmdKds, Want::AmdCrl(_) | Want::AmdVcek { .. }) => true,
-            (SourceKind::AmdKds, _) => false,
+            (SourceKind::NvidiaOcsp, Want::NvidiaOcsp { .. }) => true,
+            (SourceKind::AmdKds | SourceKind::NvidiaOcsp, _) => false,
             (SourceKind::IntelPccs | SourceKind::IntelPcs, want) => {
-                !matches!(want, Want::AmdCrl(_) | Want::AmdVcek { .. })
+                !matches!(want, Want::AmdCrl(_) | Want::AmdVcek { .. } | Want::NvidiaOcsp { .. })
             }
         }
     }
@@ -105,7 +108,15 @@ impl Source {
     pub(super) async fn ask(&self, want: &Want) -> Result<Vec<Vec<u8>>, SourceError> {
         let path = format!("{}{}", self.prefix, path(self.kind, want));
         let failed = |error: ClientError| SourceError::Failed(error.to_string());
-        let answer = self.client.get(&path, LARGEST, TIMEOUT).await.map_err(failed)?;
+        let answer = match want.ocsp_request() {
+            // RFC 6960 appendix A.1.
+            Some(request) => {
+                let body = ("application/ocsp-request", request);
+                self.client.post(&path, body, LARGEST, TIMEOUT).await
+            }
+            None => self.client.get(&path, LARGEST, TIMEOUT).await,
+        };
+        let answer = answer.map_err(failed)?;
         let failed = |what: &str| SourceError::Failed(format!("{}{path}: {what}", self.url));
         match answer.status() {
             StatusCode::OK => {}
@@ -183,6 +194,7 @@ fn path(kind: SourceKind, want: &Want) -> String {
         Want::IntelTcbInfo { tee, fmspc } => {
             format!("/{}/certification/v4/tcb?fmspc={}", tee.name(), HEXLOWER.encode(fmspc))
         }
+        Want::NvidiaOcsp { .. } => "/".to_owned(),
         Want::AmdCrl(product) => format!("/vcek/v1/{product}/crl"),
         Want::AmdVcek { product, chip_id, tcb } => {
             let chip = Want::hardware_id(*product, chip_id);

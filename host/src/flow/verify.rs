@@ -47,6 +47,7 @@ async fn examine_digested(
         evidence: evidence.data,
         attachments: evidence.attachments,
     };
+    let examination = examination.with(&request.attachments);
     let verdict = verifier
         .verify(examination, request)
         .await

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use super::fault::Fault;
 use super::key::PublicKey;
+use super::ocsp::{self, Response};
 use super::revocation::{Edition, Judgement, Revocation, Standing, judge};
+use super::want::Want;
 use super::x509::Certificate;
 use crate::clock::Timestamp;
 
@@ -21,6 +23,14 @@ pub(crate) struct AnchorSet {
     /// Whether revocation lists are looked for only where certificate authorities are concerned:
     /// AMD publishes none for the certificates of chips.
     pub(crate) authorities_only: bool,
+    /// Whether its issuers answer by OCSP where others publish lists.
+    pub(crate) answers: bool,
+}
+
+/// What is known about revocation: lists of authorities, and answers that came with the evidence.
+pub(crate) struct Known<'a> {
+    pub(crate) lists: &'a Edition,
+    pub(crate) responses: &'a [Response],
 }
 
 /// A certificate that the operator trusts.
@@ -42,12 +52,13 @@ pub(crate) struct Path {
 
 impl AnchorSet {
     /// Follows `certificates`, leaf first, each issued by the next, up to an anchor of this set; the
-    /// anchor itself may be the last of them or be left out.
+    /// anchor itself may be the last of them or be left out. `wants`: what its issuers would have to answer.
     pub(crate) fn follow(
         &self,
         certificates: &[Vec<u8>],
-        lists: &Edition,
+        known: &Known<'_>,
         at: Timestamp,
+        wants: &mut Vec<Want>,
     ) -> Result<Path, Fault> {
         if certificates.len() > MAX_CHAIN + 1 {
             return Err(Fault::malformed("a certificate chain of this length"));
@@ -64,6 +75,7 @@ impl AnchorSet {
         leaf.check_end_entity()?;
         let mut standing = Vec::with_capacity(below.len());
         let mut expires = anchor.certificate.not_after;
+        let mut missing = None;
         // From the anchor down, so that what nobody vouches for costs one check.
         for (index, certificate) in below.iter().enumerate().rev() {
             let issuer = below.get(index + 1).unwrap_or(&anchor.certificate);
@@ -73,13 +85,24 @@ impl AnchorSet {
             certificate.check_dates(at)?;
             check_path_length(issuer, index)?;
             if index > 0 || !self.authorities_only {
-                let lists = lists.of(&issuer.key.fingerprint()?);
-                let Judgement { standing: found, until } =
-                    judge(self.revocation, issuer, certificate, lists, at)?;
-                standing.push(found);
-                expires = expires.min(until);
+                match self.stands(issuer, certificate, known, at)? {
+                    Ok(Judgement { standing: found, until }) => {
+                        standing.push(found);
+                        expires = expires.min(until);
+                    }
+                    // All of them at once: whoever asks for them asks once.
+                    Err(fault) if self.answers => {
+                        let issuer = Arc::from(issuer.der());
+                        wants.push(Want::NvidiaOcsp { issuer, serial: certificate.serial.clone() });
+                        missing.get_or_insert(fault);
+                    }
+                    Err(fault) => return Err(fault),
+                }
             }
             expires = expires.min(certificate.not_after);
+        }
+        if let Some(fault) = missing {
+            return Err(fault);
         }
         Ok(Path {
             leaf: Arc::clone(leaf),
@@ -87,6 +110,34 @@ impl AnchorSet {
             anchor: anchor.clone(),
             standing,
             expires,
+        })
+    }
+
+    /// What lists and answers say about a certificate; inside, that they say nothing. What revokes comes
+    /// first, then a list, then an answer, then that the operator does without.
+    fn stands(
+        &self,
+        issuer: &Certificate,
+        issued: &Certificate,
+        known: &Known<'_>,
+        at: Timestamp,
+    ) -> Result<Result<Judgement, Fault>, Fault> {
+        let lists = known.lists.of(&issuer.key.fingerprint()?);
+        let judged = match judge(self.revocation, issuer, issued, lists, at) {
+            Err(Fault::Revoked(what)) => return Err(Fault::Revoked(what)),
+            Ok(judged) if matches!(judged.standing, Standing::Checked(_)) => return Ok(Ok(judged)),
+            judged => judged,
+        };
+        let answered = ocsp::judge(known.responses, issuer, issued, at)?;
+        Ok(match (judged, answered) {
+            (judged, Some(good)) => {
+                let until = judged.map_or(good.until, |judged| judged.until.min(good.until));
+                Ok(Judgement { standing: Standing::Answered(good), until })
+            }
+            (Err(_), None) if self.answers => {
+                Err(Fault::Unavailable(format!("an answer by OCSP about {}", issued.describe())))
+            }
+            (judged, None) => judged,
         })
     }
 
@@ -121,7 +172,7 @@ struct Found<'a> {
 }
 
 /// `below`: how many intermediate certificates stand under `issuer`.
-fn check_path_length(issuer: &Certificate, below: usize) -> Result<(), Fault> {
+pub(super) fn check_path_length(issuer: &Certificate, below: usize) -> Result<(), Fault> {
     let allowed = issuer.extensions.authority.and_then(|authority| authority.path_length);
     match allowed {
         Some(allowed) if below as u64 > allowed => Err(Fault::Untrusted(format!(

@@ -374,6 +374,7 @@ impl AuthorityBuilder {
             pins: HashMap::new(),
             revocation: self.rule(AMD),
             authorities_only: true,
+            answers: false,
         };
         let mut sets = HashMap::from([(Arc::clone(amd), set)]);
         for anchor in PUBLISHED {
@@ -382,9 +383,9 @@ impl AuthorityBuilder {
                 Revocation::Required => self.rule(anchor.set),
                 other => self.revocation_of.get(anchor.set).copied().unwrap_or(other),
             };
-            entry(&mut sets, anchor.set, revocation)
-                .anchors
-                .push(Anchor { certificate, simulated: false });
+            let set = entry(&mut sets, anchor.set, revocation);
+            (set.answers, set.authorities_only) = (anchor.answers, anchor.answers);
+            set.anchors.push(Anchor { certificate, simulated: false });
         }
         let built_in = |name: &str| name == AMD || PUBLISHED.iter().any(|one| one.set == name);
         for (name, certificate) in &self.anchors {
@@ -424,6 +425,7 @@ fn entry<'a>(
         pins: HashMap::new(),
         revocation,
         authorities_only: false,
+        answers: false,
     })
 }
 

@@ -4,12 +4,13 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::algorithm::{DigestAlgorithm, KeyEncoding, SignatureAlgorithm};
-use super::anchors::AnchorSet;
+use super::anchors::{AnchorSet, Known};
 use super::authority::{AMD, Authority, INTEL};
 use super::broken::Broken;
 use super::dcap::{self, DcapReport};
 use super::fault::Fault;
 use super::key::PublicKey;
+use super::ocsp::Response;
 use super::signer::{self, Signer};
 use super::snp::{self, SnpReport, layout};
 use super::span::Span;
@@ -30,6 +31,8 @@ pub struct Examination {
     at: Timestamp,
     /// The anchor sets that may be named; none: every one.
     sets: Option<Arc<BTreeSet<String>>>,
+    /// Answers about certificates that came with the evidence.
+    responses: Arc<[Response]>,
     /// What checks did without, shared by all clones.
     wants: Arc<Mutex<BTreeSet<Want>>>,
 }
@@ -38,7 +41,7 @@ impl Examination {
     /// Examines by all that `authority` trusts, as of `at`.
     #[must_use]
     pub fn new(authority: Arc<Authority>, at: Timestamp) -> Self {
-        Self { authority, at, sets: None, wants: Arc::default() }
+        Self { authority, at, sets: None, responses: Arc::default(), wants: Arc::default() }
     }
 
     /// The same examination by some of the anchor sets only: a verifier for one kind of hardware has
@@ -49,6 +52,14 @@ impl Examination {
             Some(narrower) => Arc::new(narrower.intersection(sets).cloned().collect()),
             None => Arc::clone(sets),
         });
+        self
+    }
+
+    /// The same examination with the OCSP responses among what came with the evidence; anything else there
+    /// is passed over.
+    #[must_use]
+    pub fn with(mut self, attachments: &[Vec<u8>]) -> Self {
+        self.responses = Response::among(attachments).into();
         self
     }
 
@@ -76,7 +87,12 @@ impl Examination {
     /// Every [`Fault`], where a certificate is not what its place asks for.
     pub fn chain(&self, certificates: &[Vec<u8>], anchors: &str) -> Result<Signer, Fault> {
         let set = self.set(anchors)?;
-        let path = set.follow(certificates, &self.authority.lists.load(), self.at)?;
+        let lists = self.authority.lists.load();
+        let known = Known { lists: &lists, responses: &self.responses };
+        let mut wants = Vec::new();
+        let path = set.follow(certificates, &known, self.at, &mut wants);
+        self.note(wants);
+        let path = path?;
         let issuers = || path.between.iter().chain([&path.anchor.certificate]);
         let speaks = if self.authority.is_snp(issuers())? {
             Format::Snp(None)

@@ -13,6 +13,11 @@ impl Name {
         Self(der.to_vec())
     }
 
+    /// As it is written.
+    pub(crate) fn der(&self) -> &[u8] {
+        &self.0
+    }
+
     /// The common name, where there is exactly one and it is plain text.
     pub(crate) fn common_name(&self) -> Option<&str> {
         self.find_common_name().ok().flatten()

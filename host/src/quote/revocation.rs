@@ -7,6 +7,7 @@ use arc_swap::{ArcSwap, Guard};
 
 use super::crl::Crl;
 use super::fault::Fault;
+use super::ocsp::Good;
 use super::x509::Certificate;
 use crate::clock::Timestamp;
 
@@ -28,6 +29,8 @@ pub enum Revocation {
 /// What was found about revocation.
 #[derive(Clone)]
 pub(crate) enum Standing {
+    /// Good by its issuer's answer, for as long as that says.
+    Answered(Good),
     /// Not on any list; the newest that speaks for the certificate, which is valid.
     Checked(Arc<Crl>),
     /// Not looked for; not on any list that was there.
@@ -40,7 +43,7 @@ impl Standing {
     /// As facts have it.
     pub(crate) fn name(&self) -> &'static str {
         match self {
-            Self::Checked(_) => "checked",
+            Self::Answered(_) | Self::Checked(_) => "checked",
             Self::Waived => "waived",
             Self::Unpublished => "unpublished",
         }

@@ -119,7 +119,7 @@ fn pss(parameters: &[u8]) -> der::Result<Option<DigestAlgorithm>> {
 }
 
 /// A SHA-2 AlgorithmIdentifier, whose parameters are NULL or absent (RFC 5754 section 2).
-fn sha2(identifier: &[u8]) -> der::Result<Option<DigestAlgorithm>> {
+pub(crate) fn sha2(identifier: &[u8]) -> der::Result<Option<DigestAlgorithm>> {
     let mut fields = Reader::whole(identifier, tag::SEQUENCE)?;
     let oid = fields.expect(tag::OID)?.content;
     fields.optional(tag::NULL)?;

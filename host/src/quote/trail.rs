@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::algorithm::{DigestAlgorithm, KeyEncoding, SignatureAlgorithm};
 use super::dcap::Appraised;
 use super::key::PublicKey;
+use super::ocsp::Good;
 use super::revocation::Standing;
 use super::snp::endorsement::Endorsement;
 use super::span::Span;
@@ -163,6 +164,9 @@ fn chain(leaf: &Certificate, between: &[Arc<Certificate>], standing: &[Standing]
                 list.number(),
                 list.next_update
             )),
+            Standing::Answered(Good { from, until }) => {
+                text.push_str(&format!("; good by OCSP ({from}, until {until})"));
+            }
             Standing::Waived => text.push_str("; revocation WAIVED by the operator"),
             Standing::Unpublished => text.push_str("; its issuer publishes no revocation lists"),
         }

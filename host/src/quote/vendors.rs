@@ -9,6 +9,9 @@ pub const AWS_NITRO: &str = "aws-nitro";
 /// NVIDIA's root for its devices.
 pub const NVIDIA: &str = "nvidia";
 
+/// NVIDIA's root for its reference integrity manifests: a signer of reference values.
+pub const NVIDIA_RIM: &str = "nvidia-rim";
+
 /// A vendor's anchor.
 pub(super) struct Published {
     /// The set that it is in; an operator can add none to it.
@@ -17,23 +20,37 @@ pub(super) struct Published {
     pub(super) pem: &'static [u8],
     /// What the vendor publishes of revoked certificates.
     pub(super) revocation: Revocation,
+    /// Whether it answers by OCSP in the place of lists, and about authorities alone: the certificate at the
+    /// end is made by the device itself.
+    pub(super) answers: bool,
 }
+
+/// Roots of what vendors sign beside hardware: no evidence leads to one, and no verifier can name one.
+pub(super) const PUBLISHED_SIGNERS: [Published; 1] = [Published {
+    set: NVIDIA_RIM,
+    pem: include_bytes!("roots/nvidia-rim.pem"),
+    revocation: Revocation::Unpublished,
+    answers: false,
+}];
 
 pub(super) const PUBLISHED: [Published; 3] = [
     Published {
         set: AWS_NITRO,
         pem: include_bytes!("roots/aws-nitro.pem"),
         revocation: Revocation::Unpublished,
+        answers: false,
     },
     Published {
         set: NVIDIA,
         pem: include_bytes!("roots/nvidia.pem"),
-        revocation: Revocation::Unpublished,
+        revocation: Revocation::Required,
+        answers: true,
     },
     Published {
         set: INTEL,
         pem: include_bytes!("roots/intel-sgx.pem"),
         revocation: Revocation::Required,
+        answers: false,
     },
 ];
 
@@ -42,12 +59,12 @@ mod tests {
     use data_encoding::HEXLOWER;
 
     use super::super::authority::one_certificate;
-    use super::PUBLISHED;
+    use super::{PUBLISHED, PUBLISHED_SIGNERS};
 
     #[test]
     fn the_anchors_are_those_whose_digests_the_vendors_publish() {
         let documented = include_str!("roots/README.md");
-        for anchor in PUBLISHED {
+        for anchor in PUBLISHED.into_iter().chain(PUBLISHED_SIGNERS) {
             let certificate = one_certificate(anchor.pem).unwrap();
             certificate.check_issued_by(&certificate).unwrap();
             let digest = HEXLOWER.encode(&certificate.fingerprint());

@@ -2,13 +2,16 @@
 //! the evidence up may have made this up too: it is data to look up, never an address.
 
 use std::fmt;
+use std::sync::Arc;
 
 use data_encoding::HEXLOWER;
 
+use super::algorithm::DigestAlgorithm;
 use super::authority::Authority;
 use super::crl::Crl;
 use super::dcap;
 use super::fault::Fault;
+use super::ocsp;
 use super::snp::product::Product;
 use super::snp::report::EndorsementKey;
 use super::snp::tcb::Tcb;
@@ -42,6 +45,13 @@ pub enum Want {
         tee: IntelTee,
         /// The kind of platform.
         fmspc: [u8; 6],
+    },
+    /// What an issuer of NVIDIA's answers about a certificate.
+    NvidiaOcsp {
+        /// The issuer's certificate in DER, which led to an anchor.
+        issuer: Arc<[u8]>,
+        /// The content of the certificate's serial number.
+        serial: Vec<u8>,
     },
 }
 
@@ -107,6 +117,12 @@ pub struct Validity {
 }
 
 impl Want {
+    /// The request that asks for it by OCSP (RFC 6960 section 4.1); none where it is asked for otherwise.
+    pub(crate) fn ocsp_request(&self) -> Option<Vec<u8>> {
+        let Self::NvidiaOcsp { issuer, serial } = self else { return None };
+        ocsp::id::request(&Certificate::parse(issuer).ok()?, serial).ok()
+    }
+
     /// CHIP_ID as AMD's services write it: of Turin eight bytes (AMD 57230, section 4.1).
     #[must_use]
     pub fn hardware_id(product: Product, chip_id: &[u8; 64]) -> String {
@@ -130,6 +146,11 @@ impl fmt::Display for Want {
             Self::IntelTcbInfo { tee, fmspc } => {
                 write!(f, "intel/{}/tcb-info/{}", tee.name(), HEXLOWER.encode(fmspc))
             }
+            Self::NvidiaOcsp { issuer, serial } => {
+                let issuer = DigestAlgorithm::Sha256.digest(issuer);
+                let issuer = HEXLOWER.encode(issuer.as_ref());
+                write!(f, "nvidia/ocsp/{issuer}/{}", HEXLOWER.encode(serial))
+            }
         }
     }
 }
@@ -151,7 +172,10 @@ impl Authority {
             (Want::AmdVcek { product, chip_id, tcb }, [leaf]) => {
                 self.check_vcek(*product, chip_id, *tcb, leaf, at)
             }
-            (Want::AmdCrl(_) | Want::AmdVcek { .. }, _) => {
+            (Want::NvidiaOcsp { issuer, serial }, [response]) => {
+                ocsp::check_answer(response, issuer, serial, at)
+            }
+            (Want::AmdCrl(_) | Want::AmdVcek { .. } | Want::NvidiaOcsp { .. }, _) => {
                 Err(Fault::malformed("an answer in several parts"))
             }
             _ => dcap::wanted::check(self, want, parts, at),

@@ -58,6 +58,21 @@ pub(crate) mod usage {
 impl Certificate {
     /// Reads a certificate that fills `der`.
     pub(crate) fn parse(der: &[u8]) -> Result<Self, Fault> {
+        Self::parse_for(der, false)
+    }
+
+    /// Reads the certificate of an OCSP responder (RFC 6960 section 4.2.2.2): it says that it is one.
+    pub(crate) fn parse_responder(der: &[u8]) -> Result<Self, Fault> {
+        let responder = Self::parse_for(der, true)?;
+        let purposes = responder.extensions.get(oid::EXTENDED_KEY_USAGE).unwrap_or_default();
+        match names_ocsp(purposes) {
+            Ok(true) => Ok(responder),
+            Ok(false) => Err(Fault::Untrusted(format!("{} answers no OCSP", responder.subject))),
+            Err(bad) => Err(bad.within("extended key usage")),
+        }
+    }
+
+    fn parse_for(der: &[u8], responder: bool) -> Result<Self, Fault> {
         if der.len() > MAX_LENGTH {
             return Err(Fault::malformed("certificate: too large"));
         }
@@ -78,13 +93,23 @@ impl Certificate {
             not_before: fields.not_before,
             not_after: fields.not_after,
             key: PublicKey::from_spki(fields.spki)?,
-            extensions: Extensions::read(fields.extensions)?,
+            extensions: Extensions::read(fields.extensions, responder)?,
         })
     }
 
     /// The certificate as it came.
     pub(crate) fn der(&self) -> &[u8] {
         &self.der
+    }
+
+    /// The public key's bits, as SHA digests of keys are made over them.
+    pub(crate) fn key_bits(&self) -> Result<&[u8], Fault> {
+        let bits = || {
+            let mut fields = Reader::whole(Fields::read(&self.tbs)?.spki, tag::SEQUENCE)?;
+            fields.expect(tag::SEQUENCE)?;
+            der::octets_of_bits(fields.expect(tag::BIT_STRING)?.content)
+        };
+        bits().map_err(|bad| bad.within("certificate"))
     }
 
     /// SHA-256 over the DER.
@@ -162,7 +187,7 @@ impl Extensions {
         self.all.iter().find(|extension| extension.oid == oid).map(|found| &*found.value)
     }
 
-    fn read(content: Option<&[u8]>) -> Result<Self, Fault> {
+    fn read(content: Option<&[u8]>, responder: bool) -> Result<Self, Fault> {
         let mut found = Self { all: Vec::new(), authority: None, key_usage: None };
         let within = |bad: NotDer| bad.within("certificate extensions");
         for extension in signature::extensions(content).map_err(within)? {
@@ -179,7 +204,7 @@ impl Extensions {
                     ));
                 }
                 // Purposes that this host does not ask about: whoever made it critical wants that.
-                oid::EXTENDED_KEY_USAGE if critical => {
+                oid::EXTENDED_KEY_USAGE if critical && !responder => {
                     return Err(Fault::unsupported(
                         "a certificate whose key is for certain purposes only",
                     ));
@@ -208,6 +233,20 @@ mod oid {
     pub(super) const CERTIFICATE_POLICIES: &[u8] = &[0x55, 0x1d, 0x20];
     pub(super) const POLICY_CONSTRAINTS: &[u8] = &[0x55, 0x1d, 0x24];
     pub(super) const EXTENDED_KEY_USAGE: &[u8] = &[0x55, 0x1d, 0x25];
+}
+
+/// Whether a list of purposes names OCSP signing, 1.3.6.1.5.5.7.3.9.
+fn names_ocsp(value: &[u8]) -> der::Result<bool> {
+    const OCSP_SIGNING: &[u8] = &[0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x03, 0x09];
+    if value.is_empty() {
+        return Ok(false);
+    }
+    let mut purposes = Reader::whole(value, tag::SEQUENCE)?;
+    let mut found = false;
+    while !purposes.is_empty() {
+        found |= purposes.expect(tag::OID)?.content == OCSP_SIGNING;
+    }
+    Ok(found)
 }
 
 fn basic_constraints(value: &[u8]) -> der::Result<Option<BasicConstraints>> {

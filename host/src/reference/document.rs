@@ -29,6 +29,8 @@ pub enum Form {
     Json,
     /// An in-toto statement: SLSA provenance, or launch measurements as a predicate.
     Provenance,
+    /// A reference integrity manifest of NVIDIA's (SWID).
+    Rim,
 }
 
 impl Form {
@@ -39,6 +41,7 @@ impl Form {
             Self::Corim => "corim",
             Self::Json => "json",
             Self::Provenance => "provenance",
+            Self::Rim => "rim",
         }
     }
 }

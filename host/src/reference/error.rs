@@ -7,6 +7,9 @@ use crate::json::JsonError;
 /// Why a reference document is not taken.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum ReferenceError {
+    /// Its content is not what its signature speaks of.
+    #[error("its content is not what its signature speaks of")]
+    Altered,
     /// Its signer may not sign this.
     #[error("{signer} may not sign {what}")]
     BeyondScope {
@@ -38,7 +41,8 @@ pub enum ReferenceError {
 impl From<ReferenceError> for Refusal {
     fn from(error: ReferenceError) -> Self {
         let code = match &error {
-            ReferenceError::BeyondScope { .. }
+            ReferenceError::Altered
+            | ReferenceError::BeyondScope { .. }
             | ReferenceError::NotSigned
             | ReferenceError::Unsigned => Code::ReferenceRefused,
             ReferenceError::Cbor(_)

@@ -18,6 +18,7 @@ pub mod measure;
 mod opened;
 mod provenance;
 mod record;
+mod rim;
 mod signer;
 mod snapshot;
 mod store;

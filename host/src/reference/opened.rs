@@ -3,7 +3,7 @@
 use super::document::{Document, LARGEST};
 use super::error::ReferenceError;
 use super::signer::{Origin, Signature, Signers};
-use super::{corim, dsse, json, provenance};
+use super::{corim, dsse, json, provenance, rim};
 use crate::tenant::Tenant;
 
 /// What bytes are, by their media type.
@@ -15,10 +15,12 @@ pub enum Container {
     Dsse,
     /// The plain form, unsigned.
     Json,
+    /// A reference integrity manifest of NVIDIA's.
+    Rim,
 }
 
 impl Container {
-    const ALL: [Self; 3] = [Self::Corim, Self::Dsse, Self::Json];
+    const ALL: [Self; 4] = [Self::Corim, Self::Dsse, Self::Json, Self::Rim];
 
     /// The media type.
     #[must_use]
@@ -27,6 +29,7 @@ impl Container {
             Self::Corim => "application/rim+cose",
             Self::Dsse => "application/vnd.dsse.envelope.v1+json",
             Self::Json => "application/vnd.claviger.reference+json",
+            Self::Rim => "application/swid+xml",
         }
     }
 
@@ -43,6 +46,7 @@ impl Container {
         match bytes.trim_ascii_start().first() {
             Some(b'{') if serde_json::from_slice(bytes).is_ok_and(payload) => Self::Dsse,
             Some(b'{') => Self::Json,
+            Some(b'<') => Self::Rim,
             _ => Self::Corim,
         }
     }
@@ -91,6 +95,10 @@ impl Opened {
                 (document, opened.signatures)
             }
             Container::Json => (json::read(bytes)?, Vec::new()),
+            Container::Rim => {
+                let opened = rim::open(bytes)?;
+                (opened.document, vec![opened.signature])
+            }
         };
         Ok(Self { document, signatures, bytes: bytes.to_vec(), container })
     }

@@ -8,12 +8,16 @@ use super::claims;
 use super::document::{Document, Group};
 use super::error::ReferenceError;
 use crate::audit::Digest;
-use crate::quote::{DigestAlgorithm, PublicKey, SignatureKind, SignatureScheme};
+use crate::quote::{
+    DigestAlgorithm, Lineage, PublicKey, SignatureKind, SignatureScheme, SigningRoot,
+};
 use crate::tenant::Tenant;
 
 /// How a signature says it was made.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug)]
 pub(super) enum Scheme {
+    /// By the key of a certificate that came along, with r and s on P-384.
+    Certified(Lineage),
     /// By a COSE algorithm (RFC 9053, RFC 9864), which the key must be of.
     Cose(i64),
     /// It does not say: the key knows. ECDSA comes in DER or as r and s.
@@ -35,6 +39,8 @@ pub struct SignerPlan {
     pub name: String,
     /// The public key: PEM (`PUBLIC KEY`) or a JWK. P-256, P-384 or Ed25519.
     pub key: Vec<u8>,
+    /// In the key's place a vendor's root that is built in: whoever it certifies signs.
+    pub root: Option<String>,
     /// Whose values it may sign: `snp`. None named: nobody's.
     pub tees: Vec<String>,
     /// Which claims of them, without the TEE's name; any where absent.
@@ -80,12 +86,18 @@ pub struct Signers {
 #[derive(Clone)]
 struct Signer {
     name: String,
-    key: PublicKey,
+    key: Key,
     fingerprint: Digest,
     tees: BTreeSet<String>,
     claims: Option<BTreeSet<String>>,
     tenant: Option<Tenant>,
     builders: Option<BTreeSet<String>>,
+}
+
+#[derive(Clone)]
+enum Key {
+    Own(PublicKey),
+    Root(SigningRoot),
 }
 
 impl Signers {
@@ -103,6 +115,22 @@ impl Signers {
             signers.push(signer);
         }
         Ok(Self { allow_unsigned: plan.allow_unsigned, signers })
+    }
+
+    /// Whoever a root certifies that is built in nowhere may sign all of NVIDIA's values.
+    #[cfg(test)]
+    pub(super) fn rooted(root: &[u8]) -> Self {
+        let root = SigningRoot::read(root).unwrap();
+        let signer = Signer {
+            name: "root".to_owned(),
+            fingerprint: Digest(root.fingerprint().unwrap()),
+            key: Key::Root(root),
+            tees: BTreeSet::from(["nvidia".to_owned()]),
+            claims: None,
+            tenant: None,
+            builders: None,
+        };
+        Self { allow_unsigned: false, signers: vec![signer] }
     }
 
     /// Finds out who vouches for `document` in `tenant`.
@@ -151,16 +179,24 @@ impl Signers {
 
 impl Signer {
     fn new(plan: SignerPlan) -> Result<Self, String> {
-        let key = PublicKey::supplied(&plan.key).map_err(|fault| format!("the key: {fault}"))?;
-        if !matches!(key.kind(), SignatureKind::P256 | SignatureKind::P384 | SignatureKind::Ed25519)
-        {
-            return Err(format!("a {} key; wanted is P-256, P-384 or Ed25519", key.kind().name()));
-        }
+        let (key, fingerprint) = match (&plan.root, plan.key.as_slice()) {
+            (Some(root), []) => {
+                let root = SigningRoot::named(root).map_err(|fault| fault.to_string())?;
+                let fingerprint = root.fingerprint();
+                (Key::Root(root), fingerprint)
+            }
+            (Some(_), _) => return Err("a key or a root, not both".to_owned()),
+            (None, key) => {
+                let key = own_key(key)?;
+                let fingerprint = key.fingerprint();
+                (Key::Own(key), fingerprint)
+            }
+        };
+        let fingerprint = fingerprint.map_err(|fault| fault.to_string())?;
         let names = plan.tees.iter().chain(plan.claims.iter().flatten());
         if let Some(wrong) = names.clone().find(|name| !claims::is_name(name)) {
             return Err(format!("{wrong:?} is the name of no TEE or claim"));
         }
-        let fingerprint = key.fingerprint().map_err(|fault| fault.to_string())?;
         Ok(Self {
             name: plan.name,
             key,
@@ -175,7 +211,14 @@ impl Signer {
     /// The key decides how a signature is checked; what the signature says must agree.
     fn signed(&self, signature: &Signature) -> bool {
         let Signature { scheme, message, bytes } = signature;
-        let kind = self.key.kind();
+        let (key, scheme) = match (&self.key, scheme) {
+            (Key::Root(root), Scheme::Certified(lineage)) => {
+                return lineage.check(root, message, bytes).is_ok();
+            }
+            (Key::Root(_), _) | (Key::Own(_), Scheme::Certified(_)) => return false,
+            (Key::Own(key), scheme) => (key, scheme),
+        };
+        let kind = key.kind();
         let (digest, length, names) = match kind {
             SignatureKind::P256 => (DigestAlgorithm::Sha256, 64, [-7, -9]),
             SignatureKind::P384 => (DigestAlgorithm::Sha384, 96, [-35, -51]),
@@ -186,9 +229,9 @@ impl Signer {
             (SignatureKind::Ed25519, _) => SignatureScheme::Ed25519,
             (_, Scheme::Cose(_)) => SignatureScheme::EcdsaFixed,
             (_, Scheme::OfTheKey) if bytes.len() == length => SignatureScheme::EcdsaFixed,
-            (_, Scheme::OfTheKey) => SignatureScheme::EcdsaDer(digest),
+            _ => SignatureScheme::EcdsaDer(digest),
         };
-        self.key.verify(scheme, message, bytes).is_ok()
+        key.verify(scheme, message, bytes).is_ok()
     }
 
     /// Whether it may sign this; the error says what it may not.
@@ -216,5 +259,13 @@ impl Signer {
             Some(claim) => Err(format!("{}.{claim}", group.tee)),
             None => Ok(()),
         }
+    }
+}
+
+fn own_key(key: &[u8]) -> Result<PublicKey, String> {
+    let key = PublicKey::supplied(key).map_err(|fault| format!("the key: {fault}"))?;
+    match key.kind() {
+        SignatureKind::P256 | SignatureKind::P384 | SignatureKind::Ed25519 => Ok(key),
+        kind => Err(format!("a {} key; wanted is P-256, P-384 or Ed25519", kind.name())),
     }
 }

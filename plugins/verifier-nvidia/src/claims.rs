@@ -99,8 +99,6 @@ fn device(claims: &mut Claims<'_>, identity: &Identity) {
     claims.text("kind", Some(kind));
     claims.text("product", Some(&identity.product));
     claims.text("serial", Some(&identity.serial));
-    // NVIDIA publishes no lists of revoked device certificates; it answers by OCSP alone.
-    claims.text("revocation", Some("unpublished"));
     if let Some(firmware) = &identity.firmware {
         claims.add("certificate_fwid", Value::Bytes(firmware.id.clone()));
         if let Some(debug) = firmware.debug {
@@ -203,7 +201,6 @@ mod tests {
         assert_eq!(found("nonce"), Some(format!("{:?}", [7; 32])));
         assert_eq!(found("kind").as_deref(), Some("gpu"));
         assert_eq!(found("debug").as_deref(), Some("Value::Flag(false)"));
-        assert_eq!(found("revocation").as_deref(), Some("unpublished"));
     }
 
     #[test]

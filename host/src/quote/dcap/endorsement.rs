@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use aws_lc_rs::digest::{Context, SHA256};
 
-use super::super::anchors::{AnchorSet, Path};
+use super::super::anchors::{AnchorSet, Known, Path};
 use super::super::authority::{Authority, INTEL};
 use super::super::bundle::Bundle;
 use super::super::fault::Fault;
@@ -294,10 +294,13 @@ fn followed(
     brought: &Brought,
     window: &mut Window,
 ) -> Result<Path, Fault> {
-    let path = set.follow(chain, lists, at).map_err(|fault| match (fault, &brought.fault) {
-        // There was something, but it is of no use.
-        (Fault::Unavailable(_), Some(reason)) => reason.clone(),
-        (fault, _) => fault,
+    let known = Known { lists, responses: &[] };
+    let path = set.follow(chain, &known, at, &mut Vec::new()).map_err(|fault| {
+        match (fault, &brought.fault) {
+            // There was something, but it is of no use.
+            (Fault::Unavailable(_), Some(reason)) => reason.clone(),
+            (fault, _) => fault,
+        }
     })?;
     window.until = window.until.min(path.expires);
     let certificates = path.between.iter().chain([&path.leaf, &path.anchor.certificate]);

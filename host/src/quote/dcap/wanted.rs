@@ -54,7 +54,9 @@ pub(crate) fn check(
         }
         Want::IntelPckCrl(issuer) => checking.list(issuer.name()),
         Want::IntelRootCrl => checking.list(""),
-        Want::AmdCrl(_) | Want::AmdVcek { .. } => Err(Fault::unsupported("not Intel's")),
+        Want::AmdCrl(_) | Want::AmdVcek { .. } | Want::NvidiaOcsp { .. } => {
+            Err(Fault::unsupported("not Intel's"))
+        }
     }
 }
 

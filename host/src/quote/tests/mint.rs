@@ -101,7 +101,7 @@ fn rsa_spki(key: &RsaKeyPair) -> Vec<u8> {
         .to_vec()
 }
 
-fn sign(key: &RsaKeyPair, message: &[u8]) -> Vec<u8> {
+pub(super) fn sign(key: &RsaKeyPair, message: &[u8]) -> Vec<u8> {
     let mut signature = vec![0; key.public_modulus_len()];
     key.sign(&RSA_PSS_SHA384, &SystemRandom::new(), message, &mut signature).unwrap();
     signature

@@ -9,6 +9,7 @@ mod forged_chains;
 mod forged_reports;
 mod lists;
 mod mint;
+mod ocsp;
 mod oracles;
 mod recorded;
 mod revocation;

@@ -2,6 +2,7 @@
 
 mod corims;
 mod forms;
+mod rims;
 mod signers;
 mod stored;
 
