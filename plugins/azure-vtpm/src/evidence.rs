@@ -12,7 +12,6 @@
 
 use claviger_plugin_sdk::json::{self, Value};
 use claviger_plugin_sdk::verifier::{Rejection, Request};
-use claviger_plugin_sdk::{base64, hex};
 
 /// The media type.
 pub const JSON: &str = "application/json";
@@ -59,7 +58,7 @@ impl Evidence {
         let part = |name| quote.and_then(|quote| quote.member(name));
         let pcrs = match part("pcrs") {
             Some(Value::List(pcrs)) if pcrs.len() <= MAX_PCRS => {
-                pcrs.iter().map(in_hex).collect::<Option<_>>()
+                pcrs.iter().map(Value::in_hex).collect::<Option<_>>()
             }
             _ => None,
         };
@@ -67,39 +66,15 @@ impl Evidence {
             bytes.ok_or_else(|| malformed(&format!("no usable {name}")))
         };
         Ok(Self {
-            hcl_report: needed("hcl_report", report.and_then(in_base64))?,
-            message: needed("message of tpm_quote", part("message").and_then(in_hex))?,
-            signature: needed("signature of tpm_quote", part("signature").and_then(in_hex))?,
+            hcl_report: needed("hcl_report", report.and_then(Value::in_base64))?,
+            message: needed("message of tpm_quote", part("message").and_then(Value::in_hex))?,
+            signature: needed("signature of tpm_quote", part("signature").and_then(Value::in_hex))?,
             pcrs: pcrs.ok_or_else(|| malformed("no usable pcrs of tpm_quote"))?,
             // What is missing, whoever needs it says.
-            vcek: evidence.member("vcek").and_then(certificate),
-            td_quote: evidence.member("td_quote").and_then(in_base64),
+            vcek: evidence.member("vcek").and_then(Value::in_pem),
+            td_quote: evidence.member("td_quote").and_then(Value::in_base64),
             attachments: request.attachments,
         })
-    }
-}
-
-fn certificate(value: &Value) -> Option<Vec<u8>> {
-    match value {
-        Value::Text(pem) if pem.contains("-----BEGIN") => Some(pem.clone().into_bytes()),
-        value => in_base64(value),
-    }
-}
-
-fn in_base64(value: &Value) -> Option<Vec<u8>> {
-    match value {
-        Value::Text(text) => {
-            let digits: String = text.split_ascii_whitespace().collect();
-            base64::decode(&digits)
-        }
-        value => value.bytes(),
-    }
-}
-
-fn in_hex(value: &Value) -> Option<Vec<u8>> {
-    match value {
-        Value::Text(text) => hex::decode(text),
-        value => value.bytes(),
     }
 }
 

@@ -81,6 +81,9 @@ pub fn verify(
         // Whether Secure Boot is on, the runtime data say too: what is proved by PCR 7 has a name of its own.
         claims.extend(boot.claims(&format!("{prefix}.boot.")));
     }
+    if let Some(list) = tpm::find_list(&evidence.attachments) {
+        claims.extend(tpm::measured(&quoted, list)?.claims());
+    }
     Ok(Vtpm {
         bindings: tpm::binding(&quoted.attest, 2).into_iter().collect(),
         statements: vec![hardware.statement, runtime, quoted.statement, quoted.registers],

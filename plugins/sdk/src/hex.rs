@@ -14,6 +14,13 @@ pub fn decode(text: &str) -> Option<Vec<u8>> {
     rest.is_empty().then(|| pairs.iter().map(byte).collect())?
 }
 
+/// The text, in lower case.
+#[must_use]
+pub fn encode(bytes: &[u8]) -> String {
+    let digit = |value: u8| char::from_digit(value.into(), 16).unwrap_or('0');
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 0xf)]).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -23,6 +30,7 @@ mod tests {
         for text in ["00ffAb", "0x00FFab", " 00ffAB\n"] {
             assert_eq!(decode(text), Some(vec![0, 0xff, 0xab]), "{text:?}");
         }
+        assert_eq!(encode(&[0, 0xff, 0xab]), "00ffab");
         assert_eq!(decode(""), Some(Vec::new()));
         for text in ["0", "0g", "00 ff", "x0", "é", "+1"] {
             assert_eq!(decode(text), None, "{text:?}");

@@ -3,6 +3,8 @@
 
 use std::ops::Range;
 
+use crate::{base64, hex};
+
 const MAX_DEPTH: u32 = 8;
 
 /// A value.
@@ -44,6 +46,36 @@ impl Value {
             _ => None,
         };
         values.iter().map(byte).collect()
+    }
+
+    /// Bytes in base64 of either alphabet, perhaps in lines, or as a list of numbers.
+    #[must_use]
+    pub fn in_base64(&self) -> Option<Vec<u8>> {
+        match self {
+            Self::Text(text) => {
+                let digits: String = text.split_ascii_whitespace().collect();
+                base64::decode(&digits)
+            }
+            value => value.bytes(),
+        }
+    }
+
+    /// Bytes in hexadecimal, or as a list of numbers.
+    #[must_use]
+    pub fn in_hex(&self) -> Option<Vec<u8>> {
+        match self {
+            Self::Text(text) => hex::decode(text),
+            value => value.bytes(),
+        }
+    }
+
+    /// A certificate, or several: PEM as it is, or bytes as [`Value::in_base64`] reads them.
+    #[must_use]
+    pub fn in_pem(&self) -> Option<Vec<u8>> {
+        match self {
+            Self::Text(pem) if pem.contains("-----BEGIN") => Some(pem.clone().into_bytes()),
+            value => value.in_base64(),
+        }
     }
 }
 

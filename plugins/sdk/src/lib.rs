@@ -13,7 +13,8 @@
 //! stops the program.
 //!
 //! [`json`], [`base64`], [`hex`], [`quote_text`] and [`certificates`] read what evidence is packed in,
-//! with [`der`] inside certificates; [`cbor`] and [`cose`] read signed tokens, [`tcg`] event logs.
+//! with [`der`] inside certificates; [`cbor`] and [`cose`] read signed tokens, [`tcg`]
+//! and [`ima`] logs of what was measured.
 
 pub mod base64;
 pub mod bytes;
@@ -24,6 +25,7 @@ pub mod der;
 #[cfg(target_arch = "wasm32")]
 mod heap;
 pub mod hex;
+pub mod ima;
 pub mod json;
 pub mod kms;
 mod manifest;

@@ -1,6 +1,5 @@
 //! How a report is packed: raw, raw with AMD's certificate table behind it, or in JSON.
 
-use claviger_plugin_sdk::base64;
 use claviger_plugin_sdk::json::{self, Value};
 use claviger_plugin_sdk::verifier::{Rejection, Request};
 
@@ -55,7 +54,8 @@ fn from_json(text: &[u8]) -> Result<Evidence, Rejection> {
         None => return Err(malformed("no attestation_report")),
         Some(fields @ Value::Object(_)) => spelled::report(fields)
             .map_err(|field| malformed(&format!("{field} of attestation_report")))?,
-        Some(value) => bytes(value)
+        Some(value) => value
+            .in_base64()
             .ok_or_else(|| malformed("attestation_report is neither base64, bytes nor fields"))?,
     };
     if report.len() != REPORT_SIZE {
@@ -81,21 +81,7 @@ fn chain(chain: Option<&Value>) -> Vec<Vec<u8>> {
 }
 
 fn certificate(value: &Value) -> Option<Vec<u8>> {
-    match value.member("data").unwrap_or(value) {
-        Value::Text(pem) if pem.contains("-----BEGIN") => Some(pem.clone().into_bytes()),
-        value => bytes(value),
-    }
-}
-
-/// Base64, perhaps in lines, or a list of bytes.
-fn bytes(value: &Value) -> Option<Vec<u8>> {
-    match value {
-        Value::Text(text) => {
-            let digits: String = text.split_ascii_whitespace().collect();
-            base64::decode(&digits)
-        }
-        value => value.bytes(),
-    }
+    value.member("data").unwrap_or(value).in_pem()
 }
 
 fn malformed(why: &str) -> Rejection {

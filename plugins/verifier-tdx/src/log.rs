@@ -4,7 +4,7 @@
 //! events for it); a log that does not lead to them is refused. Event data counts only where it is
 //! what was digested, which the host checks too.
 
-use claviger_plugin_sdk::tcg::{Bank, Event, EventLog, Variable, kind};
+use claviger_plugin_sdk::tcg::{Bank, Event, EventLog, Summary, Variable, kind};
 use claviger_plugin_sdk::verifier::custody::{self, Digest, Fault, Statement};
 use claviger_plugin_sdk::verifier::types::{Claim, Quote, Span, Value};
 use claviger_plugin_sdk::verifier::{Rejection, custody::Fault::Untrusted};
@@ -44,6 +44,7 @@ pub(crate) struct Log {
 pub(crate) fn replay(quote: &Statement, body: u32, log: &[u8]) -> Result<Log, Rejection> {
     let log = EventLog::read(log).map_err(|why| Rejection::Malformed(why.to_string()))?;
     let mut found = Log::default();
+    let mut summary = Summary::default();
     let measured: Vec<Event<'_>> = log.events().filter(Event::extends).collect();
     if measured.len() > MAX_EVENTS {
         return Err(Rejection::Malformed("an event log with more events than are read".into()));
@@ -67,10 +68,17 @@ pub(crate) fn replay(quote: &Statement, body: u32, log: &[u8]) -> Result<Log, Re
         let statement = custody::replay(quote, at, Digest::Sha384, &initial, &history.entries)
             .map_err(|fault| of_register(fault, number))?;
         found.tell(number, &statement, &events);
+        for (place, event) in (0_u32..).zip(&events) {
+            let at = Span { start: place * SIZE, length: SIZE };
+            let is_digested =
+                |bytes: &[u8]| custody::vouch(&statement, at, Digest::Sha384, bytes).is_ok();
+            summary.tell(&format!("rtmr{number}"), Bank::Sha384, event, is_digested);
+        }
         found.statements.push(statement);
     }
     let count = u64::try_from(measured.len()).unwrap_or(u64::MAX);
     found.claim("ccel.events", Value::Unsigned(count));
+    found.claims.extend(summary.claims());
     Ok(found)
 }
 

@@ -2,18 +2,18 @@
 //!
 //! | from | members |
 //! |---|---|
-//! | documented here | `quote`, `signature`, `pcrs`, and `ak_certificates` or `ak_public`; `event_log` |
+//! | documented here | `quote`, `signature`, `pcrs`, and `ak_certificates` or `ak_public`; `event_log`, `ima_list` |
 //! | Trustee | `tpm_quote` of `message`, `signature` and `pcrs`; `ak_public`, `ak_certificate`; `event_log` |
 //! | go-attestation | `AK`, `Quote`, `Log`; see `go.rs` |
 //!
 //! Bytes are base64 (either alphabet) or lists; values of PCRs are hexadecimal, a list from PCR 0 on (of
 //! SHA-256), or by bank and index: `{"sha256": {"7": "…"}}`.
 
+use claviger_plugin_sdk::ima;
 use claviger_plugin_sdk::json::{self, Value};
 use claviger_plugin_sdk::tcg::Bank;
 use claviger_plugin_sdk::tpm::{Signature, Values};
 use claviger_plugin_sdk::verifier::Rejection;
-use claviger_plugin_sdk::{base64, hex};
 
 use crate::go;
 
@@ -35,6 +35,8 @@ pub(crate) struct Evidence {
     /// DER or PEM; the AK's first, where there is one.
     pub(crate) certificates: Vec<Vec<u8>>,
     pub(crate) event_log: Option<Vec<u8>>,
+    /// What Linux measured, in either form.
+    pub(crate) ima_list: Option<Vec<u8>>,
 }
 
 /// One quote and the values that it is said to cover.
@@ -66,7 +68,7 @@ pub(crate) fn read(text: &[u8]) -> Result<Evidence, Rejection> {
         None => evidence.member(ours),
     };
     let needed = |name: &str, value: Option<&Value>| {
-        value.and_then(bytes).ok_or_else(|| malformed(&format!("no usable {name}")))
+        value.and_then(Value::in_base64).ok_or_else(|| malformed(&format!("no usable {name}")))
     };
     let (bank, values) = part("pcrs", "pcrs")
         .and_then(registers)
@@ -78,10 +80,22 @@ pub(crate) fn read(text: &[u8]) -> Result<Evidence, Rejection> {
             signature: needed("signature", part("signature", "signature"))?,
             values,
         }],
-        ak_public: evidence.member("ak_public").and_then(bytes),
+        ak_public: evidence.member("ak_public").and_then(Value::in_base64),
         certificates: certificates(evidence),
-        event_log: evidence.member("event_log").and_then(bytes).filter(|log| !log.is_empty()),
+        event_log: evidence
+            .member("event_log")
+            .and_then(Value::in_base64)
+            .filter(|log| !log.is_empty()),
+        ima_list: evidence.member("ima_list").and_then(list),
     })
+}
+
+/// The form for people as it is, or either form in base64 or as a list of bytes.
+fn list(value: &Value) -> Option<Vec<u8>> {
+    match value {
+        Value::Text(text) if ima::may_be(text.as_bytes()) => Some(text.clone().into_bytes()),
+        value => value.in_base64().filter(|list| !list.is_empty()),
+    }
 }
 
 fn certificates(evidence: &Value) -> Vec<Vec<u8>> {
@@ -92,21 +106,14 @@ fn certificates(evidence: &Value) -> Vec<Vec<u8>> {
         }
         value => std::slice::from_ref(*value),
     });
-    entries.filter_map(certificate).collect()
-}
-
-fn certificate(value: &Value) -> Option<Vec<u8>> {
-    match value {
-        Value::Text(pem) if pem.contains("-----BEGIN") => Some(pem.clone().into_bytes()),
-        value => bytes(value),
-    }
+    entries.filter_map(Value::in_pem).collect()
 }
 
 /// The values and the bank of which quotes are told apart.
 fn registers(value: &Value) -> Option<(Bank, Values)> {
     match value {
         Value::List(values) if values.len() <= MAX_PCRS as usize => {
-            let values: Option<_> = values.iter().map(in_hex).collect();
+            let values: Option<_> = values.iter().map(Value::in_hex).collect();
             Some((Bank::Sha256, Values::listed(Bank::Sha256, values?)))
         }
         Value::Object(banks) => {
@@ -118,7 +125,7 @@ fn registers(value: &Value) -> Option<(Bank, Values)> {
                 let Value::Object(registers) = registers else { return None };
                 for (index, value) in registers {
                     let index = index.parse().ok().filter(|index| *index < MAX_PCRS)?;
-                    read.add(bank, index, in_hex(value)?).then_some(())?;
+                    read.add(bank, index, value.in_hex()?).then_some(())?;
                 }
             }
             Some((first?, read))
@@ -130,24 +137,6 @@ fn registers(value: &Value) -> Option<(Bank, Values)> {
 fn bank(name: &str) -> Option<Bank> {
     let known = [Bank::Sha1, Bank::Sha256, Bank::Sha384, Bank::Sha512, Bank::Sm3];
     known.into_iter().find(|bank| bank.name() == name)
-}
-
-/// Base64, perhaps in lines, or a list of bytes.
-pub(crate) fn bytes(value: &Value) -> Option<Vec<u8>> {
-    match value {
-        Value::Text(text) => {
-            let digits: String = text.split_ascii_whitespace().collect();
-            base64::decode(&digits)
-        }
-        value => value.bytes(),
-    }
-}
-
-fn in_hex(value: &Value) -> Option<Vec<u8>> {
-    match value {
-        Value::Text(text) => hex::decode(text),
-        value => value.bytes(),
-    }
 }
 
 pub(crate) fn malformed(why: &str) -> Rejection {

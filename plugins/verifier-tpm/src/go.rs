@@ -6,7 +6,7 @@ use claviger_plugin_sdk::tcg::Bank;
 use claviger_plugin_sdk::tpm::Values;
 use claviger_plugin_sdk::verifier::Rejection;
 
-use crate::evidence::{Evidence, Quote, bytes, malformed};
+use crate::evidence::{Evidence, Quote, malformed};
 
 /// Hash algorithms as Go numbers them (package crypto), and those of TPMs.
 const HASHES: [(u64, Bank); 4] =
@@ -19,7 +19,7 @@ pub(crate) fn read(evidence: &Value) -> Result<Evidence, Rejection> {
     };
     let blob = |outer: &str, inner: &str| {
         let value = part(outer, inner)?;
-        bytes(value).ok_or_else(|| malformed(&format!("{inner} of {outer}")))
+        value.in_base64().ok_or_else(|| malformed(&format!("{inner} of {outer}")))
     };
     let Value::List(registers) = part("Log", "PCRs")? else { return Err(malformed("PCRs of Log")) };
     let mut values = Values::default();
@@ -40,7 +40,8 @@ pub(crate) fn read(evidence: &Value) -> Result<Evidence, Rejection> {
         }],
         ak_public: Some(blob("AK", "Public")?),
         certificates: Vec::new(),
-        event_log: part("Log", "Raw").ok().and_then(bytes),
+        event_log: part("Log", "Raw").ok().and_then(Value::in_base64),
+        ima_list: None,
     })
 }
 
@@ -48,5 +49,5 @@ fn register(entry: &Value) -> Option<(Bank, u32, Vec<u8>)> {
     let Value::Number(index) = entry.member("Index")? else { return None };
     let Value::Number(hash) = entry.member("DigestAlg")? else { return None };
     let (_, bank) = HASHES.iter().find(|(number, _)| number == hash)?;
-    Some((*bank, u32::try_from(*index).ok()?, bytes(entry.member("Digest")?)?))
+    Some((*bank, u32::try_from(*index).ok()?, entry.member("Digest")?.in_base64()?))
 }

@@ -71,6 +71,10 @@ impl Verifier for Tpm {
         if let Some(log) = log.or_else(|| tpm::find_log(&request.attachments)) {
             claims.extend(tpm::replay(&quoted, bank, log)?.claims("tpm."));
         }
+        let list = evidence.ima_list.as_deref();
+        if let Some(list) = list.or_else(|| tpm::find_list(&request.attachments)) {
+            claims.extend(tpm::measured(&quoted, list)?.claims());
+        }
         Ok(verdict(quoted, claims))
     }
 }

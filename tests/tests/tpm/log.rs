@@ -10,7 +10,10 @@ impl Log {
     /// A machine with Secure Boot, started to its end.
     pub(crate) fn sound(secure_boot: bool) -> Self {
         let name: Vec<u8> = "SecureBoot".encode_utf16().flat_map(u16::to_le_bytes).collect();
-        let mut variable = vec![0x61; 16];
+        let mut variable = vec![
+            0x61, 0xdf, 0xe4, 0x8b, 0xca, 0x93, 0xd2, 0x11, 0xaa, 0x0d, 0x00, 0xe0, 0x98, 0x03,
+            0x2b, 0x8c,
+        ];
         variable.extend(10_u64.to_le_bytes());
         variable.extend(1_u64.to_le_bytes());
         variable.extend(name);
@@ -21,6 +24,9 @@ impl Log {
             event(7, 0x8000_0001, &variable),
             event(4, 0x8000_0003, b"loader"),
             event(5, 0x8000_0007, b"Exit Boot Services Returned with Success"),
+            // As GRUB does: of a command line the words behind its name are digested, of a file its content.
+            (8, 0xd, sha256(b"quiet splash"), b"kernel_cmdline: quiet splash\0".to_vec()),
+            (9, 0xd, [0xc; 32], b"(hd0,gpt2)/boot/vmlinuz-6.1\0".to_vec()),
         ])
     }
 

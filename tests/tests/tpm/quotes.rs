@@ -6,7 +6,7 @@ use claviger::claim::Value;
 use claviger::error::{Code, Refusal};
 use claviger::flow::Verified;
 use claviger::quote::{Authority, Revocation};
-use data_encoding::BASE64;
+use data_encoding::{BASE64, HEXLOWER};
 use serde_json::json;
 
 use super::bench::Bench;
@@ -107,6 +107,14 @@ fn a_log_counts_where_it_leads_to_the_quoted_values() {
         let verified = verify(&tpm, &evidence).unwrap();
         assert_eq!(claim(&verified, "tpm.secure_boot"), Some(Value::Flag(secure_boot)));
         assert_eq!(claim(&verified, "tpm.boot_completed"), Some(Value::Flag(true)));
+        let loader = HEXLOWER.encode(&super::software::sha256(b"loader"));
+        let texts = |text: &str| Some(Value::Texts(vec![text.to_owned()]));
+        assert_eq!(claim(&verified, "eventlog.application"), texts(&loader));
+        let line = format!("EV_EFI_BOOT_SERVICES_APPLICATION {loader}");
+        assert_eq!(claim(&verified, "eventlog.pcr4"), texts(&line));
+        assert_eq!(claim(&verified, "eventlog.secure_boot"), Some(Value::Flag(secure_boot)));
+        assert_eq!(claim(&verified, "eventlog.cmdline"), texts("quiet splash"));
+        assert_eq!(claim(&verified, "eventlog.kernel"), texts(&"0c".repeat(32)));
     }
 }
 
@@ -120,7 +128,7 @@ fn a_log_of_another_start_is_refused() {
         evidence
     };
     let mut shorter = log.clone();
-    shorter.0.pop();
+    shorter.0.remove(3);
     assert_eq!(code(verify(&tpm, &evidence(&shorter))), Some(Code::EvidenceUntrusted));
     let mut other = log.clone();
     other.0[2].2[0] ^= 1;
@@ -138,11 +146,14 @@ fn what_an_event_says_is_not_believed_where_its_digest_is_of_something_else() {
     let mut lie = log;
     // The digest stays, which the PCR proves; the words change.
     *lie.0[1].3.last_mut().unwrap() = 1;
+    lie.0[4].3 = b"kernel_cmdline: quiet init=/bin/sh\0".to_vec();
     lie.0[3].3 = b"Exit Boot Services Invocation".to_vec();
     let mut evidence = tpm.evidence(&Quote::default());
     evidence["event_log"] = BASE64.encode(&lie.bytes()).into();
     let verified = verify(&tpm, &evidence).unwrap();
     assert_eq!(claim(&verified, "tpm.secure_boot"), None);
+    assert_eq!(claim(&verified, "eventlog.secure_boot"), None);
+    assert_eq!(claim(&verified, "eventlog.cmdline"), None);
     assert_eq!(claim(&verified, "tpm.boot_completed"), Some(Value::Flag(false)));
 }
 

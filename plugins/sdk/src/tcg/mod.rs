@@ -11,6 +11,7 @@ mod bank;
 mod event;
 mod log;
 mod register;
+mod summary;
 
 #[cfg(test)]
 mod tests;
@@ -19,3 +20,4 @@ pub use bank::Bank;
 pub use event::{Event, Variable, kind};
 pub use log::{EventLog, Malformed};
 pub use register::Register;
+pub use summary::Summary;

@@ -1,7 +1,7 @@
 //! What an event log says about how the machine was started, as far as its PCRs prove it.
 
 use super::quote::Quoted;
-use crate::tcg::{Bank, Event, EventLog, kind};
+use crate::tcg::{Bank, Event, EventLog, Summary, kind};
 use crate::verifier::custody::{self, Digest, Statement};
 use crate::verifier::types::{Claim, Span, Value};
 use crate::verifier::{Rejection, log};
@@ -21,6 +21,8 @@ pub struct Boot {
     pub secure_boot: Option<bool>,
     /// Whether the firmware handed the machine over to an operating system.
     pub exited_boot_services: Option<bool>,
+    /// What the events of those PCRs are.
+    pub summary: Summary,
 }
 
 /// The log among what came along: whatever begins as one.
@@ -59,7 +61,7 @@ pub fn replay(quoted: &Quoted, bank: Bank, log: &[u8]) -> Result<Boot, Rejection
         match history {
             Ok(entries) => {
                 boot.registers.push(index);
-                boot.learn(index, digest, &entries, &register.events);
+                boot.learn(index, bank, digest, &entries, &register.events);
             }
             Err(custody::Fault::Untrusted(why)) if FIRMWARE.contains(&index) => {
                 return Err(Rejection::Untrusted(format!("PCR {index}: {why}")));
@@ -74,7 +76,14 @@ pub fn replay(quoted: &Quoted, bank: Bank, log: &[u8]) -> Result<Boot, Rejection
 
 impl Boot {
     /// Reads what the events of a PCR say. `entries`: the statement of their digests.
-    fn learn(&mut self, index: u32, digest: Digest, entries: &Statement, events: &[Event<'_>]) {
+    fn learn(
+        &mut self,
+        index: u32,
+        bank: Bank,
+        digest: Digest,
+        entries: &Statement,
+        events: &[Event<'_>],
+    ) {
         let size = match digest {
             Digest::Sha256 => 32,
             Digest::Sha384 => 48,
@@ -82,10 +91,12 @@ impl Boot {
         };
         for (number, event) in (0_u32..).zip(events) {
             // An event's data is what its digest is of, or it is a remark.
-            let said = || {
+            let is_digested = |bytes: &[u8]| {
                 let at = Span { start: number.saturating_mul(size), length: size };
-                custody::vouch(entries, at, digest, event.data).is_ok()
+                custody::vouch(entries, at, digest, bytes).is_ok()
             };
+            self.summary.tell(&format!("pcr{index}"), bank, event, is_digested);
+            let said = || is_digested(event.data);
             let variable = event.kind == kind::EFI_VARIABLE_DRIVER_CONFIG && index == 7;
             if variable
                 && let Some(found) = event.variable().filter(|found| found.is_called("SecureBoot"))
@@ -103,9 +114,9 @@ impl Boot {
         log::write(log::Level::Trace, &format!("PCR {index} is as the event log says"));
     }
 
-    /// `<prefix>secure_boot`, `<prefix>boot_completed`, `<prefix>eventlog_pcrs`.
+    /// `<prefix>secure_boot`, `<prefix>boot_completed`, `<prefix>eventlog_pcrs`, and `eventlog.*`.
     #[must_use]
-    pub fn claims(&self, prefix: &str) -> Vec<Claim> {
+    pub fn claims(self, prefix: &str) -> Vec<Claim> {
         let claim = |name: &str, value| Claim { name: format!("{prefix}{name}"), value };
         let pcrs = self.registers.iter().map(u32::to_string).collect();
         let mut claims = vec![claim("eventlog_pcrs", Value::Texts(pcrs))];
@@ -113,6 +124,7 @@ impl Boot {
             [("secure_boot", self.secure_boot), ("boot_completed", self.exited_boot_services)];
         let told = flags.into_iter().filter_map(|(name, flag)| Some((name, flag?)));
         claims.extend(told.map(|(name, flag)| claim(name, Value::Flag(flag))));
+        claims.extend(self.summary.claims());
         claims
     }
 }

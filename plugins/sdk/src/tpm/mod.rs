@@ -6,6 +6,7 @@
 mod attest;
 mod boot;
 mod claims;
+mod ima;
 mod pcrs;
 mod quote;
 mod signature;
@@ -15,6 +16,7 @@ mod tests;
 pub use attest::{Attest, Selection};
 pub use boot::{Boot, find_log, replay};
 pub use claims::{binding, quote_claims, register_claims};
+pub use ima::{Measured, find_list, measured};
 pub use pcrs::{Place, Values};
 pub use quote::{Quoted, check};
 pub use signature::Signature;

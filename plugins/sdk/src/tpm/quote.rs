@@ -16,6 +16,8 @@ pub struct Quoted {
     pub attest: Attest,
     /// The values of the PCRs, as [`Values::quoted`] puts them.
     pub registers: Statement,
+    /// The same bytes.
+    pub values: Vec<u8>,
     /// Where each stands.
     pub places: Vec<Place>,
 }
@@ -46,6 +48,7 @@ pub fn check(
     let attest = Attest::read(message)?;
     let statement = custody::check(signer, signature.algorithm, message, &signature.bytes)?;
     let (registers, places) = values.quoted(&attest.selections)?;
-    let registers = custody::vouch(&statement, attest.pcr_digest, signature.digest, &registers)?;
-    Ok(Quoted { statement, attest, registers, places })
+    let values = registers;
+    let registers = custody::vouch(&statement, attest.pcr_digest, signature.digest, &values)?;
+    Ok(Quoted { statement, attest, registers, values, places })
 }
