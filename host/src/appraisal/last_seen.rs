@@ -1,4 +1,5 @@
-//! The highest TCB that each chip has shown: firmware that goes back behind it is a rollback.
+//! The highest TCB that each chip has shown, and the highest number of Intel's collateral for each kind of
+//! platform: what goes back behind it is a rollback.
 
 use std::sync::Arc;
 
@@ -16,7 +17,7 @@ use crate::store::{SealedStore, StoreError};
 /// AR4SI hardware: contraindicated.
 const CONTRAINDICATED: i8 = 96;
 
-/// Chips remembered in memory; the store has them all.
+/// Chips and platforms remembered in memory; the store has them all.
 const REMEMBERED: usize = 100_000;
 
 /// How often another writer may get in between before it is given up.
@@ -25,7 +26,28 @@ const ATTEMPTS: usize = 16;
 /// Kept in the store, because a restart must not forget it; read from memory.
 pub struct LastSeen {
     store: Arc<SealedStore>,
-    known: DashMap<Vec<u8>, [u8; 5]>,
+    known: DashMap<String, Seen>,
+}
+
+/// What was shown.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Seen {
+    /// The number of a document of Intel's (tcbEvaluationDataNumber).
+    Evaluation([u8; 4]),
+    /// FMC, boot loader, TEE, SNP, microcode: each for itself.
+    Tcb([u8; 5]),
+}
+
+/// Something that does not go back.
+struct Mark {
+    /// Its name in the store.
+    key: String,
+    now: Seen,
+    rule: &'static str,
+    claim: String,
+    /// For a person: what was seen, and where that was more.
+    seen: Value,
+    before: &'static str,
 }
 
 impl LastSeen {
@@ -37,80 +59,80 @@ impl LastSeen {
 
     /// Whether memory has the answer.
     pub(super) fn is_familiar(&self, facts: &Facts<'_>) -> bool {
-        match (chip(facts), facts.tcb("reported")) {
-            (Some(chip), Some(tcb)) => self.is_known(&chip, parts(tcb)),
-            _ => true,
-        }
+        marks(facts).iter().all(|mark| self.is_known(mark))
     }
 
-    fn is_known(&self, chip: &[u8], reported: [u8; 5]) -> bool {
-        self.known.get(chip).is_some_and(|known| *known == reported)
+    fn is_known(&self, mark: &Mark) -> bool {
+        self.known.get(&mark.key).is_some_and(|known| *known == mark.now)
     }
 
-    /// Compares the reported TCB with what the chip showed before, and remembers a higher one.
-    /// A masked report under a VLEK has nothing to compare with.
+    /// Compares what evidence shows with what was shown before, and remembers what is higher: a chip's
+    /// reported TCB, by the chip; the numbers of Intel's TCB info and QE identity, by the kind of platform.
+    /// Older collateral is signed by Intel and holds still, and leaves out what was found since: whoever
+    /// runs a cache, or brings collateral along, could choose it. A masked report under a VLEK has nothing
+    /// to compare with.
     pub(super) fn apply(
         &self,
         facts: &Facts<'_>,
         vector: &mut Vector,
-    ) -> Result<Option<Finding>, Refusal> {
-        let Some(chip) = chip(facts) else {
-            return Ok(None);
-        };
-        let Some(tcb) = facts.tcb("reported") else {
-            return Ok(None);
-        };
-        let reported = parts(tcb);
-        if self.is_known(&chip, reported) {
+    ) -> Result<Vec<Finding>, Refusal> {
+        let mut findings = Vec::new();
+        for mark in marks(facts) {
+            if let Some(finding) = self.compare(mark)? {
+                vector.lower(Trust::Hardware, CONTRAINDICATED);
+                findings.push(finding);
+            }
+        }
+        Ok(findings)
+    }
+
+    fn compare(&self, mark: Mark) -> Result<Option<Finding>, Refusal> {
+        if self.is_known(&mark) {
             return Ok(None);
         }
-        let key = format!("chip/snp/{}", HEXLOWER.encode(&chip));
+        let Mark { key, now, .. } = &mark;
         for _ in 0..ATTEMPTS {
-            let stored = self.store.get(&key).map_err(refuse)?;
-            let highest = stored.as_ref().map(|stored| stored.expose());
-            let highest = match highest.map(<[u8; 5]>::try_from) {
+            let stored = self.store.get(key).map_err(refuse)?;
+            let highest = match stored.as_ref().map(|stored| now.like(stored.expose())) {
                 None => None,
-                Some(Ok(highest)) => Some(highest),
-                Some(Err(_)) => return Err(refuse_text("a chip's last TCB cannot be read")),
+                Some(Some(highest)) => Some(highest),
+                Some(None) => return Err(refuse_text("what was last seen cannot be read")),
             };
             if let Some(highest) = highest {
-                if reported == highest {
-                    self.remember(chip, highest);
+                if *now == highest {
+                    self.remember(mark.key, highest);
                     return Ok(None);
                 }
-                if older(&reported, &highest) {
-                    vector.lower(Trust::Hardware, CONTRAINDICATED);
+                if now.is_older_than(&highest) {
                     return Ok(Some(Finding {
-                        rule: "snp-no-rollback".into(),
+                        rule: mark.rule.into(),
                         file: None,
                         line: None,
-                        claim: "snp.reported_tcb".to_owned(),
-                        seen: Some(Value::Text(format!("{tcb:?}"))),
-                        wanted: format!(
-                            "at least {highest:?} (fmc, boot loader, tee, snp, microcode), which this chip reported before"
-                        ),
+                        claim: mark.claim,
+                        seen: Some(mark.seen),
+                        wanted: format!("at least {highest}, which {} before", mark.before),
                     }));
                 }
             }
             let expected = stored.as_ref().map(|stored| stored.expose());
-            if self.store.swap(&key, expected, Some(&reported)).map_err(refuse)? {
-                self.remember(chip, reported);
+            if self.store.swap(key, expected, Some(now.bytes())).map_err(refuse)? {
+                self.remember(mark.key, mark.now);
                 return Ok(None);
             }
         }
-        Err(refuse_text("a chip's last TCB is written by too many at once"))
+        Err(refuse_text("what was last seen is written by too many at once"))
     }
 
-    /// Two requests of one chip may come here in another order than that of their writes: what is
-    /// remembered only grows.
-    fn remember(&self, chip: Vec<u8>, highest: [u8; 5]) {
+    /// Two requests may come here in another order than that of their writes: what is remembered only
+    /// grows.
+    fn remember(&self, key: String, highest: Seen) {
         if self.known.len() >= REMEMBERED {
             self.known.clear();
         }
         self.known
-            .entry(chip)
+            .entry(key)
             .and_modify(|known| {
-                if !older(&highest, known) {
+                if !highest.is_older_than(known) {
                     *known = highest;
                 }
             })
@@ -118,15 +140,82 @@ impl LastSeen {
     }
 }
 
+impl Seen {
+    fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Evaluation(number) => number,
+            Self::Tcb(parts) => parts,
+        }
+    }
+
+    /// Of the same kind, from its bytes.
+    fn like(&self, bytes: &[u8]) -> Option<Self> {
+        match self {
+            Self::Evaluation(_) => bytes.try_into().ok().map(Self::Evaluation),
+            Self::Tcb(_) => bytes.try_into().ok().map(Self::Tcb),
+        }
+    }
+
+    /// Whether the number, or any part, is older.
+    fn is_older_than(&self, before: &Self) -> bool {
+        match (self, before) {
+            (Self::Tcb(now), Self::Tcb(before)) => {
+                now.iter().zip(before).any(|(now, before)| now < before)
+            }
+            (Self::Evaluation(now), Self::Evaluation(before)) => now < before,
+            _ => true,
+        }
+    }
+}
+
+impl std::fmt::Display for Seen {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Evaluation(number) => write!(f, "{}", u32::from_be_bytes(*number)),
+            Self::Tcb(parts) => write!(f, "{parts:?} (fmc, boot loader, tee, snp, microcode)"),
+        }
+    }
+}
+
+/// All that evidence shows.
+fn marks(facts: &Facts<'_>) -> Vec<Mark> {
+    let mut marks = Vec::new();
+    if let (Some(chip), Some(tcb)) = (chip(facts), facts.tcb("reported")) {
+        marks.push(Mark {
+            key: format!("chip/snp/{}", HEXLOWER.encode(&chip)),
+            now: Seen::Tcb(parts(tcb)),
+            rule: "snp-no-rollback",
+            claim: "snp.reported_tcb".to_owned(),
+            seen: Value::Text(format!("{tcb:?}")),
+            before: "this chip reported",
+        });
+    }
+    for tee in ["sgx", "tdx"] {
+        let Some(fmspc) = facts.bytes(&format!("{tee}.fmspc")) else { continue };
+        let of_platform = format!("platform/{tee}/{}/tcb-info", HEXLOWER.encode(&fmspc));
+        for (name, key) in [
+            ("tcb_info_evaluation", of_platform),
+            ("qe_identity_evaluation", format!("platform/{tee}/qe-identity")),
+        ] {
+            let claim = format!("{tee}.{name}");
+            let number = facts.unsigned(&claim).and_then(|number| u32::try_from(number).ok());
+            marks.extend(number.map(|number| Mark {
+                key,
+                now: Seen::Evaluation(number.to_be_bytes()),
+                rule: "intel-no-rollback",
+                claim,
+                seen: Value::Unsigned(number.into()),
+                before: "such platforms' collateral had",
+            }));
+        }
+    }
+    marks
+}
+
 /// The chip that the VCEK's certificate names: whoever masks CHIP_ID, as the host platform may, does
 /// not get rid of the past.
 fn chip(facts: &Facts<'_>) -> Option<Vec<u8>> {
     facts.bytes("snp.certified_chip_id").or_else(|| facts.bytes("snp.chip_id"))
-}
-
-/// Whether any part is older.
-fn older(now: &[u8; 5], before: &[u8; 5]) -> bool {
-    now.iter().zip(before).any(|(now, before)| now < before)
 }
 
 fn parts(tcb: Tcb) -> [u8; 5] {
@@ -144,23 +233,78 @@ fn refuse_text(reason: &str) -> Refusal {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::Timestamp;
+    use crate::quote::{Authority, Examination};
     use crate::random::SystemRandomness;
+    use crate::simulated::intel::{Intel, QeTemplate, QuoteBody, Revocations, TcbTemplate};
     use crate::store::{Embedded, MasterKey};
+
+    const NOW: Timestamp = Timestamp(1_767_225_600);
+
+    fn store() -> Arc<SealedStore> {
+        let random = Arc::new(SystemRandomness::default());
+        let master = MasterKey::ephemeral(&*random).unwrap();
+        let store = Arc::new(Embedded::in_memory().unwrap());
+        Arc::new(SealedStore::open(store, &master, random).unwrap())
+    }
 
     // attack 22
     #[test]
     fn what_is_remembered_of_a_chip_only_grows() {
-        let random = Arc::new(SystemRandomness::default());
-        let master = MasterKey::ephemeral(&*random).unwrap();
-        let store = Arc::new(Embedded::in_memory().unwrap());
-        let store = SealedStore::open(store, &master, random).unwrap();
-        let seen = LastSeen::new(Arc::new(store));
+        let seen = LastSeen::new(store());
+        let known = || *seen.known.get("chip").unwrap();
         // As two requests remember that wrote in the other order.
         for highest in [[0, 2, 0, 9, 9], [0, 1, 0, 9, 9], [0, 2, 0, 8, 10]] {
-            seen.remember(vec![7], highest);
-            assert_eq!(*seen.known.get(&vec![7]).unwrap(), [0, 2, 0, 9, 9]);
+            seen.remember("chip".to_owned(), Seen::Tcb(highest));
+            assert_eq!(known(), Seen::Tcb([0, 2, 0, 9, 9]));
         }
-        seen.remember(vec![7], [0, 2, 1, 9, 9]);
-        assert_eq!(*seen.known.get(&vec![7]).unwrap(), [0, 2, 1, 9, 9]);
+        seen.remember("chip".to_owned(), Seen::Tcb([0, 2, 1, 9, 9]));
+        assert_eq!(known(), Seen::Tcb([0, 2, 1, 9, 9]));
+    }
+
+    // attack 44
+    #[test]
+    fn collateral_of_a_lower_number_is_refused_once_a_higher_one_was_seen() {
+        let intel = Intel::mint(NOW).unwrap();
+        let quote = intel.quote(&intel.quote_template(QuoteBody::Td4, [7; 64])).unwrap();
+        let [root_list, pck_list] = intel.lists(Revocations::default()).unwrap();
+        let facts = |tcb: u32, qe: u32| {
+            let tcb = TcbTemplate { evaluation: tcb, ..intel.tcb_template("TDX") };
+            let qe = QeTemplate { evaluation: qe, ..intel.qe_template("TD_QE") };
+            let collateral = [
+                intel.tcb_info(&tcb).unwrap(),
+                intel.qe_identity(&qe).unwrap(),
+                intel.tcb_signer(),
+                root_list.clone(),
+                pck_list.clone(),
+            ];
+            let authority = Authority::builder().simulated_root(intel.root()).build().unwrap();
+            let examination = Examination::new(Arc::new(authority), NOW);
+            examination.dcap(quote.clone(), &collateral).unwrap().statement.facts().to_vec()
+        };
+        let store = store();
+        let outcome = |seen: &LastSeen, tcb: u32, qe: u32| {
+            let facts = facts(tcb, qe);
+            let (facts, mut vector) = (Facts::new(&facts), Vector::default());
+            let familiar = seen.is_familiar(&facts);
+            let findings = seen.apply(&facts, &mut vector).unwrap();
+            let claims = findings.into_iter().map(|finding| finding.claim).collect::<Vec<_>>();
+            let contraindicated = vector.value(Trust::Hardware) == Some(CONTRAINDICATED);
+            assert_eq!(contraindicated, !claims.is_empty());
+            (familiar, claims)
+        };
+        let none = Vec::<String>::new();
+        let seen = LastSeen::new(Arc::clone(&store));
+        assert_eq!(outcome(&seen, 17, 17), (false, none.clone()));
+        assert_eq!(outcome(&seen, 17, 17), (true, none.clone()));
+        assert_eq!(outcome(&seen, 300, 18), (false, none.clone()), "newer is taken");
+        // Each document by itself, after a restart as well; the number is one, not its bytes.
+        for seen in [&seen, &LastSeen::new(Arc::clone(&store))] {
+            assert_eq!(outcome(seen, 299, 18).1, ["tdx.tcb_info_evaluation"]);
+            assert_eq!(outcome(seen, 255, 17).1.len(), 2);
+            assert_eq!(outcome(seen, 300, 17).1, ["tdx.qe_identity_evaluation"]);
+            assert_eq!(outcome(seen, 300, 18).1, none);
+        }
+        assert_eq!(outcome(&seen, 301, 18).1, none);
     }
 }

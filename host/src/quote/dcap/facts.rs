@@ -3,6 +3,7 @@
 use super::Appraised;
 use super::frame::Kind;
 use super::report::{Body, EnclaveReport, TdReport};
+use super::signed_json::Dated;
 use crate::claim::{Claim, Value};
 
 /// The facts of a checked quote.
@@ -32,6 +33,8 @@ struct Names {
     date: &'static str,
     advisories: &'static str,
     evaluation: &'static str,
+    tcb_evaluation: &'static str,
+    qe_evaluation: &'static str,
     expires: &'static str,
     revocation: &'static str,
 }
@@ -52,6 +55,8 @@ macro_rules! names {
             date: concat!($tee, ".tcb_date"),
             advisories: concat!($tee, ".advisory_ids"),
             evaluation: concat!($tee, ".tcb_evaluation_data_number"),
+            tcb_evaluation: concat!($tee, ".tcb_info_evaluation"),
+            qe_evaluation: concat!($tee, ".qe_identity_evaluation"),
             expires: concat!($tee, ".collateral_expires"),
             revocation: concat!($tee, ".revocation"),
         }
@@ -99,6 +104,10 @@ impl Facts {
         let advisories = Value::Texts(standing.advisories.clone());
         self.claims.push(Claim::new(names.advisories, advisories));
         self.unsigned(names.evaluation, appraised.evaluation.into());
+        self.unsigned(names.tcb_evaluation, endorsement.tcb.says.evaluation().into());
+        if let Some(identity) = &endorsement.qe {
+            self.unsigned(names.qe_evaluation, identity.says.evaluation().into());
+        }
         self.text(names.expires, &endorsement.until.to_string());
         self.text(names.revocation, endorsement.standing.name());
     }

@@ -48,6 +48,8 @@ pub struct QeTemplate {
     pub svn: u16,
     /// The status of that level.
     pub status: &'static str,
+    /// tcbEvaluationDataNumber.
+    pub evaluation: u32,
 }
 
 impl Intel {
@@ -76,6 +78,7 @@ impl Intel {
             next: self.minted.plus(29 * DAY),
             svn: 6,
             status: "UpToDate",
+            evaluation: 17,
         }
     }
 
@@ -144,7 +147,7 @@ impl Intel {
             "version": 2,
             "issueDate": template.issued.to_string(),
             "nextUpdate": template.next.to_string(),
-            "tcbEvaluationDataNumber": 17,
+            "tcbEvaluationDataNumber": template.evaluation,
             "miscselect": "00000000",
             "miscselectMask": "FFFFFFFF",
             "attributes": "11000000000000000000000000000000",
