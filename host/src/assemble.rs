@@ -16,11 +16,13 @@ use crate::endorsements::{Endorsements, SourcePlan};
 use crate::files;
 use crate::flow::{Challenges, Host, Keyring, Parts, ReleasePolicies, TokenSettings, Tokens};
 use crate::foreign::{IssuerPlan, Issuers};
-use crate::plugin::catalogue::{Plugins, Source};
+use crate::plugin::admission;
+use crate::plugin::catalogue::Source;
 use crate::plugin::import::settings::Values;
+use crate::plugin::install::configured as configured_plugins;
 use crate::plugin::{
-    CacheSettings, Catalogue, Engine, EngineSettings, Kind, KmsPlugin, KmsServices, Limits,
-    Manifest, OnProgress, Settings, VerifierPlugin, bundled,
+    CacheSettings, Catalogue, Engine, EngineSettings, Installer, Kind, LifePlan, Limits, Loader,
+    Manifest, OnProgress,
 };
 use crate::quote::{AMD, Authority, Revocation};
 use crate::random::{Random, SystemRandomness};
@@ -77,6 +79,8 @@ pub struct Plan {
     pub bundled: Option<BTreeSet<String>>,
     /// Plugins beside, or instead of, the bundled ones.
     pub plugins: Vec<PluginPlan>,
+    /// How plugins are let in and kept.
+    pub life: LifePlan,
     /// The connector that holds the keys.
     pub kms: String,
     /// Where records are kept.
@@ -92,6 +96,7 @@ pub struct Plan {
 }
 
 /// One plugin of the operator's.
+#[derive(Clone, Debug)]
 pub struct PluginPlan {
     /// Its name; that of a bundled one replaces it.
     pub name: String,
@@ -147,7 +152,7 @@ pub struct AuditPlan {
 
 /// Builds the host. Slow where plugins have to be compiled.
 pub fn assemble(
-    plan: Plan,
+    mut plan: Plan,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
 ) -> anyhow::Result<Host> {
@@ -168,7 +173,8 @@ pub fn assemble(
             Some(CacheSettings { directory: directory.clone(), key })
         }
     };
-    let (catalogue, kms) = plugins(&plan, cache, &store, &clock, &random)?;
+    let plans = std::mem::take(&mut plan.plugins);
+    let (catalogue, installer) = plugins(&plan, plans, cache, &store, &clock, &random)?;
     let last_seen = plan.rollback_protection.then(|| LastSeen::new(Arc::clone(&store)));
     let signers = signers(plan.reference)?;
     let mut groups = configured(&plan.snp);
@@ -204,7 +210,7 @@ pub fn assemble(
         random,
         challenges,
         catalogue,
-        kms,
+        installer,
         authority: Arc::new(authority),
         endorsements,
         appraiser,
@@ -223,7 +229,8 @@ pub fn check(plan: &Plan) -> anyhow::Result<()> {
     authority(plan)?;
     signers(plan.reference.clone())?;
     issuers(plan.authorities.clone(), &plan.issuer)?;
-    plugins(plan, None, &thrown_away(&random)?, &(Arc::new(SystemClock) as _), &random)?;
+    let (plans, clock): (_, Arc<dyn Clock>) = (plan.plugins.clone(), Arc::new(SystemClock));
+    plugins(plan, plans, None, &thrown_away(&random)?, &clock, &random)?;
     Ok(())
 }
 
@@ -285,142 +292,33 @@ pub fn configured(snp: &SnpPolicy) -> Vec<Group> {
     snp.measurements.iter().map(group).collect()
 }
 
-/// Loads every plugin; one that fails stops the start.
+/// Loads every plugin.
 fn plugins(
     plan: &Plan,
+    plans: Vec<PluginPlan>,
     cache: Option<CacheSettings>,
     store: &Arc<SealedStore>,
     clock: &Arc<dyn Clock>,
     random: &Arc<dyn Random>,
-) -> anyhow::Result<(Catalogue, Arc<KmsPlugin>)> {
+) -> anyhow::Result<(Catalogue, Installer)> {
     let engine = Engine::new(EngineSettings {
         cache,
         on_progress: plan.on_progress.clone(),
         ..EngineSettings::default()
     })?;
-    let mut loader =
-        Loader { engine, store, clock, random, plugins: Plugins::default(), kms: None };
-    if let Some(unknown) =
-        plan.bundled.iter().flatten().find(|name| bundled::component(name).is_none())
-    {
-        bail!("plugin {unknown}: it is not bundled");
-    }
-    for (name, component) in bundled::BUNDLED {
-        if plan.bundled.as_ref().is_some_and(|wanted| !wanted.contains(*name)) {
-            continue;
-        }
-        if plan.plugins.iter().all(|given| given.name != *name || given.path.is_none()) {
-            let given = plan.plugins.iter().find(|given| given.name == *name);
-            loader.load(name, component, Source::Bundled, given, &plan.kms)?;
-        }
-    }
-    for given in &plan.plugins {
-        match &given.path {
-            Some(path) => {
-                let component = read_component(path)?;
-                check_digest(given, &component)?;
-                loader.load(&given.name, &component, Source::File, Some(given), &plan.kms)?;
-            }
-            None if plan.bundled.as_ref().is_some_and(|wanted| !wanted.contains(&given.name)) => {
-                bail!("plugin {}: it is not among the bundled plugins that are loaded", given.name)
-            }
-            None if bundled::component(&given.name).is_some() => {}
-            None => bail!("plugin {}: it is not bundled, and no path is given", given.name),
-        }
-    }
-    let kms = loader.kms.with_context(|| format!("there is no connector {:?}", plan.kms))?;
-    let (catalogue, plugins) = (Catalogue::default(), loader.plugins);
-    catalogue.change(|empty| empty.clone_from(&plugins));
-    Ok((catalogue, kms))
-}
-
-struct Loader<'a> {
-    engine: Engine,
-    store: &'a Arc<SealedStore>,
-    clock: &'a Arc<dyn Clock>,
-    random: &'a Arc<dyn Random>,
-    plugins: Plugins,
-    kms: Option<Arc<KmsPlugin>>,
-}
-
-impl Loader<'_> {
-    fn load(
-        &mut self,
-        name: &str,
-        component: &[u8],
-        source: Source,
-        given: Option<&PluginPlan>,
-        wanted_kms: &str,
-    ) -> anyhow::Result<()> {
-        let values = given.map(|given| given.values.clone()).unwrap_or_default();
-        let limits = given.map(|given| given.limits.clone()).unwrap_or_default();
-        let reads_key_material = given.is_some_and(|given| given.reads_key_material);
-        let wraps_for_recipient = given.is_some_and(|given| given.wraps_for_recipient);
-        let place = || format!("plugin {name}");
-        let manifest = Manifest::read(component).with_context(place)?;
-        if let Some(unknown) = values.keys().find(|name| !manifest.settings.contains_key(*name)) {
-            bail!("plugin {name}: its manifest names no setting {unknown:?}");
-        }
-        match manifest.kind {
-            Kind::Verifier => {
-                let anchors = match source {
-                    // What the host ships may have what it says that it needs.
-                    Source::Bundled => manifest.anchors.iter().cloned().collect(),
-                    Source::File => given.map(|given| given.anchors.clone()).unwrap_or_default(),
-                };
-                for wanted in manifest.anchors.iter().filter(|set| !anchors.contains(*set)) {
-                    tracing::warn!(
-                        "plugin {name} wants the anchor set {wanted}, and may not have it"
-                    );
-                }
-                let anchors = Arc::new(anchors);
-                let settings = Settings { values, limits, anchors, ..Settings::default() };
-                let verifier = VerifierPlugin::load(&self.engine, name, component, settings)
-                    .with_context(place)?;
-                let tee = &verifier.description().tee;
-                if self.plugins.of_tee(tee).is_some() {
-                    bail!("plugin {name}: another verifier reads {tee} already");
-                }
-                self.plugins.put_verifier(Arc::new(verifier), source);
-            }
-            Kind::Kms => {
-                let services = KmsServices {
-                    values,
-                    limits,
-                    reads_key_material,
-                    wraps_for_recipient,
-                    ..KmsServices::embedded(
-                        Arc::clone(self.store),
-                        Arc::clone(self.clock),
-                        Arc::clone(self.random),
-                    )
-                };
-                let connector =
-                    KmsPlugin::load(&self.engine, name, component, services).with_context(place)?;
-                self.plugins.put_connector(&connector, source);
-                if name == wanted_kms {
-                    self.kms = Some(Arc::new(connector));
-                }
-            }
-        }
-        Ok(())
-    }
+    let (store, clock, random) = (Arc::clone(store), Arc::clone(clock), Arc::clone(random));
+    let loader = Loader { engine, store, clock, random };
+    let verification = plan.life.verification.as_deref();
+    let more_may_come = verification.is_some() || plan.development;
+    let wanted = configured_plugins(plan.bundled.as_ref(), &plans, verification, more_may_come)?;
+    let (life, seconds) = (plan.life.clone(), plan.token_seconds);
+    let installer = Installer::new(loader, plans, life, plan.development, seconds);
+    Ok((installer.begin(wanted, &plan.kms)?, installer))
 }
 
 /// A component from a file, at most as large as the engine would compile.
 pub fn read_component(path: &Path) -> anyhow::Result<Vec<u8>> {
     files::read_bounded(path, LARGEST_COMPONENT).with_context(|| path.display().to_string())
-}
-
-/// Refuses a component that is not the one that the operator listed.
-fn check_digest(given: &PluginPlan, component: &[u8]) -> anyhow::Result<()> {
-    let Some(wanted) = given.digest else { return Ok(()) };
-    let found = digest::digest(&digest::SHA256, component);
-    if found.as_ref() != wanted {
-        let (found, wanted) = (HEXLOWER.encode(found.as_ref()), HEXLOWER.encode(&wanted));
-        bail!("plugin {}: its digest is sha256:{found}, listed is sha256:{wanted}", given.name);
-    }
-    Ok(())
 }
 
 /// A secret of the host's own, made once and kept in the sealed store.
@@ -454,8 +352,16 @@ pub struct Inspection {
     pub digest: String,
     /// Its size.
     pub bytes: usize,
-    /// What it imports from the host.
+    /// The version of the interfaces that it was built for; `none` where it has none of them.
+    pub interface: String,
+    /// How many signatures came along; whose they are is not looked at.
+    pub signatures: usize,
+    /// Who signed it, where a verification file was asked.
+    pub signers: Option<Vec<String>>,
+    /// What it wants to import from the host.
     pub imports: Vec<String>,
+    /// The sets of trust anchors that it wants.
+    pub anchors: Vec<String>,
     /// Its settings, each with what it means.
     pub settings: BTreeMap<String, String>,
     /// Why it would not be admitted; none: it would.
@@ -469,15 +375,9 @@ pub fn inspect(component: &[u8]) -> anyhow::Result<Inspection> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let store = thrown_away(&random)?;
     let engine = Engine::new(EngineSettings { instances: 4, ..EngineSettings::default() })?;
-    let mut loader = Loader {
-        engine,
-        store: &store,
-        clock: &clock,
-        random: &random,
-        plugins: Plugins::default(),
-        kms: None,
-    };
-    let loaded = loader.load(&manifest.name, component, Source::File, None, &manifest.name);
+    let interface = admission::interface_version(&engine, component);
+    let loader = Loader { engine, store, clock, random };
+    let loaded = loader.load(&manifest.name, component, Source::File, None);
     let digest = digest::digest(&digest::SHA256, component);
     Ok(Inspection {
         name: manifest.name,
@@ -486,7 +386,11 @@ pub fn inspect(component: &[u8]) -> anyhow::Result<Inspection> {
         description: manifest.description,
         digest: HEXLOWER.encode(digest.as_ref()),
         bytes: component.len(),
+        interface: interface.unwrap_or_else(|| "none".to_owned()),
+        signatures: 0,
+        signers: None,
         imports: manifest.imports,
+        anchors: manifest.anchors,
         settings: manifest.settings,
         refused: loaded.err().map(|error| format!("{error:#}")),
     })

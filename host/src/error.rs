@@ -102,6 +102,9 @@ codes! {
     Overloaded = "overloaded", 503, "The host is busy; try again later";
     /// A plugin trapped, or answered with something that it may not answer.
     PluginFailed = "plugin-failed", 502, "A plugin failed; the operator finds the reason by the request id";
+    /// A plugin is not signed as it must be, is older than it may be, wants more than it is granted, or
+    /// does not load.
+    PluginRefused = "plugin-refused", 422, "The plugin is not let in";
     /// A plugin took longer than it may.
     PluginTimeout = "plugin-timeout", 504, "A plugin took longer than it may";
     /// The policy may not be changed any more.

@@ -113,6 +113,10 @@ impl Ground {
             simulated_roots: vec![family.ark().to_vec()],
             // What simulated guests need; compiling the others would take its time in every test.
             bundled: Some(["kms-local", "verifier-snp"].map(str::to_owned).into()),
+            life: claviger::plugin::LifePlan {
+                installed: Some(self.path().join("installed")),
+                ..claviger::plugin::LifePlan::default()
+            },
             plugins: Vec::new(),
             kms: "kms-local".to_owned(),
             store: Arc::clone(&self.store),

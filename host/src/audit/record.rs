@@ -48,10 +48,16 @@ pub enum Event {
     LogClosed,
     /// The log was opened; written by the log itself.
     LogOpened,
+    /// A plugin was disabled: nothing serves under its name.
+    PluginDisabled,
+    /// A plugin was installed under a new name.
+    PluginInstalled,
     /// A plugin was loaded.
     PluginLoaded,
     /// A plugin was refused.
     PluginRefused,
+    /// The version of a plugin that served before serves again.
+    PluginRolledBack,
     /// A plugin took another's place.
     PluginSwapped,
     /// A policy was set or removed.

@@ -8,11 +8,14 @@ use crate::audit::Digest;
 use crate::flow::is_plain;
 use crate::http::{
     Attestation, AttestationRequest, Challenge, ChallengeRequest, Explained, HealthStatus, Key,
-    KeyPage, KeyReleasePolicy, KeyVersions, NewKeyRequest, PluginList, ReferenceDocument,
-    ReferenceHistory, ReferencePage, ReferenceWithBytes, Release, ReleasePolicyRequest,
-    ReleaseRequest, RotateTokenKeyRequest, TokenKeyList, VersionRequest,
+    KeyPage, KeyReleasePolicy, KeyVersions, NewKeyRequest, PACKAGE_TYPE, Plugin, PluginList,
+    ReferenceDocument, ReferenceHistory, ReferencePage, ReferenceWithBytes, Release,
+    ReleasePolicyRequest, ReleaseRequest, RollBackRequest, RotateTokenKeyRequest, TokenKeyList,
+    VersionRequest,
 };
+use crate::plugin::Package;
 use crate::reference::Container;
+use crate::store::names;
 
 type Answer<T> = Result<T, ClientError>;
 
@@ -171,6 +174,36 @@ impl Client {
         self.call(Method::GET, "/v1/plugins", NOTHING).await
     }
 
+    /// `POST /v1/plugins` (administration).
+    pub async fn install_plugin(&self, package: &Package) -> Answer<Plugin> {
+        self.upload(Method::POST, "/v1/plugins", package).await
+    }
+
+    /// `PUT /v1/plugins/{name}` (administration).
+    pub async fn swap_plugin(&self, name: &str, package: &Package, revoke: bool) -> Answer<Plugin> {
+        let query = if revoke { "?revoke=true" } else { "" };
+        self.upload(Method::PUT, &plugin_path(name, query)?, package).await
+    }
+
+    /// `POST /v1/plugins/{name}/rollback` (administration).
+    pub async fn roll_back_plugin(&self, name: &str, revoke: bool) -> Answer<Plugin> {
+        let path = plugin_path(name, "/rollback")?;
+        self.call(Method::POST, &path, Some(&RollBackRequest { revoke })).await
+    }
+
+    /// `POST /v1/plugins/{name}/disable` (administration).
+    pub async fn disable_plugin(&self, name: &str) -> Answer<Plugin> {
+        self.call(Method::POST, &plugin_path(name, "/disable")?, NOTHING).await
+    }
+
+    async fn upload(&self, method: Method, path: &str, package: &Package) -> Answer<Plugin> {
+        let path = format!("{}{path}", self.prefix);
+        let body = Some((PACKAGE_TYPE, package.to_archive()));
+        let (status, answer) = self.exchange_bytes(method, &path, body).await?;
+        let (status, answer) = success(status, answer)?;
+        parse(status, &answer)
+    }
+
     /// `GET /v1/audit/checkpoint` (administration).
     pub async fn audit_checkpoint(&self) -> Answer<String> {
         let path = format!("{}/v1/audit/checkpoint", self.prefix);
@@ -190,6 +223,13 @@ impl Client {
         let path = format!("{}{path}", self.prefix);
         self.succeed(method, &path, body).await.map(|_| ())
     }
+}
+
+/// The same of a plugin's name.
+fn plugin_path(name: &str, rest: &str) -> Answer<String> {
+    names::check_plugin_name(name)
+        .map_err(|error| ClientError::Configuration(format!("{name:?}: {error}")))?;
+    Ok(format!("/v1/plugins/{name}{rest}"))
 }
 
 /// A name stands in a path as it is; one that could change the path's meaning is not sent.

@@ -16,6 +16,7 @@ use super::stopping::block_on;
 use crate::client::{Client, ClientError, ClientSettings};
 use crate::http::{Challenge, ChallengeRequest, NewKeyRequest, ReleaseRequest};
 use crate::keys::{RecipientKind, RecipientPrivateKey};
+use crate::plugin::LifePlan;
 use crate::random::SystemRandomness;
 use crate::simulated::report::POLICY_DEBUG;
 
@@ -49,6 +50,7 @@ async fn demonstrate() -> anyhow::Result<ExitCode> {
         token: Some(token.clone()),
         api: any,
         admin: any,
+        life: LifePlan::default(),
     };
     let host = serve::open(move || development.service()).await?;
     let authority = std::fs::read(folder.path().join("ca.pem"))?;

@@ -16,7 +16,7 @@ use crate::flow::TokenSettings;
 use crate::http::{
     AdminListener, DevelopmentCertificates, HttpSettings, Listener, Listeners, ServerCertificate,
 };
-use crate::plugin::ProgressEvent;
+use crate::plugin::{LifePlan, ProgressEvent};
 use crate::quote::Revocation;
 use crate::quote::snp::Product;
 use crate::random::SystemRandomness;
@@ -35,12 +35,14 @@ pub(super) struct Development {
     pub(super) token: Option<String>,
     pub(super) api: SocketAddr,
     pub(super) admin: SocketAddr,
+    /// Who may sign plugins, and where they are dropped in.
+    pub(super) life: LifePlan,
 }
 
 impl Development {
     /// What is to be served. Takes its time where hardware is to be minted.
     pub(super) fn service(self) -> anyhow::Result<Service> {
-        let Self { folder, kept, token, api, admin } = self;
+        let Self { folder, kept, token, api, admin, life } = self;
         let (clock, random) = (SystemClock, SystemRandomness::default());
         note!(
             "\n  DEVELOPMENT HOST, NOT FOR PRODUCTION: simulated hardware is accepted as if it were \
@@ -68,6 +70,7 @@ impl Development {
             store,
             master_key,
             plugin_cache: kept.then(|| folder.join("plugin-cache")),
+            life: LifePlan { installed: kept.then(|| folder.join("plugins")), ..life },
             ..plan(&family, folder.join("audit"))?
         };
         let certificate = ServerCertificate::from_pem(
@@ -129,6 +132,7 @@ pub(super) fn plan(family: &Family, audit: PathBuf) -> anyhow::Result<Plan> {
         unpublished_revocation: std::collections::BTreeSet::new(),
         simulated_roots: vec![family.ark().to_vec()],
         bundled: None,
+        life: LifePlan::default(),
         plugins: Vec::new(),
         kms: "kms-local".to_owned(),
         store: Arc::new(Embedded::in_memory()?),

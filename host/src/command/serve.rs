@@ -19,7 +19,8 @@ use crate::clock::SystemClock;
 use crate::config::{self, Config, Planned};
 use crate::flow::Host;
 use crate::http::{Administrator, Credential, HttpSettings, Listeners, ServerHandle, serve};
-use crate::plugin::ProgressEvent;
+use crate::plugin::verification::Verification;
+use crate::plugin::{LifePlan, ProgressEvent};
 use crate::random::{Random, SystemRandomness};
 use crate::store::{Embedded, private_file};
 use crate::telemetry::{self, LogFormat};
@@ -54,6 +55,12 @@ pub(super) struct Arguments {
     /// With --dev: where administration is served
     #[arg(long, requires = "dev", conflicts_with = "config", default_value = "127.0.0.1:8444", value_parser = loopback)]
     listen_admin: SocketAddr,
+    /// With --dev: who may sign plugins; where absent, any is let in
+    #[arg(long, requires = "dev", conflicts_with = "config", value_name = "FILE")]
+    plugin_verification: Option<PathBuf>,
+    /// With --dev: load the plugins in this folder, and what is dropped into it
+    #[arg(long, requires = "dev", conflicts_with = "config", value_name = "FOLDER")]
+    plugin_directory: Option<PathBuf>,
     /// How log lines look
     #[arg(long, value_enum, default_value_t)]
     log: LogFormat,
@@ -113,15 +120,21 @@ fn development(arguments: Arguments) -> anyhow::Result<(Development, Option<Fold
     let long_enough = token.as_ref().is_none_or(|token| token.len() >= SHORTEST_TOKEN);
     ensure!(long_enough, "--dev-token: at least {SHORTEST_TOKEN} bytes, and not to be guessed");
     let (api, admin) = (arguments.listen, arguments.listen_admin);
+    let verification = arguments.plugin_verification.as_deref().map(Verification::read);
+    let life = LifePlan {
+        verification: verification.transpose()?.map(Arc::new),
+        directory: arguments.plugin_directory,
+        installed: None,
+    };
     match arguments.state {
         Some(folder) => {
             private_file::create_directory(&folder)?;
-            Ok((Development { folder, kept: true, token, api, admin }, None))
+            Ok((Development { folder, kept: true, token, api, admin, life }, None))
         }
         None => {
             let fresh = Folder::new(&SystemRandomness::default())?;
             let folder = fresh.path().to_owned();
-            Ok((Development { folder, kept: false, token, api, admin }, Some(fresh)))
+            Ok((Development { folder, kept: false, token, api, admin, life }, Some(fresh)))
         }
     }
 }
@@ -176,6 +189,7 @@ async fn until_told_to_stop(
 pub(super) struct Serving {
     host: Arc<Host>,
     rotating: tokio::task::JoinHandle<()>,
+    watching: tokio::task::JoinHandle<()>,
     pub(super) handle: ServerHandle,
     _announced: Option<Announced>,
 }
@@ -206,7 +220,11 @@ pub(super) async fn open(
         let host = Arc::clone(&host);
         async move { host.keep_rotating().await }
     });
-    Ok(Serving { host, rotating, handle, _announced: announced })
+    let watching = tokio::spawn({
+        let host = Arc::clone(&host);
+        async move { host.keep_plugins().await }
+    });
+    Ok(Serving { host, rotating, watching, handle, _announced: announced })
 }
 
 impl Serving {
@@ -214,6 +232,7 @@ impl Serving {
     pub(super) async fn stop(self) -> anyhow::Result<bool> {
         let clean = self.handle.shutdown().await;
         self.rotating.abort();
+        self.watching.abort();
         self.host.close().await?;
         Ok(clean)
     }

@@ -17,9 +17,9 @@ use crate::reference::ReferencePlan;
 
 pub use plan::{AppraisalPlan, Planned, plan};
 pub use sections::{
-    Admin, Administrator, Anchor, Api, Appraisal, Audit, Authority, Challenge, EndorsementSource,
-    Endorsements, Host, Kms, Limits, MasterKey, Plugin, PluginLimits, Reference, Signer, Snp,
-    TcbFloor, Token,
+    Admin, Administrator, Anchor, Api, Appraisal, Audit, Authority, Catalogue, Challenge,
+    EndorsementSource, Endorsements, Host, Kms, Limits, MasterKey, Plugin, PluginLimits, Reference,
+    Signer, Snp, TcbFloor, Token,
 };
 pub use values::{Digest256, Hex};
 
@@ -74,6 +74,9 @@ pub struct Config {
     /// Which connector holds the keys.
     #[serde(default)]
     pub kms: Kms,
+    /// How plugins come in after the configuration was written.
+    #[serde(default)]
+    pub catalogue: Catalogue,
     /// Plugins beside, or instead of, the bundled ones.
     #[serde(default)]
     pub plugins: Vec<Plugin>,
@@ -195,6 +198,8 @@ impl Config {
             MasterKey::Environment { .. } => {}
             MasterKey::File { path } | MasterKey::Passphrase { path } => change(path),
         }
+        let Catalogue { verification, directory } = &mut self.catalogue;
+        verification.iter_mut().chain(directory).for_each(&mut change);
         self.plugins.iter_mut().filter_map(|plugin| plugin.path.as_mut()).for_each(change);
     }
 }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::sections::{
-    Admin, Anchor, AnchorRevocation, Appraisal, Authority, Limits, MasterKey, Plugin, Reference,
-    Signer, Snp,
+    Admin, Anchor, AnchorRevocation, Appraisal, Authority, Catalogue, Limits, MasterKey, Plugin,
+    Reference, Signer, Snp,
 };
 use super::{Config, ConfigError};
 use crate::appraisal::{Appraiser, MinimumTcb, SnpPolicy, TeePolicy};
@@ -21,7 +21,8 @@ use crate::http::{
     AdminListener, Administrator, Credential, HttpSettings, Listener, Listeners, Rate,
     ServerCertificate,
 };
-use crate::plugin;
+use crate::plugin::verification::Verification;
+use crate::plugin::{self, LifePlan};
 use crate::policy::{LONGEST_SOURCE, Module};
 use crate::quote::Revocation;
 use crate::reference::{Group, ReferencePlan, SignerPlan, Signers};
@@ -133,7 +134,8 @@ pub fn plan(config: Config, store: Arc<dyn Store>) -> Result<Planned, ConfigErro
         anchors: config.anchors.into_iter().map(anchor).collect::<Result<_, _>>()?,
         simulated_roots: Vec::new(),
         bundled: config.host.bundled_plugins,
-        plugins: plugins(config.plugins)?,
+        life: life(&config.catalogue, state)?,
+        plugins: plugins(config.plugins, config.catalogue.verification.is_some())?,
         kms,
         store,
         master_key: master_key(config.master_key)?,
@@ -411,7 +413,28 @@ fn master_key(source: MasterKey) -> Result<store::MasterKey, ConfigError> {
     }
 }
 
-fn plugins(plugins: Vec<Plugin>) -> Result<Vec<PluginPlan>, ConfigError> {
+fn life(section: &Catalogue, state: &Path) -> Result<LifePlan, ConfigError> {
+    let read = |path: &PathBuf| {
+        Verification::read(path)
+            .map_err(|error| ConfigError::value("catalogue.verification", error))
+    };
+    let verification = section.verification.as_ref().map(read).transpose()?;
+    if let Some(directory) = section.directory.as_ref().filter(|path| !path.is_dir()) {
+        let reason = format!("{} is no folder", directory.display());
+        return Err(ConfigError::value("catalogue.directory", reason));
+    }
+    if section.directory.is_some() && verification.is_none() {
+        let reason = "needs `catalogue.verification`: who may sign what lies there";
+        return Err(ConfigError::value("catalogue.directory", reason));
+    }
+    Ok(LifePlan {
+        verification: verification.map(Arc::new),
+        directory: section.directory.clone(),
+        installed: Some(state.join("plugins")),
+    })
+}
+
+fn plugins(plugins: Vec<Plugin>, verified: bool) -> Result<Vec<PluginPlan>, ConfigError> {
     let mut names = BTreeSet::new();
     let mut plans = Vec::new();
     for plugin in plugins {
@@ -419,12 +442,16 @@ fn plugins(plugins: Vec<Plugin>) -> Result<Vec<PluginPlan>, ConfigError> {
         if !names.insert(plugin.name.clone()) {
             return Err(ConfigError::value(key(), "this name is taken"));
         }
-        if plugin.path.is_some() != plugin.digest.is_some() {
+        if plugin.digest.is_some() && plugin.path.is_none() {
             return Err(ConfigError::value(key(), "`path` and `digest` go together"));
         }
         if plugin.limits.memory_bytes.is_some_and(|bytes| bytes > plugin::LARGEST_MEMORY) {
             let most = format!("limits.memory_bytes: at most {}", plugin::LARGEST_MEMORY);
             return Err(ConfigError::value(key(), most));
+        }
+        if plugin.path.is_some() && plugin.digest.is_none() && !verified {
+            let reason = "`path` and `digest` go together, where no `catalogue.verification` says who may sign it";
+            return Err(ConfigError::value(key(), reason));
         }
         let defaults = plugin::Limits::default();
         let limits = plugin::Limits {

@@ -200,6 +200,13 @@ sections! {
         pub connector: String,
     }
 
+    #[derive(Default)]
+    #[serde(default)]
+    pub struct Catalogue {
+        pub verification: Option<PathBuf>,
+        pub directory: Option<PathBuf>,
+    }
+
     pub struct Plugin {
         pub name: String,
         pub path: Option<PathBuf>,

@@ -33,7 +33,7 @@ impl Host {
             .policy(in_records(&policy.id()));
         let tenant = caller.tenant.clone();
         self.change(entry, version, move |host| async move {
-            let kms = host.kms();
+            let kms = host.kms()?;
             let new = NewKmsKey { name: name.clone(), kind, exportable: true, material };
             // The key first: one without a policy cannot be released, and can be deleted. A policy
             // without a key would release whatever appears under its name later.
@@ -56,7 +56,7 @@ impl Host {
         let entry = self.entry(Event::KeyRotated, caller, principal, &name);
         let tenant = caller.tenant.clone();
         self.change(entry, version, move |host| async move {
-            let kms = host.kms();
+            let kms = host.kms()?;
             let rotated = kms.rotate(&tenant, &name).await;
             rotated.map(KeySummary::from).map_err(|failure| refuse_kms(kms.name(), failure))
         })
@@ -69,7 +69,7 @@ impl Host {
         caller: &Caller,
         cursor: Option<String>,
     ) -> Result<(Vec<KeySummary>, Option<String>), Refusal> {
-        let kms = self.kms();
+        let kms = self.kms()?;
         let (keys, next) = kms
             .list(&caller.tenant, cursor.as_deref())
             .await
@@ -79,7 +79,7 @@ impl Host {
 
     /// What may be known of a key.
     pub async fn get_key(&self, caller: &Caller, name: &str) -> Result<KeySummary, Refusal> {
-        let (kms, reference) = (self.kms(), reference(name, None)?);
+        let (kms, reference) = (self.kms()?, reference(name, None)?);
         let summary = kms.get(&caller.tenant, &reference).await;
         summary.map(KeySummary::from).map_err(|failure| refuse_kms(kms.name(), failure))
     }
@@ -91,7 +91,7 @@ impl Host {
         name: &str,
     ) -> Result<Vec<KeySummary>, Refusal> {
         check_name(name)?;
-        let kms = self.kms();
+        let kms = self.kms()?;
         let versions = kms
             .versions(&caller.tenant, name)
             .await
@@ -119,7 +119,7 @@ impl Host {
             entry,
             |_| None,
             move |host| async move {
-                let kms = host.kms();
+                let kms = host.kms()?;
                 let changed = kms.set_enabled(&tenant, &reference, enabled).await;
                 changed.map(drop).map_err(|failure| refuse_kms(kms.name(), failure))
             },
@@ -144,7 +144,7 @@ impl Host {
                 // The policy first: from then on nothing is released, and what is cut short here can be
                 // deleted again.
                 let had_policy = host.parts.release_policies.remove(&tenant, &name)?;
-                let kms = host.kms();
+                let kms = host.kms()?;
                 match kms.delete(&tenant, &name).await {
                     Err(KmsFailure::NotFound) if had_policy => Ok(()),
                     deleted => deleted.map_err(|failure| refuse_kms(kms.name(), failure)),

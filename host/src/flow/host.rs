@@ -25,14 +25,14 @@ use super::waiting::waiting;
 use crate::appraisal::{Appraiser, Status};
 use crate::audit::{Announced, AuditLog, Digest, Event, Record};
 use crate::claim::{Claim, Value};
-use crate::clock::Clock;
+use crate::clock::{Clock, Timestamp};
 use crate::endorsements::Endorsements;
 use crate::error::{Code, Refusal};
 use crate::explanation::Explanation;
 use crate::foreign::Issuers;
 use crate::keys::RecipientKey;
-use crate::plugin::catalogue::{Entry, Source, State};
-use crate::plugin::{Catalogue, Kind, KmsPlugin, VerifierPlugin};
+use crate::plugin::catalogue::{Entry, Plugins, State};
+use crate::plugin::{Catalogue, Installer, KmsPlugin, VerifierPlugin};
 use crate::quote::Authority;
 use crate::random::Random;
 use crate::reference::References;
@@ -48,8 +48,8 @@ pub struct Parts {
     pub challenges: Challenges,
     /// Verifiers and connectors.
     pub catalogue: Catalogue,
-    /// The connector that holds the keys.
-    pub kms: Arc<KmsPlugin>,
+    /// Brings plugins into the catalogue.
+    pub installer: Installer,
     /// Trust anchors and revocation lists.
     pub authority: Arc<Authority>,
     /// Where what evidence lacks is asked for; none: what does not come along is missing.
@@ -110,14 +110,18 @@ impl Host {
         }
         let started = Record::new(now, Event::HostStarted).detail(detail);
         append(&self.parts.audit, &started).await?;
-        for plugin in self.parts.catalogue.plugins().entries() {
-            let loaded = Record::new(now, Event::PluginLoaded);
-            let (name, digest) = (plugin.name.as_str(), plugin.digest.as_str());
-            let loaded = match plugin.kind {
-                Kind::Kms => loaded.connector(name, digest),
-                Kind::Verifier => loaded.verifier(name, digest),
+        let plugins: Vec<_> = self.parts.catalogue.plugins().entries().collect();
+        for plugin in plugins {
+            let entry = match &plugin.state {
+                State::Refused(why) => {
+                    let refusal = Refusal::new(Code::PluginRefused, why.as_str());
+                    Record::new(now, Event::PluginRefused).refusal(&refusal)
+                }
+                _ => Record::new(now, Event::PluginLoaded).detail(plugin.state.name()),
             };
-            append(&self.parts.audit, &loaded).await?;
+            let (name, digest) = (plugin.name.as_str(), plugin.digest.as_str());
+            let entry = record::of_plugin(entry, plugin.kind, name, digest);
+            append(&self.parts.audit, &entry).await?;
         }
         Ok(())
     }
@@ -142,7 +146,8 @@ impl Host {
         wanted: Wanted,
     ) -> Result<Attested, Refusal> {
         let announced = self.parts.audit.announce();
-        let appraised = self.judge(caller, &Purpose::Attestation, submission).await?;
+        let plugins = self.parts.catalogue.plugins();
+        let appraised = self.judge(caller, &Purpose::Attestation, submission, &plugins).await?;
         let jti = self.parts.identifier()?;
         let minted = self.parts.tokens.for_client(&appraised, &jti, wanted)?;
         let entry = record::of(Event::Attested, caller, &appraised).token(jti);
@@ -168,9 +173,12 @@ impl Host {
         let purpose = Purpose::Release { key: key.to_owned() };
         let announced = self.parts.audit.announce();
         let evidence = submission.evidence.clone();
-        let appraised = self.judge(caller, &purpose, submission).await?;
+        // Verifier and connector are of one moment, whatever is swapped meanwhile.
+        let plugins = self.parts.catalogue.plugins();
+        let appraised = self.judge(caller, &purpose, submission, &plugins).await?;
         let basis = Basis::Own(Box::new(appraised));
-        self.release(caller, basis, key, version, Some(evidence), announced).await
+        let asked = Asked { key, version, evidence: Some(evidence) };
+        self.release(caller, basis, asked, &plugins, announced).await
     }
 
     /// Attestation result in, key out. Everything that may have changed since is asked again.
@@ -183,26 +191,33 @@ impl Host {
     ) -> Result<ReleasedKey, Refusal> {
         let announced = self.parts.audit.announce();
         let now = self.parts.clock.now();
+        let plugins = self.parts.catalogue.plugins();
+        let asked = Asked { key, version, evidence: None };
         if let Some(issuer) = self.parts.issuers.of_token(token) {
             check_name(key)?;
             let vouched = Vouched::check(issuer, &caller.tenant, token, now).await?;
             step(caller, "vouched");
             let basis = Basis::Foreign(Box::new(vouched));
-            return self.release(caller, basis, key, version, None, announced).await;
+            return self.release(caller, basis, asked, &plugins, announced).await;
         }
         let appraiser = &self.parts.appraiser;
         let references = self.parts.reference_values(&caller.tenant).await?;
         let tokens = &self.parts.tokens;
         let appraised = tokens.appraise(&caller.tenant, token, now, appraiser, references)?;
-        self.still_stands(&appraised)?;
+        self.still_stands(&appraised, &plugins, now)?;
         let basis = Basis::Own(Box::new(appraised));
-        self.release(caller, basis, key, version, None, announced).await
+        self.release(caller, basis, asked, &plugins, announced).await
     }
 
-    /// What a token says was true when it was made. A verifier that was taken out since, simulated
-    /// hardware that is not accepted any more, and revocation that was waived then take their tokens
+    /// What a token says was true when it was made. A verifier that was taken out since (one that was
+    /// swapped is believed until its last token is over, unless it was revoked), simulated hardware that is not accepted any more, and revocation that was waived then take their tokens
     /// along: the host that made them over the same store may have been configured otherwise.
-    fn still_stands(&self, appraised: &Appraised) -> Result<(), Refusal> {
+    fn still_stands(
+        &self,
+        appraised: &Appraised,
+        plugins: &Plugins,
+        now: Timestamp,
+    ) -> Result<(), Refusal> {
         let occasion = &appraised.occasion;
         let invalid = |reason: String| Err(Refusal::new(Code::TokenInvalid, reason));
         if occasion.purpose != Purpose::Attestation.label() {
@@ -221,11 +236,9 @@ impl Host {
             let reason = "the token is from when revocation was waived, which is required here";
             return Err(Refusal::new(Code::EndorsementsUnavailable, reason));
         }
-        let plugins = self.parts.catalogue.plugins();
         for part in appraised.parts() {
             let VerifierIdentity { name, digest } = &part.subject.verifier;
-            let serving = plugins.verifier(name);
-            if serving.is_none_or(|verifier| verifier.digest() != digest) {
+            if !plugins.vouches(name, digest, now) {
                 return invalid(format!("its verifier {name} serves no more"));
             }
         }
@@ -253,13 +266,15 @@ impl Host {
 
     /// Whether keys can be released now.
     pub async fn health(&self) -> Health {
-        let kms = self.kms();
-        let kms = match kms.health(&Tenant::default()).await {
-            Ok(()) => "ok",
-            Err(failure) => {
-                tracing::warn!(kms = kms.name(), %failure, "the connector is not healthy");
-                "failed"
-            }
+        let kms = match self.kms() {
+            Err(_) => "disabled",
+            Ok(kms) => match kms.health(&Tenant::default()).await {
+                Ok(()) => "ok",
+                Err(failure) => {
+                    tracing::warn!(kms = kms.name(), %failure, "the connector is not healthy");
+                    "failed"
+                }
+            },
         };
         let audit = if self.parts.audit.check().is_ok() { "ok" } else { "failed" };
         let healthy = kms == "ok" && audit == "ok";
@@ -285,6 +300,7 @@ impl Host {
         caller: &Caller,
         purpose: &Purpose,
         submission: Submission,
+        plugins: &Plugins,
     ) -> Result<Appraised, Refusal> {
         let Submission { challenge, evidence, companions, recipient } = submission;
         // What costs nothing to refuse is refused before the challenge is spent.
@@ -293,12 +309,12 @@ impl Host {
             Refusal::new(Code::RecipientKeyInvalid, error.to_string())
                 .explain(explanation.wanted("a public key that can be wrapped to"))
         })?;
-        let verifier = self.verifier(&evidence)?;
+        let verifier = verifier_of(plugins, &evidence)?;
         let named = companions::named(&evidence, &companions)?;
         let accompanying = companions
             .into_iter()
             .zip(named)
-            .map(|(evidence, named)| Ok((self.verifier(&evidence)?, evidence, named)))
+            .map(|(evidence, named)| Ok((verifier_of(plugins, &evidence)?, evidence, named)))
             .collect::<Result<Vec<_>, Refusal>>()?;
         let told: Vec<_> = accompanying
             .iter()
@@ -365,13 +381,13 @@ impl Host {
         &self,
         caller: &Caller,
         basis: Basis,
-        key: &str,
-        version: Option<&str>,
-        evidence: Option<Evidence>,
+        asked: Asked<'_>,
+        plugins: &Plugins,
         announced: Announced,
     ) -> Result<ReleasedKey, Refusal> {
+        let Asked { key, version, evidence } = asked;
         check_name(key)?;
-        let (kms, basis) = (self.kms(), Arc::new(basis));
+        let (kms, basis) = (connector(plugins)?, Arc::new(basis));
         let released = async {
             let Parts { release_policies, tokens, .. } = &*self.parts;
             let permitted = Arc::clone(&basis).permit(release_policies, tokens, key, version)?;
@@ -391,16 +407,32 @@ impl Host {
         }
     }
 
-    fn verifier(&self, evidence: &Evidence) -> Result<Arc<VerifierPlugin>, Refusal> {
-        self.parts.catalogue.plugins().of_tee(&evidence.tee).cloned().ok_or_else(|| {
-            let reason = format!("no verifier for {:?}", evidence.tee);
-            Refusal::new(Code::EvidenceUnsupported, reason)
-        })
+    /// The connector that holds the keys now.
+    pub(super) fn kms(&self) -> Result<Arc<KmsPlugin>, Refusal> {
+        connector(&self.parts.catalogue.plugins())
     }
+}
 
-    pub(super) fn kms(&self) -> Arc<KmsPlugin> {
-        Arc::clone(&self.parts.kms)
-    }
+/// What is to be released.
+struct Asked<'a> {
+    key: &'a str,
+    version: Option<&'a str>,
+    /// Where the release came with it.
+    evidence: Option<Evidence>,
+}
+
+fn verifier_of(plugins: &Plugins, evidence: &Evidence) -> Result<Arc<VerifierPlugin>, Refusal> {
+    plugins.of_tee(&evidence.tee).cloned().ok_or_else(|| {
+        let reason = format!("no verifier for {:?}", evidence.tee);
+        Refusal::new(Code::EvidenceUnsupported, reason)
+    })
+}
+
+fn connector(plugins: &Plugins) -> Result<Arc<KmsPlugin>, Refusal> {
+    plugins.connector().cloned().ok_or_else(|| {
+        let reason = format!("the connector {} was disabled", plugins.kms());
+        Refusal::new(Code::KmsUnavailable, reason)
+    })
 }
 
 /// One line per step: what an operator sees when a request does not get as far as it should.
@@ -408,20 +440,20 @@ fn step(caller: &Caller, reached: &'static str) {
     tracing::debug!(request = caller.request_id, step = reached, "reached");
 }
 
-fn summary(entry: &Entry) -> PluginSummary {
+pub(super) fn summary(entry: Entry) -> PluginSummary {
+    let Entry { name, kind, version, digest, imports, source, signers, state } = entry;
     PluginSummary {
-        name: entry.name.clone(),
-        kind: entry.kind.name(),
-        version: entry.version.clone(),
-        digest: entry.digest.clone(),
-        source: match entry.source {
-            Source::Bundled => "bundled".to_owned(),
-            Source::File => "file".to_owned(),
-        },
-        imports: entry.imports.clone(),
-        state: match &entry.state {
-            State::Failed(why) => format!("failed: {why}"),
-            State::Serving => "serving".to_owned(),
+        name,
+        kind: kind.name(),
+        version,
+        digest,
+        source: source.name(),
+        signers,
+        imports,
+        state: state.name(),
+        reason: match state {
+            State::Refused(why) => Some(why),
+            State::Checked | State::Draining | State::Serving => None,
         },
     }
 }

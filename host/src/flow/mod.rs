@@ -17,6 +17,7 @@
 //! service's tokens makes one, and only a release policy that names the service lets it through.
 
 mod administer;
+mod administer_plugins;
 mod administer_policy;
 mod appraise;
 mod bind;
@@ -53,8 +54,8 @@ pub use release_policies::ReleasePolicies;
 pub use report_data::{Companion, ReportDataInput};
 pub use request::{
     Attested, Caller, Evidence, Finding, Health, IssuedChallenge, KeySummary, NewKey,
-    NewReleasePolicy, PluginSummary, Purpose, ReleasePolicySummary, ReleasedKey, Submission,
-    Wanted,
+    NewReleasePolicy, PluginChange, PluginSummary, Purpose, ReleasePolicySummary, ReleasedKey,
+    Submission, Wanted,
 };
 pub use token::{TokenSettings, Tokens};
 pub use verify::{Genuine, examine};

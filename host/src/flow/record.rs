@@ -5,11 +5,19 @@ use super::report_data::Companion as Named;
 use super::request::Caller;
 use crate::audit::{Companion, Digest, Event, Module, Record};
 use crate::clock::Timestamp;
-use crate::plugin::VerifierPlugin;
+use crate::plugin::{Kind, VerifierPlugin};
 
 /// A record of something that this caller did.
 pub(super) fn plain(event: Event, caller: &Caller, at: Timestamp) -> Record {
     Record::new(at, event).tenant(caller.tenant.as_str()).request(caller.request_id.as_str())
+}
+
+/// The record, of this plugin.
+pub(super) fn of_plugin(record: Record, kind: Kind, name: &str, digest: &str) -> Record {
+    match kind {
+        Kind::Kms => record.connector(name, digest),
+        Kind::Verifier => record.verifier(name, digest),
+    }
 }
 
 /// A record of a decision about evidence.

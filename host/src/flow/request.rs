@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::claim::Value;
 use crate::clock::Timestamp;
+use crate::plugin::Package;
 use crate::release_policy::Language;
 use crate::result::Form;
 use crate::secret::Secret;
@@ -186,6 +187,34 @@ pub struct KeySummary {
     pub updated: Timestamp,
 }
 
+/// What an administrator does with a plugin.
+#[derive(Clone, Debug)]
+pub enum PluginChange {
+    /// Nothing serves under its name from now on; a rollback undoes it.
+    Disable {
+        /// Its name.
+        name: String,
+    },
+    /// It serves under the name in its manifest, under which nothing serves yet.
+    Install(Package),
+    /// What served before serves again; the same once more undoes it.
+    RollBack {
+        /// Its name.
+        name: String,
+        /// Whether tokens on the verdicts of the one that goes are believed no more.
+        revoke: bool,
+    },
+    /// It takes the place of what serves under its name.
+    Swap {
+        /// Its name, as its manifest has it.
+        name: String,
+        /// The new version.
+        package: Package,
+        /// Whether tokens on the verdicts of the one that goes are believed no more.
+        revoke: bool,
+    },
+}
+
 /// A plugin, as the administration shows it.
 #[derive(Clone, Debug, Serialize)]
 pub struct PluginSummary {
@@ -197,12 +226,17 @@ pub struct PluginSummary {
     pub version: String,
     /// SHA-256 of the component, lower-case hexadecimal.
     pub digest: String,
-    /// Where it came from: `bundled` or a path.
-    pub source: String,
+    /// Where it came from: `bundled`, `file`, `directory` or `installed`.
+    pub source: &'static str,
+    /// Who signed it, as the verification file calls them.
+    pub signers: Vec<String>,
     /// What it imports from the host.
     pub imports: Vec<String>,
-    /// `serving`, or why not.
-    pub state: String,
+    /// `serving`, `checked`, `draining` or `refused`.
+    pub state: &'static str,
+    /// Why it was refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
 }
 
 /// How the host is.

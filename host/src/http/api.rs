@@ -8,8 +8,8 @@ use serde_json::Value;
 
 use crate::error::Refusal;
 use crate::flow::{
-    Attested, Caller, Health, IssuedChallenge, KeySummary, NewKey, NewReleasePolicy, PluginSummary,
-    Purpose, ReleasePolicySummary, ReleasedKey, RequestReport, Submission, Wanted,
+    Attested, Caller, Health, IssuedChallenge, KeySummary, NewKey, NewReleasePolicy, PluginChange,
+    PluginSummary, Purpose, ReleasePolicySummary, ReleasedKey, RequestReport, Submission, Wanted,
 };
 use crate::keys::TokenKeySummary;
 use crate::reference::{Change, Container, Reference};
@@ -176,8 +176,16 @@ pub trait Api: Send + Sync + 'static {
         revoke: bool,
     ) -> Answer<'a, Vec<TokenKeySummary>>;
 
-    /// The plugins that serve.
+    /// The plugins that serve, that served before and that were refused.
     fn plugins(&self) -> Vec<PluginSummary>;
+
+    /// Installs, swaps, rolls back or disables a plugin.
+    fn change_plugin<'a>(
+        &'a self,
+        caller: &'a Caller,
+        principal: &'a str,
+        change: PluginChange,
+    ) -> Answer<'a, PluginSummary>;
 
     /// How the host is.
     fn health<'a>(&'a self) -> Pin<Box<dyn Future<Output = Health> + Send + 'a>>;

@@ -1,6 +1,8 @@
 //! Bodies, strictly. JSON: the right media type, no content coding, bounded before it is read,
 //! no member that is unknown or stands twice.
 
+use std::time::Duration;
+
 use axum::body::Body;
 use axum::extract::{FromRequest, Request};
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
@@ -14,6 +16,8 @@ use super::problem::Refused;
 use super::settings::HttpSettings;
 use crate::error::{Code, Refusal};
 use crate::json::{self, Limits};
+use crate::plugin::Package;
+use crate::plugin::package::{ArchiveError, COMPONENT_TYPE, LARGEST_PACKAGE};
 use crate::reference::Container;
 
 /// A JSON body, parsed.
@@ -65,6 +69,39 @@ impl FromRequest<Door> for Document {
     }
 }
 
+/// The media type of a plugin's package: a tar archive of an OCI image layout.
+pub(crate) const PACKAGE_TYPE: &str = "application/x-tar";
+
+/// From the head of an upload to its last byte; less than a request may take in all.
+const UPLOAD_TIMEOUT: Duration = Duration::from_secs(25);
+
+/// A plugin's package: an archive, or a bare component.
+pub(super) struct Upload(pub(super) Package);
+
+impl FromRequest<Door> for Upload {
+    type Rejection = Refused;
+
+    async fn from_request(request: Request, _: &Door) -> Result<Self, Refused> {
+        let archived = match media_type(request.headers())? {
+            PACKAGE_TYPE => true,
+            COMPONENT_TYPE => false,
+            other => {
+                let reason = format!("content-type {other:?}");
+                return Err(Refused::new(Code::UnsupportedMediaType, reason));
+            }
+        };
+        // Only an administrator gets this far: his body may be large, and take its time.
+        let bytes = read_bounded(request, LARGEST_PACKAGE, UPLOAD_TIMEOUT).await?;
+        if !archived {
+            return Ok(Self(Package::unsigned(bytes.to_vec())));
+        }
+        let package = Package::from_archive(&bytes);
+        let malformed =
+            |error: ArchiveError| Refusal::new(Code::RequestMalformed, error.to_string());
+        Ok(Self(package.map_err(malformed)?))
+    }
+}
+
 /// The one media type, without a content coding.
 fn media_type(headers: &HeaderMap) -> Result<&str, Refusal> {
     let refuse = |reason: String| Refusal::new(Code::UnsupportedMediaType, reason);
@@ -98,15 +135,22 @@ fn is_json(media_type: &[u8]) -> bool {
 
 /// The whole body; a declared size over the limit is refused before a byte is read.
 async fn read(request: Request, settings: &HttpSettings) -> Result<Zeroizing<Vec<u8>>, Refusal> {
-    let limit = settings.body_bytes;
+    read_bounded(request, settings.body_bytes, settings.body_timeout).await
+}
+
+async fn read_bounded(
+    request: Request,
+    limit: usize,
+    timeout: Duration,
+) -> Result<Zeroizing<Vec<u8>>, Refusal> {
     let too_large = || Refusal::new(Code::RequestTooLarge, format!("more than {limit} bytes"));
     let declared = declared_length(request.headers(), CONTENT_LENGTH);
     if declared.is_some_and(|length| length > limit) {
         return Err(too_large());
     }
     let reading = collect(Limited::new(request.into_body(), limit), declared, too_large);
-    tokio::time::timeout(settings.body_timeout, reading).await.map_err(|_| {
-        let reason = format!("the body did not arrive within {:?}", settings.body_timeout);
+    tokio::time::timeout(timeout, reading).await.map_err(|_| {
+        let reason = format!("the body did not arrive within {timeout:?}");
         Refusal::new(Code::RequestTimeout, reason)
     })?
 }

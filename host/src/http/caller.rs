@@ -15,6 +15,9 @@ pub(super) struct Asks(pub(super) Caller);
 /// The key's name in the path. Whether it is a name is for the flow to say.
 pub(super) struct KeyName(pub(super) String);
 
+/// The plugin's name in the path. Whether there is one is for the flow to say.
+pub(super) struct PluginName(pub(super) String);
+
 /// The identifier of another request in the path. Whether it is one is for the flow to say.
 pub(super) struct RequestName(pub(super) String);
 
@@ -46,6 +49,15 @@ impl<S: Send + Sync> FromRequestParts<S> for Identifier {
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for KeyName {
+    type Rejection = Refused;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refused> {
+        let name = parameter(parts, state, "name").await?;
+        name.map(Self).ok_or_else(|| Refused::new(Code::Internal, "the route has no {name}"))
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for PluginName {
     type Rejection = Refused;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refused> {

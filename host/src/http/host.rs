@@ -5,8 +5,8 @@ use serde_json::Value;
 use super::api::{Answer, Api};
 use crate::error::Refusal;
 use crate::flow::{
-    Caller, Health, Host, IssuedChallenge, KeySummary, NewKey, NewReleasePolicy, PluginSummary,
-    Purpose, ReleasePolicySummary, ReleasedKey, RequestReport, Submission, Wanted,
+    Caller, Health, Host, IssuedChallenge, KeySummary, NewKey, NewReleasePolicy, PluginChange,
+    PluginSummary, Purpose, ReleasePolicySummary, ReleasedKey, RequestReport, Submission, Wanted,
 };
 use crate::keys::TokenKeySummary;
 use crate::reference::{Change, Container, Reference};
@@ -208,6 +208,15 @@ impl Api for Host {
 
     fn plugins(&self) -> Vec<PluginSummary> {
         Self::plugins(self)
+    }
+
+    fn change_plugin<'a>(
+        &'a self,
+        caller: &'a Caller,
+        principal: &'a str,
+        change: PluginChange,
+    ) -> Answer<'a, PluginSummary> {
+        Box::pin(Self::change_plugin(self, caller, principal, change))
     }
 
     fn health<'a>(&'a self) -> std::pin::Pin<Box<dyn Future<Output = Health> + Send + 'a>> {

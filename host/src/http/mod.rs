@@ -32,7 +32,7 @@ mod turned_away;
 mod wire;
 
 pub use admin::keys::{Key, KeyPage, NewKeyRequest};
-pub use admin::plugins::{Plugin, PluginList};
+pub use admin::plugins::{DisablePluginRequest, Plugin, PluginList, RollBackRequest};
 pub use admin::references::{
     ReferenceChange, ReferenceDocument, ReferenceGroup, ReferenceHistory, ReferencePage,
     ReferenceWithBytes,
@@ -43,6 +43,7 @@ pub use admin::token_keys::{RotateTokenKeyRequest, TokenKey, TokenKeyList};
 pub use admin::versions::{KeyVersions, RotateRequest, VersionRequest};
 pub use api::{Answer, Api};
 pub use auth::{Administrator, Credential};
+pub(crate) use body::PACKAGE_TYPE;
 pub use native::attestations::{Attestation, AttestationRequest, EvidenceBody};
 pub use native::challenges::{Challenge, ChallengeRequest};
 pub use native::release::{Release, ReleaseRequest, ReleaseWithEvidence, ReleaseWithToken};

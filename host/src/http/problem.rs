@@ -119,6 +119,7 @@ pub(super) fn render(
     let of_the_request = matches!(
         refusal.code,
         Code::Conflict
+            | Code::PluginRefused
             | Code::PolicyImmutable
             | Code::PolicyInvalid
             | Code::ReferenceRefused

@@ -142,6 +142,18 @@ pub fn imports(
     Ok(())
 }
 
+/// The version of this package's interfaces that a component was built for: that of what it exports.
+pub fn interface_version(engine: &Engine, component: &[u8]) -> Option<String> {
+    let component = Component::from_binary(engine.wasmtime(), component).ok()?;
+    let mut exports = component
+        .component_type()
+        .exports(engine.wasmtime())
+        .map(|(name, _)| name.to_owned())
+        .collect::<Vec<_>>();
+    exports.sort();
+    exports.iter().find_map(|name| Some(name.strip_prefix(PACKAGE)?.split_once('@')?.1.to_owned()))
+}
+
 /// Refuses a component that needs more from its start than one call of it may have.
 pub fn resources(component: &Component, limits: &Limits) -> Result<(), LoadError> {
     // None: it brings modules from its imports, which no world here has.

@@ -23,7 +23,7 @@ mod broken;
 mod bundle;
 mod crl;
 pub mod dcap;
-mod der;
+pub(crate) mod der;
 mod examination;
 mod fault;
 mod key;
@@ -40,7 +40,7 @@ mod statement;
 mod trail;
 mod vendors;
 mod want;
-mod x509;
+pub(crate) mod x509;
 
 #[cfg(test)]
 mod tests;

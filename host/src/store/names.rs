@@ -8,6 +8,7 @@
 //! host/audit-key                             the key that signs audit checkpoints
 //! host/data-key                              the wrapped data key
 //! host/plugin-cache-key                      the key that authenticates compiled plugins
+//! host/plugins                               which installed plugins serve
 //! host/token-keys                            the keys that sign attestation tokens
 //! ```
 //! Every part is checked against an alphabet without separators, dots at the beginning, escapes,
@@ -18,6 +19,9 @@ use crate::tenant::Tenant;
 
 /// Where the wrapped data key stands.
 pub const DATA_KEY: &str = "host/data-key";
+
+/// Where it stands which installed plugins serve.
+pub const PLUGINS: &str = "host/plugins";
 
 /// The longest name of a key, in bytes.
 const LONGEST_NAME: usize = 127;

@@ -9,9 +9,10 @@ use claviger::clock::Clock;
 use claviger::error::Code;
 use claviger::flow::{Challenges, Host, Keyring, Parts, ReleasePolicies, TokenSettings, Tokens};
 use claviger::keys::{RecipientKey, TokenAlgorithm, WrapHeader};
-use claviger::plugin::catalogue::Source;
+use claviger::plugin::catalogue::{Plugins, Source, Version};
 use claviger::plugin::{
-    Catalogue, Engine, EngineSettings, KmsPlugin, KmsServices, Settings, VerifierPlugin, bundled,
+    Catalogue, Engine, EngineSettings, Installer, KmsPlugin, KmsServices, LifePlan, Loaded, Loader,
+    Settings, VerifierPlugin, bundled,
 };
 use claviger::quote::Authority;
 use claviger::reference::{References, Signers};
@@ -28,14 +29,25 @@ fn granting(grant: impl FnOnce(&mut KmsServices)) -> Site {
     let store = SealedStore::open(plan.store, &plan.master_key, random.clone());
     let store = Arc::new(store.unwrap());
     let engine = Engine::new(EngineSettings::default()).unwrap();
+    let loader = Loader {
+        engine: engine.clone(),
+        store: store.clone(),
+        clock: clock.clone(),
+        random: random.clone(),
+    };
+    let installer = Installer::new(loader, [], LifePlan::default(), true, 300);
     let mut services = KmsServices::embedded(store.clone(), clock.clone(), random.clone());
     grant(&mut services);
     let kms = KmsPlugin::load(&engine, "kms-hostile", CONNECTOR, services).unwrap();
     let component = bundled::component("verifier-snp").unwrap();
     let settings = Settings::default();
     let verifier = VerifierPlugin::load(&engine, "verifier-snp", component, settings).unwrap();
-    let (catalogue, verifier) = (Catalogue::default(), Arc::new(verifier));
-    catalogue.change(|plugins| plugins.put_verifier(verifier.clone(), Source::Bundled));
+    let mut plugins = Plugins::new("kms-hostile");
+    for plugin in [Loaded::Verifier(Arc::new(verifier)), Loaded::Connector(Arc::new(kms))] {
+        plugins.put(Version { plugin, source: Source::File, signers: Vec::new() }).unwrap();
+    }
+    let catalogue = Catalogue::default();
+    catalogue.replace(plugins);
     let mut authority = Authority::builder();
     for root in plan.simulated_roots {
         authority = authority.simulated_root(root);
@@ -56,7 +68,7 @@ fn granting(grant: impl FnOnce(&mut KmsServices)) -> Site {
         clock,
         random,
         catalogue,
-        kms: Arc::new(kms),
+        installer,
         authority: Arc::new(authority.build().unwrap()),
         endorsements: None,
         appraiser: Appraiser::new(&policy(), None).unwrap(),

@@ -42,6 +42,7 @@ mod results;
 mod rotation;
 mod secrecy;
 mod sources;
+mod swaps;
 mod tcb;
 mod tenants;
 mod tokens;

@@ -25,7 +25,10 @@ routes! {
     "/keys/{name}/rotate": post versions::rotate;
     "/keys/{name}/enable": post versions::enable;
     "/keys/{name}/disable": post versions::disable;
-    "/plugins": get plugins::list;
+    "/plugins": get plugins::list, post plugins::install;
+    "/plugins/{name}": put plugins::swap;
+    "/plugins/{name}/disable": post plugins::disable;
+    "/plugins/{name}/rollback": post plugins::roll_back;
     "/references": get references::list, post references::add;
     "/references/history": get references::history;
     "/references/{id}": get references::read, delete references::revoke;

@@ -17,8 +17,8 @@ use crate::client::{Client, ClientSettings};
 use crate::clock::Timestamp;
 use crate::error::{Code, Refusal};
 use crate::flow::{
-    Attested, Caller, Health, IssuedChallenge, KeySummary, NewKey, NewReleasePolicy, PluginSummary,
-    Purpose, ReleasePolicySummary, ReleasedKey, RequestReport, Submission, Wanted,
+    Attested, Caller, Health, IssuedChallenge, KeySummary, NewKey, NewReleasePolicy, PluginChange,
+    PluginSummary, Purpose, ReleasePolicySummary, ReleasedKey, RequestReport, Submission, Wanted,
 };
 use crate::http::{
     AdminListener, Administrator, Answer, Api, DevelopmentCertificates, HttpSettings, Listener,
@@ -321,10 +321,30 @@ impl Api for FakeHost {
             kind: "verifier",
             version: "0.1.0".into(),
             digest: "00".repeat(32),
-            source: "bundled".into(),
+            source: "bundled",
+            signers: Vec::new(),
             imports: vec!["claviger:plugin/quotes@0.1.0".into()],
-            state: "serving".into(),
+            state: "serving",
+            reason: None,
         }]
+    }
+
+    fn change_plugin<'a>(
+        &'a self,
+        caller: &'a Caller,
+        principal: &'a str,
+        change: PluginChange,
+    ) -> Answer<'a, PluginSummary> {
+        let what = match change {
+            PluginChange::Disable { name } => format!("disables {name}"),
+            PluginChange::Install(package) => format!("installs {}", package.hex_digest()),
+            PluginChange::RollBack { name, revoke } => format!("rolls {name} back, {revoke}"),
+            PluginChange::Swap { name, revoke, .. } => format!("swaps {name}, {revoke}"),
+        };
+        self.call(caller, format_args!("{principal} {what}"));
+        let plugin = self.plugins().pop();
+        let none = || Refusal::new(Code::NotFound, "there is none");
+        Box::pin(ready(plugin.ok_or_else(none)))
     }
 
     fn health<'a>(&'a self) -> std::pin::Pin<Box<dyn Future<Output = Health> + Send + 'a>> {

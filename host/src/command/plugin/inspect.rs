@@ -1,43 +1,17 @@
-//! `plugin list` and `plugin inspect`: what is bundled, what a component wants, and whether it would
-//! be admitted.
+//! `plugin list` and `plugin inspect`: what is bundled, what a component wants, who signed it, and
+//! whether it would be admitted.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 
-use clap::Subcommand;
-
-use super::REFUSED;
-use super::out::{out, verdict};
 use crate::assemble::{self, Inspection};
+use crate::command::REFUSED;
+use crate::command::out::{out, verdict};
 use crate::escape::Escaped;
 use crate::plugin::bundled;
+use crate::plugin::verification::Verification;
 
-#[derive(Debug, Subcommand)]
-pub(super) enum Command {
-    /// List the bundled plugins
-    List {
-        /// Print JSON
-        #[arg(long)]
-        json: bool,
-    },
-    /// Show what a plugin is, what it imports, and whether it would be admitted
-    Inspect {
-        /// A bundled plugin's name, or the path of a component
-        plugin: PathBuf,
-        /// Print JSON
-        #[arg(long)]
-        json: bool,
-    },
-}
-
-pub(super) fn run(command: Command) -> anyhow::Result<ExitCode> {
-    match command {
-        Command::List { json } => list(json),
-        Command::Inspect { plugin, json } => inspect(&plugin, json),
-    }
-}
-
-fn list(json: bool) -> anyhow::Result<ExitCode> {
+pub(super) fn list(json: bool) -> anyhow::Result<ExitCode> {
     let inspected = bundled::BUNDLED
         .iter()
         .map(|(_, component)| assemble::inspect(component))
@@ -58,12 +32,21 @@ fn list(json: bool) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn inspect(plugin: &Path, json: bool) -> anyhow::Result<ExitCode> {
-    let bundled = plugin.to_str().and_then(bundled::component);
-    let inspection = match bundled {
-        Some(component) => assemble::inspect(component)?,
-        None => assemble::inspect(&assemble::read_component(plugin)?)?,
-    };
+pub(super) fn inspect(
+    plugin: &Path,
+    verification: Option<&Path>,
+    json: bool,
+) -> anyhow::Result<ExitCode> {
+    let package = super::package(plugin)?;
+    let mut inspection = assemble::inspect(&package.component)?;
+    inspection.signatures = package.signatures.len();
+    if let Some(file) = verification {
+        let admitted = Verification::read(file)?.admit(&package.manifest()?, &package, None);
+        match admitted {
+            Ok(signers) => inspection.signers = Some(signers.into_iter().collect()),
+            Err(why) => inspection.refused = Some(inspection.refused.unwrap_or(why.to_string())),
+        }
+    }
     let printed = match json {
         true => out!("{}", serde_json::to_string_pretty(&inspection)?),
         false => out!("{}", as_text(&inspection)),
@@ -82,13 +65,20 @@ fn as_text(plugin: &Inspection) -> String {
         format!("about     {description}"),
         format!("digest    sha256:{digest}"),
         format!("size      {bytes} bytes"),
+        format!("interface {}", plugin.interface),
     ];
+    lines.push(match &plugin.signers {
+        None => format!("signed    {} signatures, not checked", plugin.signatures),
+        Some(signers) if signers.is_empty() => "signed    listed by digest".to_owned(),
+        Some(signers) => format!("signed    by {}", signers.join(", ")),
+    });
     lines.push(match &plugin.refused {
         None => "admitted  yes".to_owned(),
         Some(why) => format!("admitted  no: {why}"),
     });
     lines.push("imports".to_owned());
     lines.extend(plugin.imports.iter().map(|import| format!("  {import}")));
+    lines.extend(plugin.anchors.iter().map(|set| format!("wants the anchor set {set}")));
     lines.extend(plugin.settings.iter().map(|(name, what)| format!("setting {name}: {what}")));
     let lines: Vec<_> = lines.iter().map(|line| Escaped(line).to_string()).collect();
     lines.join("\n")
@@ -111,11 +101,15 @@ mod tests {
             description: hostile(),
             digest: hostile(),
             bytes: 1,
+            interface: hostile(),
+            anchors: vec![hostile()],
+            signatures: 1,
+            signers: Some(vec![hostile()]),
             imports: vec![hostile()],
             settings: BTreeMap::from([(hostile(), hostile())]),
             refused: Some(hostile()),
         });
-        assert_eq!(text.lines().count(), 10, "{text}");
+        assert_eq!(text.lines().count(), 13, "{text}");
         assert!(text.chars().all(|c| c == '\n' || (' '..='~').contains(&c)), "{text:?}");
     }
 }

@@ -1,0 +1,239 @@
+//! An entry of the transparency log (Rekor, version 1): what it is about, when the log took it in, and
+//! the proof that it is in the log.
+
+use data_encoding::{BASE64, HEXLOWER};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use serde::Deserialize;
+
+use super::super::key;
+use super::Log;
+use crate::audit::merkle;
+use crate::clock::Timestamp;
+use crate::json::{self, Limits};
+use crate::plugin::package::LARGEST_SIGNATURE;
+
+/// The most hashes in a proof: a log of 2^63 entries needs no more.
+const LONGEST_PROOF: usize = 63;
+
+/// An entry as a bundle has it (`sigstore_rekor.proto`, `TransparencyLogEntry`).
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Entry {
+    log_index: Number,
+    log_id: LogId,
+    kind_version: KindVersion,
+    #[serde(default)]
+    integrated_time: Option<Number>,
+    #[serde(default)]
+    inclusion_promise: Option<Promise>,
+    #[serde(default)]
+    inclusion_proof: Option<Proof>,
+    canonicalized_body: String,
+}
+
+/// A whole number; Protocol Buffers' JSON has 64 bits as text.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(untagged)]
+enum Number {
+    Number(u64),
+    Text(String),
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct LogId {
+    key_id: String,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+struct KindVersion {
+    kind: String,
+    version: String,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Promise {
+    signed_entry_timestamp: String,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Proof {
+    log_index: Number,
+    root_hash: String,
+    tree_size: Number,
+    #[serde(default)]
+    hashes: Vec<String>,
+    checkpoint: Checkpoint,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+struct Checkpoint {
+    envelope: String,
+}
+
+/// `hashedrekord` 0.0.1, as far as it is read.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Body {
+    kind: String,
+    api_version: String,
+    spec: Spec,
+}
+
+#[derive(Deserialize)]
+struct Spec {
+    data: Data,
+    signature: BodySignature,
+}
+
+#[derive(Deserialize)]
+struct Data {
+    hash: Hash,
+}
+
+#[derive(Deserialize)]
+struct Hash {
+    algorithm: String,
+    value: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct BodySignature {
+    content: String,
+    public_key: BodyKey,
+}
+
+#[derive(Deserialize)]
+struct BodyKey {
+    content: String,
+}
+
+impl Number {
+    fn value(&self) -> Result<u64, String> {
+        match self {
+            Self::Number(number) => Ok(*number),
+            Self::Text(text) => text.parse().map_err(|_| "a number that is none".to_owned()),
+        }
+    }
+}
+
+impl Entry {
+    /// When the log took in this signature by this certificate over this digest.
+    pub(super) fn check(
+        &self,
+        logs: &[Log],
+        leaf: &[u8],
+        digest: &[u8; 32],
+        signature: &[u8],
+    ) -> Result<Timestamp, String> {
+        let body = base64(&self.canonicalized_body)?;
+        self.is_about(&body, leaf, digest, signature)?;
+        let id = base64(&self.log_id.key_id)?;
+        let at = self.integrated_time.as_ref().ok_or("it has no time")?.value()?;
+        let at = Timestamp(at);
+        let log = logs.iter().find(|log| log.id == id && log.valid.covers(at));
+        let log = log.ok_or("it is of a log that is not in the trusted root")?;
+        self.promised(log, &id, at)?;
+        self.included(log, &body)?;
+        Ok(at)
+    }
+
+    fn is_about(
+        &self,
+        body: &[u8],
+        leaf: &[u8],
+        digest: &[u8; 32],
+        signature: &[u8],
+    ) -> Result<(), String> {
+        let KindVersion { kind, version } = &self.kind_version;
+        if (kind.as_str(), version.as_str()) != ("hashedrekord", "0.0.1") {
+            return Err(format!("it is of kind {kind:?}, which is not read"));
+        }
+        let body: Body = json::parse(body, Limits::REQUEST.with_bytes(LARGEST_SIGNATURE))
+            .map_err(|error| error.to_string())?;
+        if (body.kind, body.api_version) != (kind.clone(), version.clone()) {
+            return Err("its body is of another kind".to_owned());
+        }
+        let Hash { algorithm, value } = body.spec.data.hash;
+        if algorithm != "sha256" || value != HEXLOWER.encode(digest) {
+            return Err("it is about other bytes".to_owned());
+        }
+        if base64(&body.spec.signature.content)? != signature {
+            return Err("it is about another signature".to_owned());
+        }
+        let pem = base64(&body.spec.signature.public_key.content)?;
+        let shown = CertificateDer::from_pem_slice(&pem).map_err(|error| error.to_string())?;
+        match shown.as_ref() == leaf {
+            true => Ok(()),
+            false => Err("it is about another certificate".to_owned()),
+        }
+    }
+
+    /// The log's signature over entry, index and time: its promise to take it in, and its clock.
+    fn promised(&self, log: &Log, id: &[u8], at: Timestamp) -> Result<(), String> {
+        let promise = self.inclusion_promise.as_ref().ok_or("the log did not promise it")?;
+        // Canonical JSON (RFC 8785) of an object with these members: nothing in it needs escaping.
+        let promised = format!(
+            r#"{{"body":"{}","integratedTime":{},"logID":"{}","logIndex":{}}}"#,
+            self.canonicalized_body,
+            at.0,
+            HEXLOWER.encode(id),
+            self.log_index.value()?,
+        );
+        let signature = base64(&promise.signed_entry_timestamp)?;
+        match key::verify(&log.key, promised.as_bytes(), &signature) {
+            true => Ok(()),
+            false => Err("the log's promise does not hold".to_owned()),
+        }
+    }
+
+    /// The path to a root hash, and the log's signature over that (C2SP tlog-checkpoint).
+    fn included(&self, log: &Log, body: &[u8]) -> Result<(), String> {
+        let proof = self.inclusion_proof.as_ref().ok_or("it has no proof of inclusion")?;
+        if proof.hashes.len() > LONGEST_PROOF {
+            return Err("its proof is too long".to_owned());
+        }
+        let path = proof.hashes.iter().map(|hash| hash32(hash));
+        let path = path.collect::<Result<Vec<_>, _>>()?;
+        let (root, size) = (hash32(&proof.root_hash)?, proof.tree_size.value()?);
+        let index = proof.log_index.value()?;
+        if !merkle::verify_inclusion(&merkle::leaf(body), index, size, &path, &root) {
+            return Err("its proof does not lead to the root hash".to_owned());
+        }
+        let note = &proof.checkpoint.envelope;
+        let (text, signatures) = note.split_once("\n\n").ok_or("its checkpoint is no note")?;
+        let mut lines = text.lines().skip(1);
+        let (said_size, said_root) = (lines.next(), lines.next());
+        if said_size != Some(size.to_string().as_str())
+            || said_root != Some(BASE64.encode(&root).as_str())
+        {
+            return Err("its checkpoint is of another tree".to_owned());
+        }
+        let text = format!("{text}\n");
+        let signed = signatures.lines().take(8).any(|line| {
+            let signature = line.strip_prefix("\u{2014} ").and_then(|line| line.rsplit_once(' '));
+            let signature = signature.and_then(|(_, signature)| base64(signature).ok());
+            // Four bytes of the key's identifier go before the signature.
+            let signature = signature.as_deref().and_then(|bytes| bytes.split_at_checked(4));
+            signature.is_some_and(|(hint, signature)| {
+                log.id.starts_with(hint) && key::verify(&log.key, text.as_bytes(), signature)
+            })
+        });
+        match signed {
+            true => Ok(()),
+            false => Err("its checkpoint is not signed by the log".to_owned()),
+        }
+    }
+}
+
+fn base64(text: &str) -> Result<Vec<u8>, String> {
+    BASE64.decode(text.as_bytes()).map_err(|_| "base64 that is none".to_owned())
+}
+
+fn hash32(text: &str) -> Result<[u8; 32], String> {
+    base64(text)?.try_into().map_err(|_| "a hash that is not 32 bytes".to_owned())
+}

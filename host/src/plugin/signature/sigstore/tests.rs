@@ -1,0 +1,288 @@
+//! A certificate authority and a log of the test's own, in the shapes of Sigstore's.
+
+use data_encoding::{BASE64, HEXLOWER};
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, CustomExtension, ExtendedKeyUsagePurpose,
+    IsCa, KeyPair, KeyUsagePurpose, SanType,
+};
+use serde_json::{Value, json};
+
+use super::*;
+use crate::audit::merkle;
+use crate::plugin::package::sha256;
+use crate::plugin::signature::key::SigningKey;
+use crate::secret::Secret;
+
+const COMPONENT: &[u8] = b"component";
+/// 2026-01-02T03:04:05Z
+const AT: u64 = 1_767_323_045;
+const ISSUER: &str = "https://issuer.example";
+const SUBJECT: &str = "https://example.com/acme/plugin/.github/workflows/release.yml@refs/tags/v1";
+
+struct Sigstore {
+    authority: CertifiedIssuer<'static, KeyPair>,
+    log: SigningKey,
+    log_spki: Vec<u8>,
+}
+
+fn signing(pair: &KeyPair) -> SigningKey {
+    SigningKey::read(&Secret::new(pair.serialize_pem().into_bytes())).unwrap()
+}
+
+/// From an hour before [`AT`] to ten minutes after.
+fn around(params: &mut CertificateParams, before: i64, after: i64) {
+    let at = time::OffsetDateTime::from_unix_timestamp(i64::try_from(AT).unwrap()).unwrap();
+    params.not_before = at - time::Duration::seconds(before);
+    params.not_after = at + time::Duration::seconds(after);
+}
+
+impl Sigstore {
+    fn new() -> Self {
+        let mut params = CertificateParams::default();
+        params.distinguished_name.push(rcgen::DnType::CommonName, "sigstore");
+        params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
+        around(&mut params, 86_400, 86_400);
+        let authority = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
+        let log = KeyPair::generate().unwrap();
+        let log_spki = rcgen::PublicKeyData::subject_public_key_info(&log);
+        Self { authority, log: signing(&log), log_spki }
+    }
+
+    fn root(&self) -> Value {
+        json!({
+            "mediaType": "application/vnd.dev.sigstore.trustedroot+json;version=0.1",
+            "tlogs": [{
+                "baseUrl": "https://log.example",
+                "hashAlgorithm": "SHA2_256",
+                "publicKey": {
+                    "rawBytes": BASE64.encode(&self.log_spki),
+                    "keyDetails": "PKIX_ECDSA_P256_SHA_256",
+                    "validFor": { "start": "2021-01-12T11:53:27Z" },
+                },
+                "logId": { "keyId": BASE64.encode(&sha256(&self.log_spki)) },
+            }],
+            "certificateAuthorities": [{
+                "certChain": { "certificates": [{ "rawBytes": BASE64.encode(self.authority.der()) }] },
+                "validFor": { "start": "2022-04-13T20:06:15Z" },
+            }],
+        })
+    }
+
+    fn trusted(&self) -> TrustedRoot {
+        TrustedRoot::parse(self.root().to_string().as_bytes()).unwrap()
+    }
+
+    fn leaf(&self, change: impl FnOnce(&mut CertificateParams)) -> (Vec<u8>, SigningKey) {
+        let pair = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::default();
+        params.distinguished_name = rcgen::DistinguishedName::new();
+        params.subject_alt_names = vec![SanType::URI(SUBJECT.try_into().unwrap())];
+        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::CodeSigning];
+        let issuer = crate::simulated::der::utf8(ISSUER);
+        let oid = [1, 3, 6, 1, 4, 1, 57264, 1, 8];
+        params.custom_extensions = vec![CustomExtension::from_oid_content(&oid, issuer)];
+        around(&mut params, 3_600, 600);
+        change(&mut params);
+        let leaf = params.signed_by(&pair, &self.authority).unwrap();
+        (leaf.der().to_vec(), signing(&pair))
+    }
+
+    /// What cosign would write, with everything in it that is looked at.
+    fn bundle(&self, leaf: &[u8], signature: &[u8]) -> Value {
+        let pem = format!(
+            "-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n",
+            BASE64.encode(leaf)
+        );
+        let body = json!({
+            "apiVersion": "0.0.1",
+            "kind": "hashedrekord",
+            "spec": {
+                "data": { "hash": { "algorithm": "sha256", "value": HEXLOWER.encode(&sha256(COMPONENT)) } },
+                "signature": {
+                    "content": BASE64.encode(signature),
+                    "publicKey": { "content": BASE64.encode(pem.as_bytes()) },
+                },
+            },
+        })
+        .to_string();
+        let entries = [b"one".as_slice(), body.as_bytes(), b"three"];
+        let leaves: Vec<_> = entries.iter().map(|entry| merkle::leaf(entry)).collect();
+        let root = BASE64.encode(&merkle::root(&leaves));
+        let path = merkle::inclusion(&leaves, 1).unwrap();
+        let id = sha256(&self.log_spki);
+        let body = BASE64.encode(body.as_bytes());
+        let promised = format!(
+            r#"{{"body":"{body}","integratedTime":{AT},"logID":"{}","logIndex":41}}"#,
+            HEXLOWER.encode(&id)
+        );
+        let promise = self.log.signature(promised.as_bytes()).unwrap();
+        let note = format!("log.example - 1\n3\n{root}\n");
+        let noted = [&id[..4], &self.log.signature(note.as_bytes()).unwrap()].concat();
+        let note = format!("{note}\n\u{2014} log.example {}\n", BASE64.encode(&noted));
+        json!({
+            "mediaType": "application/vnd.dev.sigstore.bundle.v0.3+json",
+            "verificationMaterial": {
+                "certificate": { "rawBytes": BASE64.encode(leaf) },
+                "tlogEntries": [{
+                    "logIndex": "41",
+                    "logId": { "keyId": BASE64.encode(&id) },
+                    "kindVersion": { "kind": "hashedrekord", "version": "0.0.1" },
+                    "integratedTime": AT.to_string(),
+                    "inclusionPromise": { "signedEntryTimestamp": BASE64.encode(&promise) },
+                    "inclusionProof": {
+                        "logIndex": "1",
+                        "rootHash": root,
+                        "treeSize": "3",
+                        "hashes": path.iter().map(|hash| BASE64.encode(hash)).collect::<Vec<_>>(),
+                        "checkpoint": { "envelope": note },
+                    },
+                    "canonicalizedBody": body,
+                }],
+            },
+            "messageSignature": {
+                "messageDigest": { "algorithm": "SHA2_256", "digest": BASE64.encode(&sha256(COMPONENT)) },
+                "signature": BASE64.encode(signature),
+            },
+        })
+    }
+
+    fn signed(&self) -> Value {
+        let (leaf, key) = self.leaf(|_| {});
+        self.bundle(&leaf, &key.signature(COMPONENT).unwrap())
+    }
+}
+
+fn outcome(root: &TrustedRoot, bundle: &Value) -> Result<Identity, Doubt> {
+    let bundle = Bundle::parse(bundle.to_string().as_bytes()).unwrap();
+    root.signer(&bundle, COMPONENT, &sha256(COMPONENT))
+}
+
+/// What is wrong, in words.
+#[track_caller]
+fn doubt(root: &TrustedRoot, bundle: &Value) -> String {
+    outcome(root, bundle).unwrap_err().to_string()
+}
+
+#[test]
+fn a_bundle_names_who_signed() {
+    let sigstore = Sigstore::new();
+    let identity = Identity { issuer: ISSUER.to_owned(), subject: SUBJECT.to_owned() };
+    assert_eq!(outcome(&sigstore.trusted(), &sigstore.signed()), Ok(identity));
+}
+
+// attack 48
+#[test]
+fn a_bundle_of_another_authority_or_log_is_nobodys() {
+    let (sigstore, other) = (Sigstore::new(), Sigstore::new());
+    let bundle = other.signed();
+    assert!(doubt(&sigstore.trusted(), &bundle).contains("not in the trusted root"));
+    // The log is believed, the authority is not.
+    let mut mixed = other.root();
+    mixed["certificateAuthorities"] = sigstore.root()["certificateAuthorities"].clone();
+    let mixed = TrustedRoot::parse(mixed.to_string().as_bytes()).unwrap();
+    assert!(doubt(&mixed, &bundle).contains("no authority of the trusted root"));
+    // The log's key is replaced under its identifier.
+    let mut forged = other.root();
+    forged["tlogs"][0]["publicKey"] = sigstore.root()["tlogs"][0]["publicKey"].clone();
+    let forged = TrustedRoot::parse(forged.to_string().as_bytes()).unwrap();
+    assert!(doubt(&forged, &bundle).contains("promise does not hold"));
+    // An authority or a log that was good at another time.
+    for place in ["/tlogs/0/publicKey/validFor", "/certificateAuthorities/0/validFor"] {
+        let mut late = other.root();
+        *late.pointer_mut(place).unwrap() = json!({ "start": "2026-01-03T00:00:00Z" });
+        assert!(
+            outcome(&TrustedRoot::parse(late.to_string().as_bytes()).unwrap(), &bundle).is_err()
+        );
+        let mut over = other.root();
+        *over.pointer_mut(place).unwrap() = json!({ "end": "2026-01-01T00:00:00Z" });
+        assert!(
+            outcome(&TrustedRoot::parse(over.to_string().as_bytes()).unwrap(), &bundle).is_err()
+        );
+    }
+}
+
+// attack 48
+#[test]
+fn a_certificate_that_is_over_or_not_for_signing_or_names_nobody_is_no_signers() {
+    let sigstore = Sigstore::new();
+    let root = sigstore.trusted();
+    let with = |change: fn(&mut CertificateParams)| {
+        let (leaf, key) = sigstore.leaf(change);
+        doubt(&root, &sigstore.bundle(&leaf, &key.signature(COMPONENT).unwrap()))
+    };
+    assert!(with(|leaf| around(leaf, 3_600, -60)).contains("valid until"));
+    assert!(with(|leaf| around(leaf, -60, 3_600)).contains("valid from"));
+    assert!(with(|leaf| leaf.extended_key_usages.clear()).contains("not for signing code"));
+    let server = |leaf: &mut CertificateParams| {
+        leaf.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+    };
+    assert!(with(server).contains("not for signing code"));
+    assert!(
+        with(|leaf| leaf.is_ca = IsCa::Ca(BasicConstraints::Constrained(0))).contains("authority")
+    );
+    assert!(with(|leaf| leaf.custom_extensions.clear()).contains("who vouched"));
+    assert!(with(|leaf| leaf.subject_alt_names.clear()).contains("names nobody"));
+    let two = |leaf: &mut CertificateParams| {
+        leaf.subject_alt_names.push(SanType::URI("https://b.example".try_into().unwrap()));
+    };
+    assert!(with(two).contains("one address or URI"));
+}
+
+// attack 48
+#[test]
+fn nothing_in_a_bundle_can_be_changed_or_left_out() {
+    let sigstore = Sigstore::new();
+    let root = sigstore.trusted();
+    let (sound, other) = (sigstore.signed(), sigstore.signed());
+    const ENTRY: &str = "/verificationMaterial/tlogEntries/0";
+    // Parts of a second sound bundle in the place of this one's.
+    for place in [
+        "/verificationMaterial/certificate".to_owned(),
+        ENTRY.to_owned(),
+        "/messageSignature/signature".to_owned(),
+        format!("{ENTRY}/inclusionPromise"),
+        format!("{ENTRY}/inclusionProof"),
+        format!("{ENTRY}/canonicalizedBody"),
+    ] {
+        let mut mixed = sound.clone();
+        *mixed.pointer_mut(&place).unwrap() = other.pointer(&place).unwrap().clone();
+        assert!(outcome(&root, &mixed).is_err(), "{place}");
+    }
+    for (place, value) in [
+        ("/integratedTime", json!((AT + 1).to_string())),
+        ("/logIndex", json!("42")),
+        ("/inclusionProof/logIndex", json!("2")),
+        ("/inclusionProof/treeSize", json!("4")),
+        ("/inclusionProof/hashes", json!([])),
+        ("/kindVersion/kind", json!("dsse")),
+        ("/inclusionProof/checkpoint/envelope", json!("log.example - 1\n3\nAAAA\n\n")),
+    ] {
+        let mut changed = sound.clone();
+        *changed.pointer_mut(&format!("{ENTRY}{place}")).unwrap() = value;
+        assert!(outcome(&root, &changed).is_err(), "{place}");
+    }
+    for left_out in ["inclusionPromise", "inclusionProof", "integratedTime"] {
+        let mut without = sound.clone();
+        let entry = without.pointer_mut(ENTRY).unwrap().as_object_mut().unwrap();
+        entry.remove(left_out);
+        assert!(doubt(&root, &without).contains("no log entry holds"), "{left_out}");
+    }
+    let mut without = sound.clone();
+    without["verificationMaterial"]["tlogEntries"] = json!([]);
+    assert!(doubt(&root, &without).contains("there is none"));
+    // The same, of other bytes.
+    let bundle = Bundle::parse(sound.to_string().as_bytes()).unwrap();
+    assert_eq!(root.signer(&bundle, b"other", &sha256(b"other")), Err(Doubt::Digest));
+}
+
+// attack 48
+#[test]
+fn a_signature_by_another_key_than_the_certificates_does_not_hold() {
+    let sigstore = Sigstore::new();
+    let (leaf, _) = sigstore.leaf(|_| {});
+    let (_, other) = sigstore.leaf(|_| {});
+    let bundle = sigstore.bundle(&leaf, &other.signature(COMPONENT).unwrap());
+    assert_eq!(outcome(&sigstore.trusted(), &bundle), Err(Doubt::Signature));
+}
