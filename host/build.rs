@@ -9,8 +9,9 @@ use std::process::ExitCode;
 use std::{env, fs};
 
 /// The bundled plugins, by their folders under `plugins/`.
-const BUNDLED: [&str; 10] = [
+const BUNDLED: [&str; 11] = [
     "kms-local",
+    "kms-vault",
     "verifier-az-snp",
     "verifier-az-tdx",
     "verifier-cca",

@@ -12,6 +12,7 @@ use serde::Serialize;
 use crate::appraisal::{Appraiser, LastSeen, SnpPolicy, TeePolicy};
 use crate::audit::{self, AuditLog};
 use crate::clock::{Clock, SystemClock};
+use crate::egress::{EgressLimits, TargetPlan};
 use crate::endorsements::{Endorsements, SourcePlan};
 use crate::files;
 use crate::flow::{Challenges, Host, Keyring, Parts, ReleasePolicies, TokenSettings, Tokens};
@@ -29,6 +30,8 @@ use crate::random::{Random, SystemRandomness};
 use crate::reference::{Group, ReferencePlan, References, Signers};
 use crate::secret::Secret;
 use crate::store::{Embedded, MasterKey, SealedStore, Store};
+
+/// The connector that keeps keys in the host's own store.
 
 /// The largest component that is read from a path, in bytes.
 const LARGEST_COMPONENT: u64 = 64 << 20;
@@ -110,8 +113,17 @@ pub struct PluginPlan {
     pub wraps_for_recipient: bool,
     /// The sets of trust anchors on which the verdicts of a verifier given by path may rest.
     pub anchors: BTreeSet<String>,
-    /// Its settings.
+    /// Its settings. In a connector's, `{tenant}` stands for the tenant of a call.
     pub values: Values,
+    /// Interfaces that it may import; none: those of its kind, `http` where targets are granted, and
+    /// `secrets` where secrets are.
+    pub imports: Option<BTreeSet<String>>,
+    /// Where a connector's requests may go.
+    pub targets: Vec<TargetPlan>,
+    /// Bounds on its requests.
+    pub egress: EgressLimits,
+    /// Secrets that a connector gets by value.
+    pub secrets: BTreeMap<String, Secret>,
     /// Bounds on each of its calls.
     pub limits: Limits,
 }
@@ -127,6 +139,10 @@ impl Default for PluginPlan {
             wraps_for_recipient: false,
             anchors: BTreeSet::from([AMD.to_owned()]),
             values: Values::default(),
+            imports: None,
+            targets: Vec::new(),
+            egress: EgressLimits::default(),
+            secrets: BTreeMap::new(),
             limits: Limits::default(),
         }
     }
@@ -310,7 +326,8 @@ fn plugins(
     let loader = Loader { engine, store, clock, random };
     let verification = plan.life.verification.as_deref();
     let more_may_come = verification.is_some() || plan.development;
-    let wanted = configured_plugins(plan.bundled.as_ref(), &plans, verification, more_may_come)?;
+    let wanted =
+        configured_plugins(plan.bundled.as_ref(), &plan.kms, &plans, verification, more_may_come)?;
     let (life, seconds) = (plan.life.clone(), plan.token_seconds);
     let installer = Installer::new(loader, plans, life, plan.development, seconds);
     Ok((installer.begin(wanted, &plan.kms)?, installer))

@@ -11,6 +11,8 @@ pub mod client;
 pub mod clock;
 pub mod command;
 pub mod config;
+pub mod credentials;
+pub mod egress;
 pub mod endorsements;
 pub mod error;
 pub mod escape;

@@ -2,8 +2,10 @@
 //! place. Everything that a test starts or makes here ends with the test.
 
 pub mod components;
+pub mod fake_vault;
 pub mod hostile;
 pub mod moment;
+pub mod server;
 pub mod service;
 pub mod site;
 pub mod vectors;

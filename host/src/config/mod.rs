@@ -3,6 +3,7 @@
 //! its default), and there is no key for anything that only a development host may do.
 
 mod plan;
+mod remote;
 mod sections;
 mod values;
 
@@ -16,6 +17,7 @@ use crate::files;
 use crate::reference::ReferencePlan;
 
 pub use plan::{AppraisalPlan, Planned, plan};
+pub use remote::{Credential, HttpTarget};
 pub use sections::{
     Admin, Administrator, Anchor, Api, Appraisal, Audit, Authority, Catalogue, Challenge,
     EndorsementSource, Endorsements, Host, Kms, Limits, MasterKey, Plugin, PluginLimits, Reference,
@@ -77,6 +79,9 @@ pub struct Config {
     /// How plugins come in after the configuration was written.
     #[serde(default)]
     pub catalogue: Catalogue,
+    /// Credentials that the host attaches to connectors' requests, by name.
+    #[serde(default)]
+    pub credentials: BTreeMap<String, Credential>,
     /// Plugins beside, or instead of, the bundled ones.
     #[serde(default)]
     pub plugins: Vec<Plugin>,
@@ -200,7 +205,11 @@ impl Config {
         }
         let Catalogue { verification, directory } = &mut self.catalogue;
         verification.iter_mut().chain(directory).for_each(&mut change);
-        self.plugins.iter_mut().filter_map(|plugin| plugin.path.as_mut()).for_each(change);
+        for plugin in &mut self.plugins {
+            plugin.path.iter_mut().chain(plugin.secrets.values_mut()).for_each(&mut change);
+            plugin.http.iter_mut().for_each(|target| target.each_path(&mut change));
+        }
+        self.credentials.values_mut().for_each(|credential| credential.each_path(&mut change));
     }
 }
 

@@ -9,10 +9,11 @@ use super::sections::{
     Admin, Anchor, AnchorRevocation, Appraisal, Authority, Catalogue, Limits, MasterKey, Plugin,
     Reference, Signer, Snp,
 };
-use super::{Config, ConfigError};
+use super::{Config, ConfigError, remote};
 use crate::appraisal::{Appraiser, MinimumTcb, SnpPolicy, TeePolicy};
 use crate::assemble::{AnchorPlan, AuditPlan, Plan, PluginPlan};
 use crate::audit;
+use crate::credentials::CredentialPlan;
 use crate::endorsements::{Archive, SourcePlan};
 use crate::files;
 use crate::flow::TokenSettings;
@@ -34,6 +35,9 @@ const LONGEST_PASSPHRASE: u64 = 4096;
 
 /// The largest file with a signer's public key, in bytes.
 const LARGEST_SIGNER_KEY: u64 = 16 << 10;
+
+/// How long a call may last of a connector whose service is far away, where nothing else is said.
+const REMOTE: Duration = Duration::from_secs(10);
 
 /// The largest file of certificates or revocation lists, in bytes.
 const LARGEST_ENDORSEMENT: u64 = 16 << 20;
@@ -135,7 +139,11 @@ pub fn plan(config: Config, store: Arc<dyn Store>) -> Result<Planned, ConfigErro
         simulated_roots: Vec::new(),
         bundled: config.host.bundled_plugins,
         life: life(&config.catalogue, state)?,
-        plugins: plugins(config.plugins, config.catalogue.verification.is_some())?,
+        plugins: plugins(
+            config.plugins,
+            &remote::credentials(config.credentials)?,
+            config.catalogue.verification.is_some(),
+        )?,
         kms,
         store,
         master_key: master_key(config.master_key)?,
@@ -434,7 +442,11 @@ fn life(section: &Catalogue, state: &Path) -> Result<LifePlan, ConfigError> {
     })
 }
 
-fn plugins(plugins: Vec<Plugin>, verified: bool) -> Result<Vec<PluginPlan>, ConfigError> {
+fn plugins(
+    plugins: Vec<Plugin>,
+    credentials: &BTreeMap<String, CredentialPlan>,
+    verified: bool,
+) -> Result<Vec<PluginPlan>, ConfigError> {
     let mut names = BTreeSet::new();
     let mut plans = Vec::new();
     for plugin in plugins {
@@ -461,7 +473,9 @@ fn plugins(plugins: Vec<Plugin>, verified: bool) -> Result<Vec<PluginPlan>, Conf
             deadline: plugin
                 .limits
                 .deadline_milliseconds
-                .map_or(defaults.deadline, Duration::from_millis),
+                .map(Duration::from_millis)
+                // A service far away takes its time.
+                .unwrap_or(if plugin.http.is_empty() { defaults.deadline } else { REMOTE }),
             ..defaults
         };
         plans.push(PluginPlan {
@@ -470,6 +484,10 @@ fn plugins(plugins: Vec<Plugin>, verified: bool) -> Result<Vec<PluginPlan>, Conf
             digest: plugin.digest.map(|digest| digest.0),
             anchors: plugin.anchors.unwrap_or_else(|| PluginPlan::default().anchors),
             values: plugin.settings,
+            imports: plugin.imports,
+            egress: remote::egress(&plugin.limits),
+            secrets: remote::secrets(&plugin.name, plugin.secrets)?,
+            targets: remote::targets(&plugin.name, plugin.http, credentials)?,
             reads_key_material: plugin.reads_key_material,
             wraps_for_recipient: plugin.wraps_for_recipient,
             limits,

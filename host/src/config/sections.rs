@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
+use super::remote::HttpTarget;
 use super::values::{Digest256, Hex};
 use crate::appraisal::{MilanRule, SnpPolicy};
 use crate::endorsements::SourceKind;
@@ -218,6 +219,11 @@ sections! {
         pub wraps_for_recipient: bool,
         #[serde(default)]
         pub settings: BTreeMap<String, String>,
+        pub imports: Option<BTreeSet<String>>,
+        #[serde(default)]
+        pub secrets: BTreeMap<String, PathBuf>,
+        #[serde(default)]
+        pub http: Vec<HttpTarget>,
         #[serde(default)]
         pub limits: PluginLimits,
     }
@@ -229,6 +235,11 @@ sections! {
         pub deadline_milliseconds: Option<u64>,
         pub host_calls: Option<u32>,
         pub handles: Option<usize>,
+        pub connect_milliseconds: Option<u64>,
+        pub first_byte_milliseconds: Option<u64>,
+        pub idle_milliseconds: Option<u64>,
+        pub answer_bytes: Option<usize>,
+        pub requests_at_once: Option<usize>,
     }
 }
 
@@ -251,7 +262,7 @@ pub enum AnchorRevocation {
 }
 
 /// Where Debian and its kin keep the authorities that they trust.
-fn system_authorities() -> PathBuf {
+pub(super) fn system_authorities() -> PathBuf {
     "/etc/ssl/certs/ca-certificates.crt".into()
 }
 

@@ -50,6 +50,13 @@ impl Grants {
         Self::new(VERIFIER.imports.iter().copied())
     }
 
+    /// These and more.
+    #[must_use]
+    pub fn and<S: Into<String>>(mut self, interfaces: impl IntoIterator<Item = S>) -> Self {
+        self.0.extend(interfaces.into_iter().map(Into::into));
+        self
+    }
+
     /// Whether this interface is granted.
     #[must_use]
     pub fn covers(&self, interface: &str) -> bool {

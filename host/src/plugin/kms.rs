@@ -30,6 +30,7 @@ use super::limits::{Limits, Metered};
 use super::manifest::{Kind, Manifest};
 use super::wait::block_on;
 use crate::clock::Clock;
+use crate::egress::Gate;
 use crate::random::Random;
 use crate::store::SealedStore;
 use crate::store::names::{self, PluginSpace};
@@ -71,6 +72,8 @@ pub struct KmsServices {
     pub values: Values,
     /// What `secrets.get` answers.
     pub secrets: Secrets,
+    /// The targets that `http.send` reaches; none: no target is granted.
+    pub egress: Option<Arc<Gate>>,
     /// The interfaces that it may import.
     pub grants: Grants,
     /// Whether it may look inside key material (`reveal`, decryption). It then holds keys in the
@@ -97,6 +100,7 @@ impl KmsServices {
             random,
             values: Values::new(),
             secrets: Secrets::new(),
+            egress: None,
             grants: Grants::new([
                 "clock",
                 "log",
@@ -118,6 +122,7 @@ impl fmt::Debug for KmsServices {
         f.debug_struct("KmsServices")
             .field("values", &self.values)
             .field("secrets", &self.secrets)
+            .field("egress", &self.egress)
             .field("grants", &self.grants)
             .field("reads_key_material", &self.reads_key_material)
             .field("wraps_for_recipient", &self.wraps_for_recipient)
@@ -310,7 +315,7 @@ impl KmsPlugin {
         let space = PluginSpace::new(tenant, &self.name)
             .map_err(|error| KmsFailure::Malformed(error.to_string()))?;
         let call = Call::start(&self.engine, &self.name, &limits, |meter| {
-            KmsCall::new(meter, Arc::clone(&self.services), Some(space))
+            KmsCall::new(meter, Arc::clone(&self.services), Some((tenant.clone(), space)))
         });
         Ok(call.await?)
     }

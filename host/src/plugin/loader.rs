@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::admission::LoadError;
 use super::engine::Engine;
+use super::grants;
 use super::kms::{KmsPlugin, KmsServices};
 use super::manifest::{Kind, Manifest, ManifestError};
 use super::verifier::{Settings, VerifierPlugin};
@@ -39,6 +40,9 @@ pub enum Loaded {
 /// Why a component is not loaded as what the operator calls it.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum NotLoaded {
+    /// What it is granted makes no sense.
+    #[error("{0}")]
+    Grant(String),
     /// It is not fit to be a plugin here.
     #[error(transparent)]
     Load(#[from] LoadError),
@@ -87,17 +91,12 @@ impl Loader {
                 Ok(Loaded::Verifier(Arc::new(verifier)))
             }
             Kind::Kms => {
-                let services = KmsServices {
-                    values,
-                    limits,
-                    reads_key_material: given.is_some_and(|given| given.reads_key_material),
-                    wraps_for_recipient: given.is_some_and(|given| given.wraps_for_recipient),
-                    ..KmsServices::embedded(
-                        Arc::clone(&self.store),
-                        Arc::clone(&self.clock),
-                        Arc::clone(&self.random),
-                    )
-                };
+                let embedded = KmsServices::embedded(
+                    Arc::clone(&self.store),
+                    Arc::clone(&self.clock),
+                    Arc::clone(&self.random),
+                );
+                let services = grants::services(name, given, &manifest, embedded)?;
                 let connector = KmsPlugin::load(&self.engine, name, component, services)?;
                 Ok(Loaded::Connector(Arc::new(connector)))
             }

@@ -14,7 +14,7 @@
 //!
 //! [`json`], [`base64`], [`hex`], [`quote_text`] and [`certificates`] read what evidence is packed in,
 //! with [`der`] inside certificates; [`cbor`] and [`cose`] read signed tokens, [`tcg`]
-//! and [`ima`] logs of what was measured.
+//! and [`ima`] logs of what was measured; [`rest`] asks a KMS's API.
 
 pub mod base64;
 pub mod bytes;
@@ -32,6 +32,7 @@ mod manifest;
 mod panics;
 pub mod quote_text;
 mod register;
+pub mod rest;
 pub mod sha256;
 pub mod tcg;
 pub mod tpm;

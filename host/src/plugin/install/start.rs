@@ -16,6 +16,9 @@ use crate::plugin::package::Package;
 use crate::plugin::register::{Kept, Origin, Register};
 use crate::plugin::{bundled, dropped, verification};
 
+/// The connector that reaches nothing outside the host.
+const EMBEDDED: &str = "kms-local";
+
 /// A component that is to be loaded, and what for.
 pub struct Wanted<'a> {
     /// The name.
@@ -185,6 +188,7 @@ impl Installer {
 /// The bundled plugins that are wanted, and those given by path in their place.
 pub fn configured<'a>(
     bundled_wanted: Option<&BTreeSet<String>>,
+    kms: &str,
     given: &[PluginPlan],
     verification: Option<&verification::Verification>,
     more_may_come: bool,
@@ -198,7 +202,8 @@ pub fn configured<'a>(
     }
     let mut wanted = Vec::new();
     for (name, component) in bundled::BUNDLED {
-        let skipped = bundled_wanted.is_some_and(|wanted| !wanted.contains(*name));
+        let left_out = bundled_wanted.is_some_and(|wanted| !wanted.contains(*name));
+        let skipped = left_out || idle_connector(name, kms, given);
         if !skipped && given.iter().all(|given| given.name != *name || given.path.is_none()) {
             wanted.push(Wanted {
                 name: (*name).to_owned(),
@@ -228,6 +233,13 @@ pub fn configured<'a>(
         }
     }
     Ok(wanted)
+}
+
+/// Whether it is a bundled connector to a service that nobody configured: it could reach nothing, and
+/// is not even compiled.
+fn idle_connector(name: &str, kms: &str, given: &[PluginPlan]) -> bool {
+    let configured = kms == name || given.iter().any(|given| given.name == name);
+    name.starts_with("kms-") && name != EMBEDDED && !configured
 }
 
 /// Refuses a component that is not the one that the operator listed: by its digest, or by those who

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::egress::TENANT;
 use crate::plugin::bindings::claviger::plugin::{log, settings, types};
 use crate::plugin::import;
 use crate::plugin::kms::{KmsServices, answer};
@@ -10,12 +11,14 @@ use crate::plugin::limits::{Meter, Metered};
 use crate::random::Random;
 use crate::store::SealedStore;
 use crate::store::names::PluginSpace;
+use crate::tenant::Tenant;
 
 /// The state of one call.
 pub struct KmsCall {
     meter: Meter,
     services: Arc<KmsServices>,
     place: Option<Place>,
+    tenant: Option<Tenant>,
 }
 
 /// Where a connector may keep things: its own place in the tenant that the call is for.
@@ -27,18 +30,24 @@ pub(in crate::plugin) struct Place {
 }
 
 impl KmsCall {
-    /// A call in `space`; nowhere while a connector is tried.
+    /// A call for a tenant, in its space; nowhere while a connector is tried.
     pub(super) fn new(
         meter: Meter,
         services: Arc<KmsServices>,
-        space: Option<PluginSpace>,
+        space: Option<(Tenant, PluginSpace)>,
     ) -> Self {
+        let (tenant, space) = space.unzip();
         let place = space.map(|space| Place {
             store: Arc::clone(&services.store),
             random: Arc::clone(&services.random),
             space,
         });
-        Self { meter, services, place }
+        Self { meter, services, place, tenant }
+    }
+
+    /// The tenant that the call is for.
+    pub(in crate::plugin) fn tenant(&self) -> Option<&str> {
+        self.tenant.as_ref().map(Tenant::as_str)
     }
 
     /// What the operator gave this connector.
@@ -118,7 +127,11 @@ impl log::Host for KmsCall {
 
 impl settings::Host for KmsCall {
     fn get(&mut self, name: String) -> wasmtime::Result<Option<String>> {
-        import::settings::get(&mut self.meter, &self.services.values, &name)
+        let value = import::settings::get(&mut self.meter, &self.services.values, &name)?;
+        // A connector has no other way to learn for whom it is called.
+        let tenant = self.tenant().unwrap_or("default");
+        let value = value.map(|value| value.replace(TENANT, tenant));
+        Ok(value.or_else(|| (name == "tenant").then(|| tenant.to_owned())))
     }
 }
 
@@ -134,7 +147,6 @@ mod tests {
     use crate::random::SystemRandomness;
     use crate::secret::Secret;
     use crate::store::{Embedded, MasterKey};
-    use crate::tenant::Tenant;
     use material::{Host as _, HostSecret};
     use sealed_keys::Kind;
 
@@ -147,7 +159,9 @@ mod tests {
     }
 
     fn call(services: &KmsServices, plugin: Option<&str>) -> KmsCall {
-        let space = plugin.map(|plugin| PluginSpace::new(&Tenant::default(), plugin).unwrap());
+        let tenant = Tenant::default();
+        let space =
+            plugin.map(|plugin| (tenant.clone(), PluginSpace::new(&tenant, plugin).unwrap()));
         let meter = Meter::new("kms-test".into(), &Limits::default());
         KmsCall::new(meter, Arc::new(services.clone()), space)
     }
