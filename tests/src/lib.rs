@@ -4,6 +4,7 @@
 pub mod components;
 pub mod fake_vault;
 pub mod hostile;
+pub mod minted;
 pub mod moment;
 pub mod server;
 pub mod service;

@@ -17,90 +17,7 @@ use claviger::error::{Code, Refusal};
 use claviger::flow::{Evidence, Verified, examine};
 use claviger::plugin::{Engine, EngineSettings, Manifest, Settings, VerifierPlugin, bundled};
 use claviger::quote::{Authority, Revocation};
-use coset::{CborSerializable, CoseSign1Builder, HeaderBuilder, TaggedCborSerializable, iana};
-use p384::ecdsa::signature::Signer;
-use p384::ecdsa::{Signature, SigningKey};
-use p384::pkcs8::EncodePublicKey;
-use sha2::{Digest, Sha256};
-
-/// A platform's key, the instance that it is enrolled as, and a realm's key.
-struct Parts {
-    cpak: SigningKey,
-    instance: [u8; 33],
-    rak: SigningKey,
-}
-
-fn key(seed: u8) -> SigningKey {
-    SigningKey::from_slice(&[seed; 48]).unwrap()
-}
-
-fn parts(seed: u8) -> Parts {
-    let mut instance = [seed; 33];
-    instance[0] = 1;
-    Parts { cpak: key(seed), instance, rak: key(seed + 100) }
-}
-
-fn point(key: &SigningKey) -> Vec<u8> {
-    key.verifying_key().to_sec1_point(false).as_bytes().to_vec()
-}
-
-fn bytes(value: impl Into<Vec<u8>>) -> Value {
-    Value::Bytes(value.into())
-}
-
-fn encode(value: &Value) -> Vec<u8> {
-    let mut text = Vec::new();
-    ciborium::into_writer(value, &mut text).unwrap();
-    text
-}
-
-fn map(members: Vec<(u64, Value)>) -> Value {
-    Value::Map(members.into_iter().map(|(label, value)| (label.into(), value)).collect())
-}
-
-fn sign(claims: &Value, by: &SigningKey) -> Vec<u8> {
-    let protected = HeaderBuilder::new().algorithm(iana::Algorithm::ES384).build();
-    let builder = CoseSign1Builder::new().protected(protected).payload(encode(claims));
-    let signature = |message: &[u8]| {
-        let signature: Signature = by.sign(message);
-        signature.to_bytes().to_vec()
-    };
-    builder.create_signature(b"", signature).build().to_tagged_vec().unwrap()
-}
-
-/// Which vouches for the key that is written so.
-fn platform(parts: &Parts, rak: &[u8], by: &SigningKey) -> Vec<u8> {
-    let component = map(vec![(2, bytes([7; 32])), (5, bytes([8; 32]))]);
-    let claims = map(vec![
-        (265, "http://arm.com/CCA-SSD/1.0.0".into()),
-        (10, bytes(Sha256::digest(rak).to_vec())),
-        (2396, bytes([6; 32])),
-        (256, bytes(parts.instance)),
-        (2401, bytes([5; 4])),
-        (2395, 0x3000.into()),
-        (2402, "sha-256".into()),
-        (2399, Value::Array(vec![component])),
-    ]);
-    sign(&claims, by)
-}
-
-fn realm(rak: &[u8], by: &SigningKey) -> Vec<u8> {
-    let claims = map(vec![
-        (10, bytes([1; 64])),
-        (44235, bytes([2; 64])),
-        (44236, "sha-256".into()),
-        (44237, bytes(rak)),
-        (44238, bytes([3; 32])),
-        (44239, Value::Array(vec![bytes([4; 32]); 4])),
-        (44240, "sha-256".into()),
-    ]);
-    sign(&claims, by)
-}
-
-fn token(platform: Vec<u8>, realm: Vec<u8>) -> Vec<u8> {
-    let collection = map(vec![(44234, bytes(platform)), (44241, bytes(realm))]);
-    encode(&Value::Tag(399, collection.into()))
-}
+use claviger_tests::minted::cca::{bytes, encode, map, parts, platform, point, spelled, token};
 
 /// By an operator who enrolled platforms 1 and 2.
 fn verify(token: Vec<u8>) -> Result<Verified, Refusal> {
@@ -115,8 +32,7 @@ fn verify(token: Vec<u8>) -> Result<Verified, Refusal> {
     let plugin = VerifierPlugin::load(&engine, name, component, settings).unwrap();
     let mut authority = Authority::builder().revocation(Revocation::Waived);
     for parts in [parts(1), parts(2)] {
-        let spki = parts.cpak.verifying_key().to_public_key_der().unwrap();
-        authority = authority.pin("cca", &parts.instance, spki.as_bytes());
+        authority = authority.pin("cca", &parts.instance, &parts.enrolled());
     }
     let authority = Arc::new(authority.build().unwrap());
     let evidence =
@@ -124,16 +40,12 @@ fn verify(token: Vec<u8>) -> Result<Verified, Refusal> {
     runtime.block_on(examine(&plugin, authority, evidence, Timestamp(1_767_225_600)))
 }
 
-fn code(token: Vec<u8>) -> Code {
-    verify(token).unwrap_err().code
+fn realm(rak: &[u8], by: &p384::ecdsa::SigningKey) -> Vec<u8> {
+    claviger_tests::minted::cca::realm(rak, [1; 64], by)
 }
 
-/// The key of a realm in both of its spellings.
-fn spelled(rak: &SigningKey) -> [Vec<u8>; 2] {
-    let point = point(rak);
-    let (x, y) = (point[1..49].to_vec(), point[49..].to_vec());
-    let key = coset::CoseKeyBuilder::new_ec2_pub_key(iana::EllipticCurve::P_384, x, y).build();
-    [point, key.to_vec().unwrap()]
+fn code(token: Vec<u8>) -> Code {
+    verify(token).unwrap_err().code
 }
 
 #[test]

@@ -11,6 +11,7 @@
 )]
 
 mod administration;
+mod attesters;
 mod authorities;
 mod binding;
 mod bodies;

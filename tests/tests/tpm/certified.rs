@@ -12,7 +12,7 @@ use rcgen::{
 };
 
 use super::bench::Bench;
-use super::software::{Quote, Tpm};
+use claviger_tests::minted::tpm::{Quote, Tpm};
 
 static BENCH: LazyLock<Bench> = LazyLock::new(|| Bench::of("verifier-tpm"));
 

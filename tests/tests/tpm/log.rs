@@ -1,6 +1,6 @@
 //! An event log in the crypto-agile form, with SHA-256 alone.
 
-use super::software::sha256;
+use claviger_tests::minted::tpm::sha256;
 
 /// Events as they will stand in the log: PCR, kind, digest, data.
 #[derive(Clone)]

@@ -14,5 +14,4 @@ mod certified;
 mod changed;
 mod log;
 mod quotes;
-mod software;
 mod swtpm;

@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::bench::Bench;
 use super::log::Log;
-use super::software::{Quote, Tpm};
+use claviger_tests::minted::tpm::{Quote, Tpm};
 
 static BENCH: LazyLock<Bench> = LazyLock::new(|| Bench::of("verifier-tpm"));
 
@@ -101,13 +101,13 @@ fn a_value_that_the_quote_does_not_cover_is_refused() {
 fn a_log_counts_where_it_leads_to_the_quoted_values() {
     for secure_boot in [true, false] {
         let log = Log::sound(secure_boot);
-        let tpm = Tpm::started_by(&log);
+        let tpm = Tpm::started_by(log.entries());
         let mut evidence = tpm.evidence(&Quote::default());
         evidence["event_log"] = BASE64.encode(&log.bytes()).into();
         let verified = verify(&tpm, &evidence).unwrap();
         assert_eq!(claim(&verified, "tpm.secure_boot"), Some(Value::Flag(secure_boot)));
         assert_eq!(claim(&verified, "tpm.boot_completed"), Some(Value::Flag(true)));
-        let loader = HEXLOWER.encode(&super::software::sha256(b"loader"));
+        let loader = HEXLOWER.encode(&claviger_tests::minted::tpm::sha256(b"loader"));
         let texts = |text: &str| Some(Value::Texts(vec![text.to_owned()]));
         assert_eq!(claim(&verified, "eventlog.application"), texts(&loader));
         let line = format!("EV_EFI_BOOT_SERVICES_APPLICATION {loader}");
@@ -121,7 +121,7 @@ fn a_log_counts_where_it_leads_to_the_quoted_values() {
 #[test]
 fn a_log_of_another_start_is_refused() {
     let log = Log::sound(true);
-    let tpm = Tpm::started_by(&log);
+    let tpm = Tpm::started_by(log.entries());
     let evidence = |log: &Log| {
         let mut evidence = tpm.evidence(&Quote::default());
         evidence["event_log"] = BASE64.encode(&log.bytes()).into();
@@ -142,7 +142,7 @@ fn a_log_of_another_start_is_refused() {
 #[test]
 fn what_an_event_says_is_not_believed_where_its_digest_is_of_something_else() {
     let log = Log::sound(false);
-    let tpm = Tpm::started_by(&log);
+    let tpm = Tpm::started_by(log.entries());
     let mut lie = log;
     // The digest stays, which the PCR proves; the words change.
     *lie.0[1].3.last_mut().unwrap() = 1;

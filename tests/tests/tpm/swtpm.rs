@@ -15,7 +15,7 @@ use data_encoding::{BASE64, HEXLOWER};
 use serde_json::json;
 
 use super::bench::Bench;
-use super::software::sha256;
+use claviger_tests::minted::tpm::sha256;
 
 /// Ends with the test.
 struct Emulator(Child);

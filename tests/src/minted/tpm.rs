@@ -1,5 +1,7 @@
 //! A TPM of software: one attestation key, 24 PCRs of SHA-256, and whatever quote it is asked for.
 
+use std::sync::Arc;
+
 use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::encoding::{AsDer, PublicKeyX509Der};
 use aws_lc_rs::rand::SystemRandom;
@@ -7,20 +9,24 @@ use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPai
 use data_encoding::{BASE64, HEXLOWER};
 use serde_json::{Value, json};
 
-use super::log::Log;
-
-pub(crate) struct Tpm {
-    key: EcdsaKeyPair,
-    pub(crate) pcrs: Vec<[u8; 32]>,
+/// A TPM with one key.
+pub struct Tpm {
+    key: Arc<EcdsaKeyPair>,
+    /// The bank of SHA-256.
+    pub pcrs: Vec<[u8; 32]>,
 }
 
 /// A quote that may be anything but honest.
 #[derive(Clone)]
-pub(crate) struct Quote {
-    pub(crate) magic: u32,
-    pub(crate) kind: u16,
-    pub(crate) extra_data: Vec<u8>,
-    pub(crate) selected: Vec<u32>,
+pub struct Quote {
+    /// TPM_GENERATED_VALUE, where a TPM made it.
+    pub magic: u32,
+    /// TPM_ST_ATTEST_QUOTE, where it is a quote.
+    pub kind: u16,
+    /// What it was asked with.
+    pub extra_data: Vec<u8>,
+    /// The PCRs.
+    pub selected: Vec<u32>,
 }
 
 impl Default for Quote {
@@ -30,38 +36,59 @@ impl Default for Quote {
     }
 }
 
-pub(crate) fn sha256(bytes: &[u8]) -> [u8; 32] {
+/// SHA-256.
+#[must_use]
+pub fn sha256(bytes: &[u8]) -> [u8; 32] {
     digest(&SHA256, bytes).as_ref().try_into().unwrap()
 }
 
+impl Default for Tpm {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Tpm {
-    pub(crate) fn new() -> Self {
+    /// With a fresh key, and PCRs of zeros.
+    #[must_use]
+    pub fn new() -> Self {
         let key = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap();
-        Self { key, pcrs: vec![[0; 32]; 24] }
+        Self { key: key.into(), pcrs: vec![[0; 32]; 24] }
     }
 
     /// With a key in PKCS#8.
-    pub(crate) fn with(key: &[u8]) -> Self {
+    #[must_use]
+    pub fn with(key: &[u8]) -> Self {
         let key = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, key).unwrap();
-        Self { key, ..Self::new() }
+        Self { key: key.into(), ..Self::new() }
+    }
+
+    /// The same TPM with other values in its PCRs.
+    #[must_use]
+    pub fn with_pcrs(&self, pcrs: Vec<[u8; 32]>) -> Self {
+        Self { key: Arc::clone(&self.key), pcrs }
     }
 
     /// Extends the PCRs by all that a log says.
-    pub(crate) fn started_by(log: &Log) -> Self {
+    #[must_use]
+    pub fn started_by(entries: impl Iterator<Item = (usize, [u8; 32])>) -> Self {
         let mut tpm = Self::new();
-        for (index, entry) in log.entries() {
+        for (index, entry) in entries {
             tpm.pcrs[index] = sha256(&[tpm.pcrs[index], entry].concat());
         }
         tpm
     }
 
     /// DER SubjectPublicKeyInfo.
-    pub(crate) fn public_key(&self) -> Vec<u8> {
+    #[must_use]
+    pub fn public_key(&self) -> Vec<u8> {
         let key: PublicKeyX509Der<'_> = self.key.public_key().as_der().unwrap();
         key.as_ref().to_vec()
     }
 
-    pub(crate) fn message(&self, quote: &Quote) -> Vec<u8> {
+    /// TPMS_ATTEST.
+    #[must_use]
+    pub fn message(&self, quote: &Quote) -> Vec<u8> {
         let sized = |bytes: &[u8]| [&(bytes.len() as u16).to_be_bytes(), bytes].concat();
         let mut bitmap = [0_u8; 3];
         let mut values = Vec::new();
@@ -81,14 +108,16 @@ impl Tpm {
     }
 
     /// TPMT_SIGNATURE.
-    pub(crate) fn sign(&self, message: &[u8]) -> Vec<u8> {
+    #[must_use]
+    pub fn sign(&self, message: &[u8]) -> Vec<u8> {
         let signature = self.key.sign(&SystemRandom::new(), message).unwrap();
         let (r, s) = signature.as_ref().split_at(32);
         [&[0, 0x18, 0, 0x0b, 0, 32][..], r, &[0, 32], s].concat()
     }
 
     /// Evidence of a quote, in the documented form.
-    pub(crate) fn evidence(&self, quote: &Quote) -> Value {
+    #[must_use]
+    pub fn evidence(&self, quote: &Quote) -> Value {
         let message = self.message(quote);
         let value =
             |index: &u32| (index.to_string(), HEXLOWER.encode(&self.pcrs[*index as usize]).into());

@@ -1,0 +1,271 @@
+//! The whole way, challenge to key, for attesters other than SEV-SNP: released for sound evidence that is
+//! affirmed, and for nothing that is of another challenge, another key, a debug mode or a changed byte.
+
+use std::sync::OnceLock;
+
+use claviger::appraisal::TeePolicy;
+use claviger::assemble::{AnchorPlan, Plan};
+use claviger::error::Code;
+use claviger::flow::ReportDataInput;
+use claviger::http::{AttestationRequest, Base64Url, Challenge, EvidenceBody};
+use claviger::quote::DigestAlgorithm;
+use claviger::reference::Group;
+use claviger::simulated::intel::{Intel, QuoteBody, Revocations};
+use claviger_tests::minted::cca;
+use claviger_tests::minted::nitro::Nitro;
+use claviger_tests::minted::tpm::{Quote, Tpm};
+use claviger_tests::site::{Guest, NOW, Site, code};
+use data_encoding::HEXLOWER;
+use serde_json::json;
+
+/// One attester, as the tests make its evidence.
+trait Attester {
+    const TEE: &'static str;
+
+    /// What the operator says of it.
+    fn configure(&self, plan: &mut Plan);
+
+    /// Sound evidence, or that of a debugged one, with whatever goes along.
+    fn evidence(&self, made_for: &MadeFor<'_>, debugged: bool) -> (Vec<u8>, Vec<Vec<u8>>);
+
+    /// Where a byte can be changed, that a signature covers; from the end.
+    const SIGNED_BEFORE_END: usize;
+}
+
+/// What evidence is made for.
+struct MadeFor<'a>(ReportDataInput<'a>);
+
+impl MadeFor<'_> {
+    fn digest(&self) -> [u8; 64] {
+        self.0.digest()
+    }
+}
+
+fn group(tee: &str, claim: &str, value: &[u8]) -> Group {
+    let values = [(claim.to_owned(), HEXLOWER.encode(value).into())].into();
+    Group { tee: tee.to_owned(), values }
+}
+
+fn settings(plan: &mut Plan, tee: &str, settings: serde_json::Value) {
+    let settings = settings.as_object().unwrap().clone();
+    let policy = TeePolicy { settings, ..TeePolicy::default() };
+    plan.appraisal.insert(tee.to_owned(), policy);
+}
+
+fn intel() -> &'static Intel {
+    static INTEL: OnceLock<Intel> = OnceLock::new();
+    INTEL.get_or_init(|| Intel::mint(NOW).unwrap())
+}
+
+struct Domain;
+
+impl Attester for Domain {
+    const TEE: &'static str = "tdx";
+    const SIGNED_BEFORE_END: usize = 4000;
+
+    fn configure(&self, plan: &mut Plan) {
+        plan.simulated_roots.push(intel().root());
+        plan.configured.push(group("tdx", "mrtd", &[0x3d; 48]));
+    }
+
+    fn evidence(&self, made_for: &MadeFor<'_>, debugged: bool) -> (Vec<u8>, Vec<Vec<u8>>) {
+        let mut template = intel().quote_template(QuoteBody::Td4, made_for.digest());
+        // TDATTRIBUTES, bit 0: DEBUG.
+        template.body[120] |= u8::from(debugged);
+        (intel().quote(&template).unwrap(), collateral("TDX", "TD_QE"))
+    }
+}
+
+struct Enclave;
+
+impl Attester for Enclave {
+    const TEE: &'static str = "sgx";
+    const SIGNED_BEFORE_END: usize = 4000;
+
+    fn configure(&self, plan: &mut Plan) {
+        plan.simulated_roots.push(intel().root());
+        let template = intel().quote_template(QuoteBody::Sgx3, [0; 64]);
+        plan.configured.push(group("sgx", "mrenclave", &template.body[64..96]));
+    }
+
+    fn evidence(&self, made_for: &MadeFor<'_>, debugged: bool) -> (Vec<u8>, Vec<Vec<u8>>) {
+        let mut template = intel().quote_template(QuoteBody::Sgx3, made_for.digest());
+        // ATTRIBUTES, bit 1: DEBUG.
+        template.body[48] |= u8::from(debugged) << 1;
+        (intel().quote(&template).unwrap(), collateral("SGX", "QE"))
+    }
+}
+
+fn collateral(tcb: &'static str, qe: &'static str) -> Vec<Vec<u8>> {
+    let [root, pck] = intel().lists(Revocations::default()).unwrap();
+    let tcb = intel().tcb_info(&intel().tcb_template(tcb)).unwrap();
+    let qe = intel().qe_identity(&intel().qe_template(qe)).unwrap();
+    vec![tcb, qe, intel().tcb_signer(), root, pck]
+}
+
+struct Realm(cca::Parts);
+
+impl Attester for Realm {
+    const TEE: &'static str = "cca";
+    const SIGNED_BEFORE_END: usize = 200;
+
+    fn configure(&self, plan: &mut Plan) {
+        plan.anchors.push(AnchorPlan {
+            set: "cca".to_owned(),
+            key_id: Some(self.0.instance.to_vec()),
+            bytes: self.0.enrolled(),
+        });
+        plan.configured.push(group("cca", "rim", &[3; 32]));
+        settings(plan, "cca", json!({ "allow_unknown_firmware": true }));
+    }
+
+    fn evidence(&self, made_for: &MadeFor<'_>, debugged: bool) -> (Vec<u8>, Vec<Vec<u8>>) {
+        let lifecycle = if debugged { 0x4000 } else { 0x3000 };
+        (self.0.token_of(lifecycle, made_for.digest()), Vec::new())
+    }
+}
+
+struct NitroEnclave(Nitro);
+
+impl Attester for NitroEnclave {
+    const TEE: &'static str = "nitro";
+    const SIGNED_BEFORE_END: usize = 200;
+
+    fn configure(&self, plan: &mut Plan) {
+        plan.anchors.push(AnchorPlan {
+            set: "aws-nitro".to_owned(),
+            key_id: None,
+            bytes: self.0.root.clone(),
+        });
+        for pcr in ["pcr0", "pcr1", "pcr2"] {
+            plan.configured.push(group("nitro", pcr, &[9; 48]));
+        }
+    }
+
+    fn evidence(&self, made_for: &MadeFor<'_>, debugged: bool) -> (Vec<u8>, Vec<Vec<u8>>) {
+        let image = if debugged { [0; 48] } else { [9; 48] };
+        (self.0.document(image, &made_for.digest()), Vec::new())
+    }
+}
+
+/// A TPM has no debug mode; a machine that was started otherwise is what comes nearest.
+struct Machine(Tpm);
+
+impl Attester for Machine {
+    const TEE: &'static str = "tpm";
+    const SIGNED_BEFORE_END: usize = 0;
+
+    fn configure(&self, plan: &mut Plan) {
+        plan.anchors.push(AnchorPlan {
+            set: "tpm".to_owned(),
+            key_id: None,
+            bytes: self.0.public_key(),
+        });
+        plan.configured.push(group("tpm", "pcr4", &self.0.pcrs[4]));
+        settings(plan, "tpm", json!({ "require_secure_boot": false, "required_pcrs": [4] }));
+    }
+
+    fn evidence(&self, made_for: &MadeFor<'_>, debugged: bool) -> (Vec<u8>, Vec<Vec<u8>>) {
+        let extra_data = made_for.0.digest_by(DigestAlgorithm::Sha256).as_ref().to_vec();
+        let mut pcrs = self.0.pcrs.clone();
+        pcrs[4][0] ^= u8::from(debugged);
+        let tpm = self.0.with_pcrs(pcrs);
+        (tpm.evidence(&Quote { extra_data, ..Quote::default() }).to_string().into(), Vec::new())
+    }
+}
+
+fn answer<A: Attester>(
+    attester: &A,
+    guest: &Guest,
+    challenge: &Challenge,
+    recipient: &Guest,
+    debugged: bool,
+) -> AttestationRequest {
+    let thumbprint = recipient.key.thumbprint();
+    let made_for = MadeFor(ReportDataInput {
+        host: &challenge.host,
+        tenant: &guest.tenant,
+        purpose: &challenge.purpose,
+        nonce: challenge.nonce.0.as_slice().try_into().unwrap(),
+        recipient: &thumbprint,
+        companions: &[],
+    });
+    let (data, attachments) = attester.evidence(&made_for, debugged);
+    AttestationRequest {
+        evidence: EvidenceBody {
+            tee: A::TEE.to_owned(),
+            media_type: None,
+            data: Base64Url(data),
+            attachments: attachments.into_iter().map(Base64Url).collect(),
+        },
+        ..guest.answer_with(challenge, Vec::new())
+    }
+}
+
+async fn goes_the_whole_way<A: Attester>(attester: A) {
+    let site = Site::with(|_, plan| {
+        plan.bundled.as_mut().unwrap().insert(format!("verifier-{}", A::TEE));
+        attester.configure(plan);
+    })
+    .await;
+    let material = site.key("k").await;
+    let (guest, other) = (Guest::new(), Guest::new());
+    let sound = |challenge: &Challenge| answer(&attester, &guest, challenge, &guest, false);
+
+    let challenge = site.challenge_for(&guest, "k");
+    let released = site.submit(&guest, "k", sound(&challenge)).await.unwrap();
+    assert_eq!(guest.open(&released.jwe), material);
+    // By token.
+    let request = sound(&site.challenge(&guest));
+    let attested = site.host.attest(&guest.caller(), request.into(), Default::default()).await;
+    let released = site.redeem(&guest, "k", &attested.unwrap().token).await.unwrap();
+    assert_eq!(guest.open(&released.jwe), material);
+
+    // Made for another challenge.
+    let (earlier, challenge) = (site.challenge_for(&guest, "k"), site.challenge_for(&guest, "k"));
+    let wrong = AttestationRequest { challenge: challenge.challenge.clone(), ..sound(&earlier) };
+    assert_eq!(code(site.submit(&guest, "k", wrong).await), Code::EvidenceNotBound);
+    // Made for another key.
+    let challenge = site.challenge_for(&guest, "k");
+    let wrong = answer(&attester, &guest, &challenge, &other, false);
+    assert_eq!(code(site.submit(&guest, "k", wrong).await), Code::EvidenceNotBound);
+    // In debug mode.
+    let challenge = site.challenge_for(&guest, "k");
+    let debugged = answer(&attester, &guest, &challenge, &guest, true);
+    assert_eq!(code(site.submit(&guest, "k", debugged).await), Code::NotAffirming);
+    // Changed.
+    if A::SIGNED_BEFORE_END > 0 {
+        let challenge = site.challenge_for(&guest, "k");
+        let mut changed = sound(&challenge);
+        let at = changed.evidence.data.0.len() - A::SIGNED_BEFORE_END;
+        changed.evidence.data.0[at] ^= 1;
+        let refused = code(site.submit(&guest, "k", changed).await);
+        assert_eq!(refused, Code::EvidenceSignature, "byte {at}");
+    }
+    assert_eq!(site.releases(), 2);
+}
+
+#[tokio::test]
+async fn a_trust_domain_goes_the_whole_way() {
+    goes_the_whole_way(Domain).await;
+}
+
+#[tokio::test]
+async fn an_enclave_goes_the_whole_way() {
+    goes_the_whole_way(Enclave).await;
+}
+
+#[tokio::test]
+async fn a_realm_goes_the_whole_way() {
+    goes_the_whole_way(Realm(cca::parts(1))).await;
+}
+
+#[tokio::test]
+async fn a_nitro_enclave_goes_the_whole_way() {
+    goes_the_whole_way(NitroEnclave(Nitro::new())).await;
+}
+
+#[tokio::test]
+async fn a_machine_with_a_tpm_goes_the_whole_way() {
+    goes_the_whole_way(Machine(Tpm::new())).await;
+}
