@@ -16,6 +16,12 @@ seed() {
 seed sdk/corpus/cbor "$vectors"/nitro/*/*.bin "$vectors"/nitro/*/*.cbor "$vectors"/cca/*/*.cbor
 seed sdk/corpus/event_log "$vectors"/tpm/*/*.bin "$vectors"/tdx/*/*.dat "$vectors"/tdx/*/*ccel*
 seed sdk/corpus/hcl "$vectors"/az-*/*/hcl_report.bin
+mkdir -p sdk/corpus/ima
+{
+    printf '10 %040d ima-ng sha256:%064d boot_aggregate\n' 1 2
+    printf '10 %040d ima-sig sha256:%064d /bin/sh 0302aa\n10 %040d ima %040d /bin/true\n' 1 2 1 2
+} > sdk/corpus/ima/ascii
+printf '\012\000\000\000aaaaaaaaaaaaaaaaaaaa\003\000\000\000imabbbbbbbbbbbbbbbbbbbb\001\000\000\000/' > sdk/corpus/ima/binary
 seed sdk/corpus/json "$vectors"/*/*/evidence.json
 seed sdk/corpus/packed "$vectors"/*/*/*.pem "$vectors"/*/*/*.der "$vectors"/tdx/*/*.hex "$vectors"/tdx/*/*.json
 seed sdk/corpus/tpm "$vectors"/*/*/*.msg "$vectors"/*/*/*.sig

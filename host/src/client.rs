@@ -226,6 +226,19 @@ impl Client {
         self.fetch(self.request(Method::GET, path, None)?, largest, timeout).await
     }
 
+    /// The same with a header that is asked for.
+    pub(crate) async fn get_with(
+        &self,
+        path: &str,
+        (name, value): (&'static str, &'static str),
+        largest: usize,
+        timeout: Duration,
+    ) -> Result<Response<Bytes>, ClientError> {
+        let mut request = self.request(Method::GET, path, None)?;
+        request.headers_mut().insert(name, HeaderValue::from_static(value));
+        self.fetch(request, largest, timeout).await
+    }
+
     /// The same for an answer to what is posted there.
     pub(crate) async fn post(
         &self,

@@ -6,6 +6,8 @@ use std::time::Duration;
 use data_encoding::{HEXLOWER, HEXLOWER_PERMISSIVE};
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, StatusCode};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
 use serde::Deserialize;
 
 use crate::client::{Client, ClientError, ClientSettings};
@@ -30,6 +32,10 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
 pub enum SourceKind {
     /// AMD's Key Distribution Service (AMD 57230), or a mirror of it.
     AmdKds,
+    /// Azure's cache of VCEK certificates, by chip and TCB (`SevSnpVM/certificates`).
+    AzureCache,
+    /// Azure's THIM (`/metadata/THIM/amd/certification`), which knows the one machine that it runs on.
+    AzureThim,
     /// A Provisioning Certificate Caching Service of the operator's or of a cloud, version 3 or 4.
     IntelPccs,
     /// Intel's Provisioning Certification Service, version 4.
@@ -97,7 +103,14 @@ impl Source {
         match (self.kind, want) {
             (SourceKind::AmdKds, Want::AmdCrl(_) | Want::AmdVcek { .. }) => true,
             (SourceKind::NvidiaOcsp, Want::NvidiaOcsp { .. }) => true,
-            (SourceKind::AmdKds | SourceKind::NvidiaOcsp, _) => false,
+            (SourceKind::AzureCache | SourceKind::AzureThim, Want::AmdVcek { .. }) => true,
+            (
+                SourceKind::AmdKds
+                | SourceKind::AzureCache
+                | SourceKind::AzureThim
+                | SourceKind::NvidiaOcsp,
+                _,
+            ) => false,
             (SourceKind::IntelPccs | SourceKind::IntelPcs, want) => {
                 !matches!(want, Want::AmdCrl(_) | Want::AmdVcek { .. } | Want::NvidiaOcsp { .. })
             }
@@ -108,13 +121,17 @@ impl Source {
     pub(super) async fn ask(&self, want: &Want) -> Result<Vec<Vec<u8>>, SourceError> {
         let path = format!("{}{}", self.prefix, path(self.kind, want));
         let failed = |error: ClientError| SourceError::Failed(error.to_string());
-        let answer = match want.ocsp_request() {
+        let answer = match (self.kind, want.ocsp_request()) {
             // RFC 6960 appendix A.1.
-            Some(request) => {
+            (_, Some(request)) => {
                 let body = ("application/ocsp-request", request);
                 self.client.post(&path, body, LARGEST, TIMEOUT).await
             }
-            None => self.client.get(&path, LARGEST, TIMEOUT).await,
+            // Azure's services of an instance answer nobody who does not say this.
+            (SourceKind::AzureThim, None) => {
+                self.client.get_with(&path, ("metadata", "true"), LARGEST, TIMEOUT).await
+            }
+            (_, None) => self.client.get(&path, LARGEST, TIMEOUT).await,
         };
         let answer = answer.map_err(failed)?;
         let failed = |what: &str| SourceError::Failed(format!("{}{path}: {what}", self.url));
@@ -143,10 +160,31 @@ impl Source {
                     .decode(answer.body().trim_ascii())
                     .map_err(|_| failed("a revocation list that is not hexadecimal"))?
             }
+            (SourceKind::AzureCache, _) => {
+                first_of_pem(answer.body()).ok_or_else(|| failed("no certificate in PEM"))?
+            }
+            (SourceKind::AzureThim, _) => {
+                let thim: Option<Thim> = serde_json::from_slice(answer.body()).ok();
+                let certificate = thim.and_then(|thim| first_of_pem(thim.vcek.as_bytes()));
+                certificate.ok_or_else(|| failed("not as THIM answers"))?
+            }
             _ => answer.into_body().to_vec(),
         };
         Ok(std::iter::once(body).chain(chain).collect())
     }
+}
+
+/// What THIM answers, as much of it as is looked at: the chain is the host's own.
+#[derive(Deserialize)]
+struct Thim {
+    #[serde(rename = "vcekCert")]
+    vcek: String,
+}
+
+/// The first certificate of a PEM text: the chip's, before those that issued it.
+fn first_of_pem(text: &[u8]) -> Option<Vec<u8>> {
+    let first = CertificateDer::pem_slice_iter(text).next()?.ok()?;
+    Some(first.as_ref().to_vec())
 }
 
 /// In these headers Intel's services give the chain of who signed, PEM, percent-encoded.
@@ -196,6 +234,15 @@ fn path(kind: SourceKind, want: &Want) -> String {
         }
         Want::NvidiaOcsp { .. } => "/".to_owned(),
         Want::AmdCrl(product) => format!("/vcek/v1/{product}/crl"),
+        Want::AmdVcek { .. } if kind == SourceKind::AzureThim => {
+            "/metadata/THIM/amd/certification".to_owned()
+        }
+        // As Microsoft's confidential sidecar asks: the TCB is a number, without zeros before it.
+        Want::AmdVcek { chip_id, tcb, .. } if kind == SourceKind::AzureCache => format!(
+            "/SevSnpVM/certificates/{}/{:x}?api-version=2020-10-15-preview",
+            HEXLOWER.encode(chip_id),
+            u64::from_le_bytes(*tcb)
+        ),
         Want::AmdVcek { product, chip_id, tcb } => {
             let chip = Want::hardware_id(*product, chip_id);
             let tcb = Tcb::from_bytes(*product, *tcb);
@@ -245,6 +292,15 @@ mod tests {
             "/vcek/v1/Turin/0102030405060708?fmcSPL=01&blSPL=02&teeSPL=00&snpSPL=03&ucodeSPL=68"
         );
         assert_eq!(path(SourceKind::AmdKds, &Want::AmdCrl(Product::Genoa)), "/vcek/v1/Genoa/crl");
+        let tcb = [4, 0, 0, 0, 0, 0, 0x18, 0xdb];
+        let want = Want::AmdVcek { product: Product::Milan, chip_id, tcb };
+        assert_eq!(
+            path(SourceKind::AzureCache, &want),
+            format!(
+                "/SevSnpVM/certificates/{chip}/db18000000000004?api-version=2020-10-15-preview"
+            )
+        );
+        assert_eq!(path(SourceKind::AzureThim, &want), "/metadata/THIM/amd/certification");
     }
 
     // Intel PCS API, version 4

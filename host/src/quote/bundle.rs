@@ -1,5 +1,5 @@
-//! What comes with evidence: certificates and revocation lists as DER, PEM or AMD's certificate
-//! table, recognised by content and taken apart, not yet read.
+//! What comes with evidence: certificates and revocation lists as DER, PEM, AMD's certificate table or what
+//! Azure's THIM answers, recognised by content and taken apart, not yet read.
 //!
 //! Trust is only ever gained from such parts, and whoever submits evidence may leave any of them out.
 //! So what is not understood is passed over when it comes with evidence: event logs, other vendors'
@@ -9,10 +9,13 @@ mod pem;
 
 use std::borrow::Cow;
 
+use serde::Deserialize;
+
 use super::der::{Reader, tag};
 use super::fault::Fault;
 use super::snp::table;
 use super::x509::fingerprint;
+use crate::json::{self, Limits};
 
 /// One piece of evidence may bring this many certificates and lists; those beyond are passed over.
 const MAX_ITEMS: usize = 64;
@@ -30,6 +33,15 @@ pub(crate) struct Bundle<'a> {
     pub(crate) foreign: usize,
     items_left: usize,
     bytes_left: usize,
+}
+
+/// What THIM answers, as much of it as is looked at.
+#[derive(Deserialize)]
+struct Thim {
+    #[serde(rename = "vcekCert")]
+    vcek: String,
+    #[serde(rename = "certificateChain")]
+    chain: String,
 }
 
 /// One DER structure and the SHA-256 over it.
@@ -90,6 +102,9 @@ impl<'a> Bundle<'a> {
         if foreign == 0 && piece.starts_with(&[tag::SEQUENCE, 0x82]) {
             self.note(Fault::malformed("a certificate or revocation list that is cut short"));
         }
+        if piece.trim_ascii_start().starts_with(b"{") && self.add_thim(piece) {
+            return true;
+        }
         let text = pem::read(piece);
         let found = !text.blocks.is_empty() || text.foreign > 0 || text.fault.is_some();
         for block in &text.blocks {
@@ -98,6 +113,18 @@ impl<'a> Bundle<'a> {
         self.foreign += text.foreign;
         text.fault.into_iter().for_each(|fault| self.note(fault));
         found
+    }
+
+    /// Takes what Azure's THIM answers about the machine that it runs on (`/metadata/THIM/amd/certification`):
+    /// JSON with certificates in PEM. Answers whether it was that.
+    fn add_thim(&mut self, piece: &[u8]) -> bool {
+        let Ok(thim) = json::parse::<Thim>(piece, Limits::REQUEST) else { return false };
+        for text in [&thim.vcek, &thim.chain] {
+            for block in &pem::read(text.as_bytes()).blocks {
+                self.foreign += self.add_structures(block, |der| Cow::Owned(der.to_vec())).foreign;
+            }
+        }
+        true
     }
 
     /// Takes the DER SEQUENCEs with which `bytes` begin.
@@ -213,6 +240,22 @@ mod tests {
         assert_eq!(certificates(&[&table(&[&one, &two])]), both);
         assert_eq!(certificates(&[&table(&[text(&one).as_bytes(), b"other", &two])]), both);
         assert_eq!(certificates(&[&table(&[&both.concat()])]), both);
+    }
+
+    #[test]
+    fn what_thim_answers_holds_certificates() {
+        let (one, two) = (shape(1), shape(2));
+        let thim = |vcek: &str, chain: &str| {
+            let answer = serde_json::json!({
+                "vcekCert": vcek, "tcbm": "DB18000000000004", "certificateChain": chain,
+                "cacheControl": "86400",
+            });
+            answer.to_string()
+        };
+        let answer = thim(&text(&one), &(text(&two) + &text(&one)));
+        assert_eq!(certificates(&[answer.as_bytes()]), [one.clone(), two]);
+        assert!(Bundle::supplied(answer.as_bytes()).is_ok());
+        assert_eq!(certificates(&[thim("words", "").as_bytes(), &one]), [one]);
     }
 
     #[test]

@@ -35,6 +35,7 @@ mod plugins;
 mod production;
 mod readme;
 mod recipients;
+mod recorded_sources;
 mod recording;
 mod references;
 mod release_policies;
