@@ -47,6 +47,7 @@ mod secrecy;
 mod sources;
 mod swaps;
 mod tcb;
+mod tdx_quote;
 mod tenants;
 mod tokens;
 mod unknown;
