@@ -43,8 +43,13 @@ pub(crate) struct Firmware {
 }
 
 impl Identity {
-    /// From a certificate's alternative name and what it says of firmware.
-    pub(crate) fn of(name: Option<&[u8]>, firmware: Option<Firmware>) -> Result<Self, Rejection> {
+    /// From a certificate's alternative name and what it says of firmware; `reported`: the firmware that
+    /// signed, as the report has it, which must be the one that the certificate is for.
+    pub(crate) fn of(
+        name: Option<&[u8]>,
+        firmware: Option<Firmware>,
+        reported: Option<&[u8]>,
+    ) -> Result<Self, Rejection> {
         let info = name.and_then(device_info).unwrap_or_default();
         let parts: Vec<&str> = info.split(':').collect();
         let [VENDOR, product, serial] = parts[..] else {
@@ -55,12 +60,13 @@ impl Identity {
             return Err(Rejection::Unsupported(format!("the product {}", product.escape_debug())));
         };
         let (product, serial) = (product.to_owned(), serial.to_owned());
-        Ok(Self { product, architecture, kind, serial, firmware })
+        let device = Self { product, architecture, kind, serial, firmware };
+        device.matches(reported)?;
+        Ok(device)
     }
 
-    /// Whether the firmware that signed is the one that the certificate is for. Firmware that does
-    /// not say what it is has said nothing against it: its certificate does.
-    pub(crate) fn matches(&self, reported: Option<&[u8]>) -> Result<(), Rejection> {
+    /// Firmware that does not say what it is has said nothing against its certificate, which does.
+    fn matches(&self, reported: Option<&[u8]>) -> Result<(), Rejection> {
         let Some(reported) = reported else { return Ok(()) };
         match &self.firmware {
             Some(firmware) if firmware.id == reported => Ok(()),
@@ -156,7 +162,7 @@ mod tests {
 
     #[test]
     fn a_device_is_what_its_certificate_names() {
-        let of = |text: &str| Identity::of(Some(&named(text)), None);
+        let of = |text: &str| Identity::of(Some(&named(text)), None, None);
         let found = of("NVIDIA:GH100:48B02DF44660DA06").unwrap();
         assert_eq!((found.product.as_str(), found.architecture), ("GH100", "HOPPER"));
         assert_eq!((found.serial.as_str(), found.kind), ("48B02DF44660DA06", Kind::Gpu));
@@ -166,7 +172,7 @@ mod tests {
         for text in ["ACME:GH100:1", "NVIDIA:GH100", "NVIDIA:GH100:1:2", ""] {
             assert!(matches!(of(text), Err(Rejection::Untrusted(_))), "{text}");
         }
-        assert!(matches!(Identity::of(None, None), Err(Rejection::Untrusted(_))));
+        assert!(matches!(Identity::of(None, None, None), Err(Rejection::Untrusted(_))));
     }
 
     #[test]
@@ -189,14 +195,12 @@ mod tests {
 
     #[test]
     fn a_report_of_other_firmware_than_the_certificate_is_untrusted() {
-        let firmware = Some(Firmware { id: vec![7; 48], debug: None });
+        let firmware = || Some(Firmware { id: vec![7; 48], debug: None });
         let name = named("NVIDIA:GH100:1");
-        let device = Identity::of(Some(&name), firmware).unwrap();
-        device.matches(Some(&[7; 48])).unwrap();
-        device.matches(None).unwrap();
-        let other = device.matches(Some(&[8; 48]));
-        assert!(matches!(other, Err(Rejection::Untrusted(_))));
-        let silent = Identity::of(Some(&name), None).unwrap();
-        assert!(matches!(silent.matches(Some(&[7; 48])), Err(Rejection::Untrusted(_))));
+        let of = |firmware, reported: Option<&[u8]>| Identity::of(Some(&name), firmware, reported);
+        of(firmware(), Some(&[7; 48])).unwrap();
+        of(firmware(), None).unwrap();
+        assert!(matches!(of(firmware(), Some(&[8; 48])), Err(Rejection::Untrusted(_))));
+        assert!(matches!(of(None, Some(&[7; 48])), Err(Rejection::Untrusted(_))));
     }
 }

@@ -56,8 +56,7 @@ impl Verifier for Nvidia {
             None => device.extension(COMPOSITE_ID).and_then(|value| identity::composite(&value)),
         };
         let name = device.extension(ALTERNATIVE_NAME);
-        let identity = Identity::of(name.as_deref(), firmware)?;
-        identity.matches(report.opaque.fwid())?;
+        let identity = Identity::of(name.as_deref(), firmware, report.opaque.fwid())?;
         let claims = claims::all(&report, &identity, ANCHORS)?;
         Ok(Verdict {
             statements: vec![statement],
