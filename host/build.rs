@@ -9,7 +9,8 @@ use std::process::ExitCode;
 use std::{env, fs};
 
 /// The bundled plugins, by their folders under `plugins/`.
-const BUNDLED: [&str; 11] = [
+const BUNDLED: [&str; 12] = [
+    "kms-azure",
     "kms-local",
     "kms-vault",
     "verifier-az-snp",

@@ -90,7 +90,8 @@ impl Server {
             .unwrap();
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let port = listener.local_addr().unwrap().port();
-        let (asked, connections) = (Arc::default(), Arc::new(Mutex::new(0)));
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let connections = Arc::new(Mutex::new(0));
         let (acceptor, answers): (_, Arc<Answers>) =
             (TlsAcceptor::from(Arc::new(config)), Arc::new(answers));
         let (log, count) = (Arc::clone(&asked), Arc::clone(&connections));

@@ -11,7 +11,8 @@ use serde::Deserialize;
 use super::ConfigError;
 use super::sections::{PluginLimits, system_authorities};
 use crate::credentials::{
-    CredentialKind, CredentialPlan, EndpointPlan, HeaderPlan, SecretSource, VaultLogin, VaultPlan,
+    CredentialKind, CredentialPlan, EndpointPlan, HeaderPlan, MetadataPlan, OAuthPlan, OAuthProof,
+    SecretSource, VaultLogin, VaultPlan,
 };
 use crate::egress::{AddressRange, EgressLimits, Pointer, TargetPlan, TlsPlan};
 use crate::files;
@@ -52,6 +53,35 @@ pub enum Credential {
         file: Option<PathBuf>,
         variable: Option<String>,
     },
+    AzureManagedIdentity {
+        resource: String,
+        client_id: Option<String>,
+    },
+    AzureWorkloadIdentity {
+        #[serde(default = "azure_authority")]
+        url: String,
+        #[serde(default = "system_authorities")]
+        ca: PathBuf,
+        #[serde(default)]
+        addresses: Vec<String>,
+        tenant_id: String,
+        client_id: String,
+        scope: String,
+        #[serde(default = "azure_token")]
+        token_file: PathBuf,
+    },
+    GcpMetadata {},
+    OauthClient {
+        url: String,
+        #[serde(default = "system_authorities")]
+        ca: PathBuf,
+        #[serde(default)]
+        addresses: Vec<String>,
+        path: String,
+        client_id: String,
+        scope: Option<String>,
+        client_secret_file: PathBuf,
+    },
     VaultApprole {
         url: String,
         #[serde(default = "system_authorities")]
@@ -88,6 +118,15 @@ pub enum Credential {
     },
 }
 
+fn azure_authority() -> String {
+    "https://login.microsoftonline.com".to_owned()
+}
+
+/// Where Azure's workload identity puts a pod's token.
+fn azure_token() -> PathBuf {
+    "/var/run/secrets/azure/tokens/azure-identity-token".into()
+}
+
 /// Where Kubernetes puts a pod's service account token.
 fn service_account() -> PathBuf {
     "/var/run/secrets/kubernetes.io/serviceaccount/token".into()
@@ -108,7 +147,10 @@ impl Credential {
                 change(ca);
                 secret_id_file.iter_mut().for_each(change);
             }
-            Self::VaultJwt { ca, token_file, .. }
+            Self::AzureManagedIdentity { .. } | Self::GcpMetadata {} => {}
+            Self::OauthClient { ca, client_secret_file: token_file, .. }
+            | Self::AzureWorkloadIdentity { ca, token_file, .. }
+            | Self::VaultJwt { ca, token_file, .. }
             | Self::VaultKubernetes { ca, token_file, .. } => {
                 change(ca);
                 change(token_file);
@@ -136,6 +178,43 @@ fn kind(key: &str, credential: Credential) -> Result<CredentialKind, ConfigError
         CredentialKind::Vault(VaultPlan { endpoint, mount, namespace, login })
     };
     Ok(match credential {
+        Credential::AzureManagedIdentity { resource, client_id } => {
+            let endpoint = None;
+            CredentialKind::Metadata(MetadataPlan::Azure { resource, client_id, endpoint })
+        }
+        Credential::GcpMetadata {} => {
+            CredentialKind::Metadata(MetadataPlan::Gcp { endpoint: None })
+        }
+        Credential::AzureWorkloadIdentity {
+            url,
+            ca,
+            addresses,
+            tenant_id,
+            client_id,
+            scope,
+            token_file,
+        } => CredentialKind::OAuth(OAuthPlan {
+            endpoint: service(url, ca, addresses)?,
+            path: format!("/{tenant_id}/oauth2/v2.0/token"),
+            client_id,
+            scope: Some(scope),
+            proof: OAuthProof::Assertion(SecretSource::Projected(token_file)),
+        }),
+        Credential::OauthClient {
+            url,
+            ca,
+            addresses,
+            path,
+            client_id,
+            scope,
+            client_secret_file,
+        } => CredentialKind::OAuth(OAuthPlan {
+            endpoint: service(url, ca, addresses)?,
+            path,
+            client_id,
+            scope,
+            proof: OAuthProof::Secret(SecretSource::File(client_secret_file)),
+        }),
         Credential::Header { header, prefix, file, variable } => {
             let source = match (file, variable) {
                 (Some(file), None) => SecretSource::File(file),

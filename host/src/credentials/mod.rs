@@ -5,7 +5,10 @@
 
 mod cache;
 mod endpoint;
+mod form;
 mod header;
+mod metadata;
+mod oauth;
 mod source;
 mod vault;
 
@@ -24,6 +27,8 @@ use crate::secret::Secret;
 
 pub use endpoint::EndpointPlan;
 pub use header::HeaderPlan;
+pub use metadata::MetadataPlan;
+pub use oauth::{OAuthPlan, OAuthProof};
 pub use source::SecretSource;
 pub use vault::{VaultLogin, VaultPlan};
 
@@ -41,6 +46,10 @@ pub struct CredentialPlan {
 pub enum CredentialKind {
     /// A header with a secret of the operator's.
     Header(HeaderPlan),
+    /// A token of the machine's identity, from its cloud's metadata service.
+    Metadata(MetadataPlan),
+    /// A token by OAuth's client credentials.
+    OAuth(OAuthPlan),
     /// A token of a login at Vault or OpenBao.
     Vault(VaultPlan),
 }
@@ -126,6 +135,8 @@ impl Credential {
     ) -> Result<Self, String> {
         let provider = match &plan.kind {
             CredentialKind::Header(header) => header::provider(header),
+            CredentialKind::Metadata(machine) => metadata::provider(machine, resolver, clock),
+            CredentialKind::OAuth(client) => oauth::provider(client, resolver, clock),
             CredentialKind::Vault(login) => vault::provider(login, resolver, clock),
         };
         let provider = provider.map_err(|why| format!("credential {}: {why}", plan.name))?;

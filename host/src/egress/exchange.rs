@@ -85,7 +85,8 @@ async fn read(response: Response<Incoming>, limits: &EgressLimits) -> Result<Rep
     loop {
         let frame = timeout(limits.idle, incoming.frame()).await;
         let Some(frame) = frame.map_err(|_| EgressError::Timeout)? else { break };
-        let Ok(data) = frame.map_err(broken)?.into_data() else { continue };
+        let cut = |error: hyper::Error| EgressError::Protocol(error.to_string());
+        let Ok(data) = frame.map_err(cut)?.into_data() else { continue };
         let length = body.len().saturating_add(data.len());
         if length > limits.answer_bytes {
             return Err(EgressError::TooLarge);

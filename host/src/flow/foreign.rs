@@ -14,6 +14,7 @@ use crate::error::Refusal;
 use crate::foreign::{ForeignResult, Issuer};
 use crate::keys::RecipientKey;
 use crate::reference::Snapshot;
+use crate::secret::Secret;
 use crate::tenant::Tenant;
 
 /// What kept evidence or token from being of use to anybody else: the recipient key alone, for such
@@ -26,6 +27,8 @@ pub(super) struct Vouched {
     pub(super) tenant: Tenant,
     pub(super) at: Timestamp,
     pub(super) result: ForeignResult,
+    /// The token as it came, for a connector whose service judges it itself.
+    pub(super) token: Secret,
 }
 
 impl Vouched {
@@ -38,7 +41,8 @@ impl Vouched {
     ) -> Result<Self, Refusal> {
         let result = issuer.check(token, at).await;
         let result = result.map_err(|error| error.refusal(issuer.name()))?;
-        Ok(Self { tenant: tenant.clone(), at, result })
+        let token = Secret::new(token.as_bytes().to_vec());
+        Ok(Self { tenant: tenant.clone(), at, result, token })
     }
 }
 

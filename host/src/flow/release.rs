@@ -116,8 +116,13 @@ impl ReleaseContext for ForConnector {
     }
 
     fn attestation(&self) -> Result<String, String> {
-        let Basis::Own(appraised) = &*self.basis else {
-            return Err("the release rests on the token of another service".to_owned());
+        let appraised = match &*self.basis {
+            Basis::Own(appraised) => appraised,
+            // It names the recipient as well, and was not made for this host alone.
+            Basis::Foreign(vouched) => {
+                let token = std::str::from_utf8(vouched.token.expose());
+                return token.map(str::to_owned).map_err(|error| error.to_string());
+            }
         };
         let minted = self
             .parts

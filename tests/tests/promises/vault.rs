@@ -92,7 +92,7 @@ impl World {
     async fn released_version(&self, name: &str, version: &str) -> Result<Vec<u8>, Refusal> {
         let guest = Guest::new();
         let challenge = self.site.challenge_for(&guest, name);
-        let (submission, version) = (guest.answer(&challenge).into(), Some(version.to_owned()));
+        let (submission, version) = (guest.answer(&challenge).into(), Some(version));
         let caller = guest.caller();
         let released = self.site.host.release_with_evidence(&caller, name, version, submission);
         Ok(guest.open(&released.await?.jwe))
