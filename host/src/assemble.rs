@@ -329,8 +329,8 @@ fn plugins(
     let wanted =
         configured_plugins(plan.bundled.as_ref(), &plan.kms, &plans, verification, more_may_come)?;
     let (life, seconds) = (plan.life.clone(), plan.token_seconds);
-    let installer = Installer::new(loader, plans, life, plan.development, seconds);
-    Ok((installer.begin(wanted, &plan.kms)?, installer))
+    let installer = Installer::new(loader, plans, life, &plan.kms, plan.development, seconds);
+    Ok((installer.begin(wanted)?, installer))
 }
 
 /// A component from a file, at most as large as the engine would compile.

@@ -26,6 +26,8 @@ pub enum Event {
     Attested,
     /// The server's certificate was read anew.
     CertificateReloaded,
+    /// Another connector holds the keys from now on.
+    ConnectorChosen,
     /// A configuration took effect.
     Configuration,
     /// The host began to serve.

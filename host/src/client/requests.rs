@@ -196,6 +196,11 @@ impl Client {
         self.call(Method::POST, &plugin_path(name, "/disable")?, NOTHING).await
     }
 
+    /// `POST /v1/plugins/{name}/choose` (administration).
+    pub async fn choose_connector(&self, name: &str) -> Answer<Plugin> {
+        self.call(Method::POST, &plugin_path(name, "/choose")?, NOTHING).await
+    }
+
     async fn upload(&self, method: Method, path: &str, package: &Package) -> Answer<Plugin> {
         let path = format!("{}{path}", self.prefix);
         let body = Some((PACKAGE_TYPE, package.to_archive()));

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::host::{Host, summary};
 use super::record;
+use super::release::refuse_kms;
 use super::request::{Caller, PluginChange, PluginSummary};
 use super::waiting::waiting;
 use crate::audit::{Event, Record};
@@ -32,6 +33,7 @@ impl Host {
         change: PluginChange,
     ) -> Result<PluginSummary, Refusal> {
         match change {
+            PluginChange::Choose { name } => self.choose_connector(caller, principal, &name).await,
             PluginChange::Disable { name } => self.disable_plugin(caller, principal, &name).await,
             PluginChange::Install(package) => self.install_plugin(caller, principal, package).await,
             PluginChange::RollBack { name, revoke } => {
@@ -113,6 +115,36 @@ impl Host {
         self.change_plugins(entry, move |host| async move {
             let parts = Arc::clone(&host.parts);
             waiting(move || parts.installer.disable(&parts.catalogue, &name).map_err(refuse)).await
+        })
+        .await
+    }
+
+    /// Has the keys held by another connector, once its service answers. Requests in flight finish with
+    /// the one that they began with.
+    async fn choose_connector(
+        &self,
+        caller: &Caller,
+        principal: &str,
+        name: &str,
+    ) -> Result<PluginSummary, Refusal> {
+        let (entry, connector) = {
+            let plugins = self.parts.catalogue.plugins();
+            let version = plugins.serving(name);
+            let version =
+                version.ok_or_else(|| refuse(Unchanged::Unknown(name.to_owned()).into()))?;
+            let kind = version.plugin.kind();
+            let Some(connector) = version.plugin.connector() else {
+                return Err(refuse(Unchanged::Kind(name.to_owned(), kind).into()));
+            };
+            (self.of(Event::ConnectorChosen, version), Arc::clone(connector))
+        };
+        connector.health(&caller.tenant).await.map_err(|failure| refuse_kms(name, failure))?;
+        drop(connector);
+        let entry = addressed(entry, caller, principal);
+        let name = name.to_owned();
+        self.change_plugins(entry, move |host| async move {
+            let parts = Arc::clone(&host.parts);
+            waiting(move || parts.installer.choose(&parts.catalogue, &name).map_err(refuse)).await
         })
         .await
     }

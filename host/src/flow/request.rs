@@ -190,6 +190,11 @@ pub struct KeySummary {
 /// What an administrator does with a plugin.
 #[derive(Clone, Debug)]
 pub enum PluginChange {
+    /// A connector that is loaded holds the keys from now on.
+    Choose {
+        /// Its name.
+        name: String,
+    },
     /// Nothing serves under its name from now on; a rollback undoes it.
     Disable {
         /// Its name.

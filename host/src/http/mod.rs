@@ -32,7 +32,9 @@ mod turned_away;
 mod wire;
 
 pub use admin::keys::{Key, KeyPage, NewKeyRequest};
-pub use admin::plugins::{DisablePluginRequest, Plugin, PluginList, RollBackRequest};
+pub use admin::plugins::{
+    ChooseConnectorRequest, DisablePluginRequest, Plugin, PluginList, RollBackRequest,
+};
 pub use admin::references::{
     ReferenceChange, ReferenceDocument, ReferenceGroup, ReferenceHistory, ReferencePage,
     ReferenceWithBytes,

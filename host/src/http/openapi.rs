@@ -48,6 +48,7 @@ pub(super) fn document() -> &'static str {
         admin::plugins::install,
         admin::plugins::swap,
         admin::plugins::roll_back,
+        admin::plugins::choose,
         admin::plugins::disable,
         admin::references::list,
         admin::references::add,

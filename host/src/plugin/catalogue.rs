@@ -146,6 +146,18 @@ impl Plugins {
         Ok(())
     }
 
+    /// Has the keys held by the connector that serves under this name.
+    pub fn choose(&mut self, name: &str) -> Result<(), Unchanged> {
+        match self.serving(name).map(|version| version.plugin.kind()) {
+            Some(Kind::Kms) => {
+                name.clone_into(&mut self.kms);
+                Ok(())
+            }
+            Some(kind) => Err(Unchanged::Kind(name.to_owned(), kind)),
+            None => Err(Unchanged::Unknown(name.to_owned())),
+        }
+    }
+
     /// Tells of a component that was not let in.
     pub fn refuse(&mut self, refused: Entry) {
         let slot = self.slots.entry(refused.name.clone()).or_default();

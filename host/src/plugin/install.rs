@@ -44,6 +44,8 @@ pub struct Installer {
     /// Without a verification file: whether anything is let in (development).
     unsigned: bool,
     register: Register,
+    /// The connector that the configuration names.
+    kms: String,
     /// How long tokens are good: so long a verifier that was replaced is believed.
     token_seconds: u64,
     turn: tokio::sync::Mutex<()>,
@@ -240,6 +242,20 @@ impl Installer {
                 kept.serving = None;
                 kept.disabled = true;
             })?;
+        }
+        catalogue.replace(plugins);
+        Ok(version)
+    }
+
+    /// Has the keys held by another connector, which is loaded already. The choice stands until the
+    /// configuration names another one than it does today.
+    pub fn choose(&self, catalogue: &Catalogue, name: &str) -> Result<Version, NotInstalled> {
+        let mut plugins = Plugins::clone(&catalogue.plugins());
+        plugins.choose(name)?;
+        let version = plugins.serving(name).cloned();
+        let version = version.ok_or_else(|| Unchanged::Unknown(name.to_owned()))?;
+        if self.register.lasts() {
+            self.register.choose(&self.kms, name)?;
         }
         catalogue.replace(plugins);
         Ok(version)

@@ -147,6 +147,15 @@ impl Loaded {
         }
     }
 
+    /// The connector, if it is one.
+    #[must_use]
+    pub fn connector(&self) -> Option<&Arc<KmsPlugin>> {
+        match self {
+            Self::Connector(connector) => Some(connector),
+            Self::Verifier(_) => None,
+        }
+    }
+
     /// The verifier, if it is one.
     #[must_use]
     pub fn verifier(&self) -> Option<&Arc<VerifierPlugin>> {

@@ -11,7 +11,7 @@ use semver::Version;
 use serde::{Deserialize, Serialize};
 
 use super::package::{Package, PackageError};
-use crate::store::names::PLUGINS;
+use crate::store::names::{CONNECTOR, PLUGINS};
 use crate::store::{SealedStore, StoreError};
 
 /// How often a change is tried again after another writer was quicker.
@@ -43,6 +43,14 @@ pub(super) struct Kept {
     /// The latest version that has served.
     #[serde(default)]
     pub(super) latest: Option<Version>,
+}
+
+/// A connector that an administrator chose.
+#[derive(Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+struct Choice {
+    configured: String,
+    chosen: String,
 }
 
 /// The register cannot be read or written.
@@ -119,6 +127,29 @@ impl Register {
             }
         }
         Err(RegisterError::Busy)
+    }
+
+    /// Keeps that `chosen` holds the keys where the configuration names `configured`.
+    pub(super) fn choose(&self, configured: &str, chosen: &str) -> Result<(), RegisterError> {
+        let choice = Choice { configured: configured.to_owned(), chosen: chosen.to_owned() };
+        let after = serde_json::to_vec(&choice)
+            .map_err(|error| RegisterError::Malformed(error.to_string()))?;
+        for _ in 0..ATTEMPTS {
+            let before = self.store.get(CONNECTOR)?;
+            let before = before.as_ref().map(|before| before.expose());
+            if self.store.swap(CONNECTOR, before, Some(&after))? {
+                return Ok(());
+            }
+        }
+        Err(RegisterError::Busy)
+    }
+
+    /// What was chosen over that configuration, if anything was.
+    pub(super) fn chosen(&self, configured: &str) -> Result<Option<String>, RegisterError> {
+        let Some(kept) = self.store.get(CONNECTOR)? else { return Ok(None) };
+        let choice: Choice = serde_json::from_slice(kept.expose())
+            .map_err(|error| RegisterError::Malformed(error.to_string()))?;
+        Ok((choice.configured == configured).then_some(choice.chosen))
     }
 
     /// Whether installed components outlive the process.

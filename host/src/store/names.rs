@@ -6,6 +6,7 @@
 //! t/{tenant}/{collection}/{name}             what the host itself keeps
 //! chip/snp/{chip id}                         the highest TCB that a chip has shown
 //! host/audit-key                             the key that signs audit checkpoints
+//! host/connector                             which connector an administrator chose
 //! host/data-key                              the wrapped data key
 //! host/plugin-cache-key                      the key that authenticates compiled plugins
 //! host/plugins                               which installed plugins serve
@@ -19,6 +20,9 @@ use crate::tenant::Tenant;
 
 /// Where the wrapped data key stands.
 pub const DATA_KEY: &str = "host/data-key";
+
+/// Where it stands which connector an administrator chose.
+pub const CONNECTOR: &str = "host/connector";
 
 /// Where it stands which installed plugins serve.
 pub const PLUGINS: &str = "host/plugins";

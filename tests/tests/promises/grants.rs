@@ -35,7 +35,7 @@ fn granting(grant: impl FnOnce(&mut KmsServices)) -> Site {
         clock: clock.clone(),
         random: random.clone(),
     };
-    let installer = Installer::new(loader, [], LifePlan::default(), true, 300);
+    let installer = Installer::new(loader, [], LifePlan::default(), "kms-local", true, 300);
     let mut services = KmsServices::embedded(store.clone(), clock.clone(), random.clone());
     grant(&mut services);
     let kms = KmsPlugin::load(&engine, "kms-hostile", CONNECTOR, services).unwrap();

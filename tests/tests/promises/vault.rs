@@ -11,10 +11,11 @@ use claviger::credentials::{
 };
 use claviger::egress::{EgressLimits, TargetPlan, TlsPlan};
 use claviger::error::{Code, Refusal};
+use claviger::http::ChallengeRequest;
 use claviger::tenant::Tenant;
 use claviger_tests::fake_vault::FakeVault;
 use claviger_tests::service::Reply;
-use claviger_tests::site::{Ground, Guest, Site, caller, code, new_key, tenant};
+use claviger_tests::site::{Ground, Guest, Site, caller, code, new_key, tenant, with_evidence};
 
 const TOKEN: &str = "hvs.static-t0ken";
 
@@ -30,6 +31,16 @@ impl World {
     }
 
     async fn with(
+        settings: &[(&str, &str)],
+        credential: impl FnOnce(&Path, &EndpointPlan) -> CredentialKind,
+        change: impl FnOnce(&mut PluginPlan),
+    ) -> Self {
+        Self::beside("kms-vault", settings, credential, change).await
+    }
+
+    /// A host whose keys are held by this connector at first.
+    async fn beside(
+        kms: &str,
         settings: &[(&str, &str)],
         credential: impl FnOnce(&Path, &EndpointPlan) -> CredentialKind,
         change: impl FnOnce(&mut PluginPlan),
@@ -66,8 +77,8 @@ impl World {
         let mut given = PluginPlan { name, values, targets, limits, ..PluginPlan::default() };
         change(&mut given);
         let site = Site::on(ground, |_, plan| {
-            plan.kms = "kms-vault".to_owned();
-            plan.bundled = Some(["kms-vault", "verifier-snp"].map(str::to_owned).into());
+            plan.kms = kms.to_owned();
+            plan.bundled = Some([kms, "kms-vault", "verifier-snp"].map(str::to_owned).into());
             plan.plugins.push(given);
         });
         Self { site: site.await, vault }
@@ -360,4 +371,62 @@ async fn a_host_knows_whether_its_vault_is_there() {
     assert!(world.site.host.health().await.healthy);
     world.vault.state().instead = Some(Reply::status(503));
     assert!(!world.site.host.health().await.healthy);
+}
+
+// attack 49, invariant 8
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_go_from_the_embedded_connector_to_vault_and_back_under_load() {
+    let world = World::beside("kms-local", &[], token, |_| ()).await;
+    let material = world.site.key("k").await;
+    world.vault.put("claviger/default/k", &material);
+    let served = world.site.serve().await;
+    let administrator = served.administrator();
+    let done = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let mut guests = Vec::new();
+    for _ in 0..4 {
+        let (client, done, material) = (served.client(), done.clone(), material.clone());
+        guests.push(tokio::spawn(async move {
+            let (guest, mut released) = (Guest::new(), 0_usize);
+            let wanted = ChallengeRequest::Release { key: "k".to_owned() };
+            while !done.load(std::sync::atomic::Ordering::Relaxed) {
+                let challenge = client.challenge(&wanted).await.unwrap();
+                let asked = with_evidence(guest.answer(&challenge));
+                let release = client.release("k", &asked).await.unwrap();
+                assert_eq!(guest.open(&release.jwe), material);
+                released += 1;
+            }
+            released
+        }));
+    }
+    let mut chosen = Vec::new();
+    for connector in ["kms-vault", "kms-local"].into_iter().cycle().take(10) {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        let plugin = administrator.choose_connector(connector).await.unwrap();
+        assert_eq!((plugin.name.as_str(), plugin.state.as_str()), (connector, "serving"));
+        chosen.push(connector);
+    }
+    // A connector that is not there, a verifier, and one whose service is not in order: nothing changes.
+    world.vault.state().tokens.clear();
+    for wrong in ["kms-azure", "verifier-snp", "kms-vault"] {
+        assert!(administrator.choose_connector(wrong).await.is_err(), "{wrong}");
+    }
+    done.store(true, std::sync::atomic::Ordering::Relaxed);
+    let mut released = 0;
+    for guest in guests {
+        released += guest.await.unwrap();
+    }
+    assert!(released > 20, "{released}");
+    let records = world.site.records();
+    let by = |name: &str| {
+        let ours = |record: &&serde_json::Value| {
+            record["event"] == "released" && record["connector"]["name"] == name
+        };
+        records.iter().filter(ours).count()
+    };
+    assert!(by("kms-vault") > 0 && by("kms-local") > 0);
+    assert_eq!(by("kms-vault") + by("kms-local"), released);
+    let changes = records
+        .iter()
+        .filter(|record| record["event"] == "connector-chosen" && record["outcome"] == "allowed");
+    assert_eq!(changes.count(), chosen.len());
 }

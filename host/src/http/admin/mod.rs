@@ -27,6 +27,7 @@ routes! {
     "/keys/{name}/disable": post versions::disable;
     "/plugins": get plugins::list, post plugins::install;
     "/plugins/{name}": put plugins::swap;
+    "/plugins/{name}/choose": post plugins::choose;
     "/plugins/{name}/disable": post plugins::disable;
     "/plugins/{name}/rollback": post plugins::roll_back;
     "/references": get references::list, post references::add;

@@ -63,6 +63,11 @@ pub struct RollBackRequest {
 /// Nothing goes with it; the body may be left out.
 #[derive(Clone, Debug, Default, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+pub struct ChooseConnectorRequest {}
+
+/// Nothing goes with it; the body may be left out.
+#[derive(Clone, Debug, Default, Deserialize, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct DisablePluginRequest {}
 
 impl From<PluginSummary> for Plugin {
@@ -159,6 +164,25 @@ pub(crate) async fn roll_back(
     OptionalJson(RollBackRequest { revoke }): OptionalJson<RollBackRequest>,
 ) -> Result<JsonAnswer<Plugin>, Refused> {
     let change = PluginChange::RollBack { name, revoke };
+    Ok(JsonAnswer(door.api.change_plugin(&caller, &by, change).await?.into()))
+}
+
+/// Have the keys held by another connector, which is loaded already. Its service is asked first; where it
+/// does not answer, nothing changes. Requests in flight finish with the connector that they began with.
+#[utoipa::path(
+    post, path = "/v1/plugins/{name}/choose", tag = "administration", operation_id = "chooseConnector",
+    params(("name" = String, Path, description = "The connector's name.")),
+    request_body = Option<ChooseConnectorRequest>,
+    responses((status = 200, description = "It holds the keys.", body = Plugin)),
+)]
+pub(crate) async fn choose(
+    State(door): State<Door>,
+    Operator(by): Operator,
+    Asks(caller): Asks,
+    PluginName(name): PluginName,
+    OptionalJson(ChooseConnectorRequest {}): OptionalJson<ChooseConnectorRequest>,
+) -> Result<JsonAnswer<Plugin>, Refused> {
+    let change = PluginChange::Choose { name };
     Ok(JsonAnswer(door.api.change_plugin(&caller, &by, change).await?.into()))
 }
 

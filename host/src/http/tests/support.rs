@@ -336,6 +336,7 @@ impl Api for FakeHost {
         change: PluginChange,
     ) -> Answer<'a, PluginSummary> {
         let what = match change {
+            PluginChange::Choose { name } => format!("chooses {name}"),
             PluginChange::Disable { name } => format!("disables {name}"),
             PluginChange::Install(package) => format!("installs {}", package.hex_digest()),
             PluginChange::RollBack { name, revoke } => format!("rolls {name} back, {revoke}"),

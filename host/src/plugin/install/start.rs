@@ -38,12 +38,14 @@ impl Installer {
         loader: Loader,
         plans: impl IntoIterator<Item = PluginPlan>,
         life: LifePlan,
+        kms: &str,
         development: bool,
         token_seconds: u64,
     ) -> Self {
         let LifePlan { verification, directory, installed } = life;
         Self {
             register: Register::new(loader.store.clone(), installed),
+            kms: kms.to_owned(),
             loader,
             plans: plans.into_iter().map(|plan| (plan.name.clone(), plan)).collect(),
             unsigned: development && verification.is_none(),
@@ -56,8 +58,8 @@ impl Installer {
 
     /// Loads what is configured; one that fails stops the start. Then what was dropped in and what
     /// was installed: one of those that fails is refused, and nothing serves in its place.
-    pub fn begin(&self, wanted: Vec<Wanted<'_>>, kms: &str) -> anyhow::Result<Catalogue> {
-        let mut plugins = Plugins::new(kms);
+    pub fn begin(&self, wanted: Vec<Wanted<'_>>) -> anyhow::Result<Catalogue> {
+        let mut plugins = Plugins::new(self.kms.as_str());
         for (wanted, loaded) in self.load_all(wanted) {
             let place = || format!("plugin {}", wanted.name);
             let plugin = loaded.with_context(place)?;
@@ -69,8 +71,9 @@ impl Installer {
         catalogue.replace(plugins);
         self.dropped_in(&catalogue);
         self.installed(&catalogue)?;
+        self.chosen(&catalogue)?;
         if catalogue.plugins().connector().is_none() {
-            bail!("there is no connector {kms:?}");
+            bail!("there is no connector {:?}", catalogue.plugins().kms());
         }
         Ok(catalogue)
     }
@@ -113,6 +116,21 @@ impl Installer {
             self.resume(&mut plugins, &name, &kept);
             catalogue.replace(plugins);
         }
+        Ok(())
+    }
+
+    /// The connector that an administrator chose in the place of the configured one. Where it is not
+    /// there, no other is taken for it: it has other keys.
+    fn chosen(&self, catalogue: &Catalogue) -> anyhow::Result<()> {
+        if !self.register.lasts() {
+            return Ok(());
+        }
+        let Some(name) = self.register.chosen(&self.kms)? else { return Ok(()) };
+        let mut plugins = Plugins::clone(&catalogue.plugins());
+        let choose = plugins.choose(&name);
+        choose.with_context(|| format!("the connector {name}, which an administrator chose"))?;
+        tracing::info!(connector = name, configured = self.kms, "chosen by an administrator");
+        catalogue.replace(plugins);
         Ok(())
     }
 
