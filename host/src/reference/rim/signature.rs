@@ -61,8 +61,7 @@ pub(super) fn read(root: &Element, signature: &Element) -> Result<Signed, Refere
         true => decoded(one),
         false => Err(malformed("a key that is given in another way than by certificates")),
     };
-    let chain =
-        certificates.iter().map(|one| is_certificate(one)).collect::<Result<Vec<_>, _>>()?;
+    let chain = certificates.iter().map(is_certificate).collect::<Result<Vec<_>, _>>()?;
     let lineage = Lineage::read(&chain).map_err(|fault| match fault {
         Fault::Malformed(_) | Fault::Unsupported(_) => malformed(&fault.to_string()),
         // Whoever signed, it leads nowhere.
