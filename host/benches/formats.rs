@@ -3,6 +3,7 @@
 //! formats`. Processor time, medians of rounds that alternate, so that a machine that changes its speed
 //! changes both sides. Simulated hardware of AMD's and Intel's; recorded evidence of others, where it is there.
 #![allow(
+    clippy::panic,
     clippy::unwrap_used,
     clippy::indexing_slicing,
     missing_docs,

@@ -206,6 +206,7 @@ fn challenge(criterion: &mut Criterion) {
         purpose: "attestation",
         nonce: &[1; 32],
         recipient: &[2; 32],
+        companions: &[],
     };
     criterion.bench_function("challenge/report data", |bencher| bencher.iter(|| input.digest()));
 }

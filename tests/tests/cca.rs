@@ -32,7 +32,7 @@ fn verify(token: Vec<u8>) -> Result<Verified, Refusal> {
     let plugin = VerifierPlugin::load(&engine, name, component, settings).unwrap();
     let mut authority = Authority::builder().revocation(Revocation::Waived);
     for parts in [parts(1), parts(2)] {
-        authority = authority.pin("cca", &parts.instance, &parts.enrolled());
+        authority = authority.pin("cca", &parts.instance, parts.enrolled());
     }
     let authority = Arc::new(authority.build().unwrap());
     let evidence =

@@ -231,10 +231,10 @@ fn where_issuers_answer_by_ocsp_a_chain_needs_answers_and_says_which() {
     let (outcome, wants, _) = followed(Revocation::Required, &[]);
     assert!(matches!(outcome, Err(Fault::Unavailable(_))), "{outcome:?}");
     let want = Want::NvidiaOcsp { issuer: anchor().into(), serial: device().serial };
-    assert_eq!(wants, [want.clone()]);
+    assert_eq!(wants, std::slice::from_ref(&want));
 
     let answer = Minted::new(good());
-    let (outcome, wants, expires) = followed(Revocation::Required, &[answer.clone()]);
+    let (outcome, wants, expires) = followed(Revocation::Required, std::slice::from_ref(&answer));
     assert_eq!(outcome, Ok(vec!["checked"]));
     assert!(wants.is_empty());
     assert_eq!(expires, [Timestamp(NOW.0 + HOUR)], "no longer than the answer");
