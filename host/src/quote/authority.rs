@@ -32,9 +32,6 @@ pub const INTEL: &str = "intel";
 /// bring the same.
 const CACHED_PLATFORMS: u64 = 512;
 
-/// The name of Intel's root certificate.
-const INTEL_ROOT: &str = "Intel SGX Root CA";
-
 /// Checked endorsement keys that are remembered, at about 6 kB each.
 const CACHED_KEYS: u64 = 2048;
 
@@ -183,8 +180,8 @@ impl AuthorityBuilder {
         self
     }
 
-    /// Trusts a root of simulated hardware, AMD's or Intel's (DER or PEM). Everything that rests on it is flagged
-    /// as simulated. For development only.
+    /// Trusts a root of simulated hardware (DER or PEM): AMD's, or one that is named as Intel's, NVIDIA's or
+    /// AWS' root is. Everything that rests on it is flagged as simulated. For development only.
     #[must_use]
     pub fn simulated_root(mut self, root: impl Into<Vec<u8>>) -> Self {
         self.simulated_roots.push(root.into());
@@ -265,12 +262,13 @@ impl AuthorityBuilder {
         for certificate in families.iter().flat_map(Family::certificates) {
             snp_keys.insert(certificate.key.fingerprint()?);
         }
-        let mut simulated_intel = Vec::new();
+        let mut simulated = Vec::new();
         for root in &self.simulated_roots {
             let root = one_certificate(root)?;
-            if root.subject.common_name() == Some(INTEL_ROOT) {
+            let name = root.subject.common_name();
+            if let Some(vendor) = PUBLISHED.iter().find(|one| name == Some(one.root)) {
                 root.check_issued_by(&root)?;
-                simulated_intel.push(Arc::new(root));
+                simulated.push((vendor.set, Arc::new(root)));
                 continue;
             }
             let family = Family::of_root(root, true)?;
@@ -302,9 +300,11 @@ impl AuthorityBuilder {
         }
         let amd: Arc<str> = Arc::from(AMD);
         let mut sets = self.sets(&amd, &families, &snp_keys)?;
+        for (set, certificate) in simulated {
+            let anchor = Anchor { certificate, simulated: true };
+            entry(&mut sets, set, self.rule(set)).anchors.push(anchor);
+        }
         let intel = entry(&mut sets, INTEL, self.rule(INTEL));
-        let simulated = |certificate| Anchor { certificate, simulated: true };
-        intel.anchors.extend(simulated_intel.into_iter().map(simulated));
         let mut intel_keys = HashSet::new();
         for anchor in &intel.anchors {
             intel_keys.insert(anchor.certificate.key.fingerprint()?);

@@ -16,6 +16,8 @@ pub const NVIDIA_RIM: &str = "nvidia-rim";
 pub(super) struct Published {
     /// The set that it is in; an operator can add none to it.
     pub(super) set: &'static str,
+    /// Its subject's common name, by which a simulated root says whose place it takes.
+    pub(super) root: &'static str,
     /// The certificate.
     pub(super) pem: &'static [u8],
     /// What the vendor publishes of revoked certificates.
@@ -28,6 +30,7 @@ pub(super) struct Published {
 /// Roots of what vendors sign beside hardware: no evidence leads to one, and no verifier can name one.
 pub(super) const PUBLISHED_SIGNERS: [Published; 1] = [Published {
     set: NVIDIA_RIM,
+    root: "NVIDIA CoRIM signing Root CA",
     pem: include_bytes!("roots/nvidia-rim.pem"),
     revocation: Revocation::Unpublished,
     answers: false,
@@ -36,18 +39,21 @@ pub(super) const PUBLISHED_SIGNERS: [Published; 1] = [Published {
 pub(super) const PUBLISHED: [Published; 3] = [
     Published {
         set: AWS_NITRO,
+        root: "aws.nitro-enclaves",
         pem: include_bytes!("roots/aws-nitro.pem"),
         revocation: Revocation::Unpublished,
         answers: false,
     },
     Published {
         set: NVIDIA,
+        root: "NVIDIA Device Identity CA",
         pem: include_bytes!("roots/nvidia.pem"),
         revocation: Revocation::Required,
         answers: true,
     },
     Published {
         set: INTEL,
+        root: "Intel SGX Root CA",
         pem: include_bytes!("roots/intel-sgx.pem"),
         revocation: Revocation::Required,
         answers: false,
@@ -70,6 +76,7 @@ mod tests {
             let digest = HEXLOWER.encode(&certificate.fingerprint());
             let row = documented.lines().find(|line| line.contains(&digest)).unwrap();
             assert!(row.contains(&format!("`{}`", anchor.set)), "{row}");
+            assert_eq!(certificate.subject.common_name(), Some(anchor.root));
         }
     }
 }

@@ -31,7 +31,8 @@ impl Nitro {
     pub fn new() -> Self {
         let key = || KeyPair::generate_for(&PKCS_ECDSA_P384_SHA384).unwrap();
         let mut authority = CertificateParams::default();
-        authority.distinguished_name.push(DnType::CommonName, "Root of enclaves");
+        // By its name a host knows whose root is simulated.
+        authority.distinguished_name.push(DnType::CommonName, "aws.nitro-enclaves");
         authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         authority.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         let root_key = key();

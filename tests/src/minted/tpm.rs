@@ -86,6 +86,13 @@ impl Tpm {
         key.as_ref().to_vec()
     }
 
+    /// x and y of the public key, 32 bytes each.
+    #[must_use]
+    pub fn coordinates(&self) -> [Vec<u8>; 2] {
+        let point = self.key.public_key().as_ref();
+        [point[1..33].to_vec(), point[33..].to_vec()]
+    }
+
     /// TPMS_ATTEST.
     #[must_use]
     pub fn message(&self, quote: &Quote) -> Vec<u8> {

@@ -4,6 +4,7 @@ use claviger::flow::{Caller, ReportDataInput};
 use claviger::http::{AttestationRequest, Base64Url, Challenge, EvidenceBody};
 use claviger::http::{ReleaseRequest, ReleaseWithEvidence};
 use claviger::keys::{RecipientKind, RecipientPrivateKey};
+use claviger::quote::DigestAlgorithm;
 use claviger::simulated::SimulatedGuest;
 use claviger::simulated::report::ReportTemplate;
 use claviger::tenant::Tenant;
@@ -62,15 +63,21 @@ impl Guest {
     /// The report data for a challenge and this guest's key.
     #[must_use]
     pub fn report_data(&self, challenge: &Challenge) -> [u8; 64] {
-        ReportDataInput {
+        self.digest(challenge, DigestAlgorithm::Sha512).try_into().unwrap()
+    }
+
+    /// The same for a format that has another room for it.
+    #[must_use]
+    pub fn digest(&self, challenge: &Challenge, algorithm: DigestAlgorithm) -> Vec<u8> {
+        let input = ReportDataInput {
             host: &challenge.host,
             tenant: &self.tenant,
             purpose: &challenge.purpose,
             nonce: challenge.nonce.0.as_slice().try_into().unwrap(),
             recipient: &self.key.thumbprint(),
             companions: &[],
-        }
-        .digest()
+        };
+        input.digest_by(algorithm).as_ref().to_vec()
     }
 
     /// The report that answers a challenge.

@@ -10,17 +10,23 @@ use claviger::flow::ReportDataInput;
 use claviger::http::{AttestationRequest, Base64Url, Challenge, EvidenceBody};
 use claviger::quote::DigestAlgorithm;
 use claviger::reference::Group;
+use claviger::simulated::SimulatedGuest;
 use claviger::simulated::intel::{Intel, QuoteBody, Revocations};
+use claviger::simulated::report::{POLICY_DEBUG, ReportTemplate};
+use claviger_tests::minted::azure::{Hardware, Vm};
 use claviger_tests::minted::cca;
 use claviger_tests::minted::nitro::Nitro;
+use claviger_tests::minted::nvidia::{Gpu, Nvidia};
 use claviger_tests::minted::tpm::{Quote, Tpm};
-use claviger_tests::site::{Guest, NOW, Site, code};
-use data_encoding::HEXLOWER;
+use claviger_tests::site::{Guest, NOW, Site, chip, code};
+use data_encoding::{BASE64, HEXLOWER};
 use serde_json::json;
 
 /// One attester, as the tests make its evidence.
 trait Attester {
     const TEE: &'static str;
+    /// Whether it stands on a simulated root; else on an anchor of the operator's.
+    const SIMULATED: bool;
 
     /// What the operator says of it.
     fn configure(&self, plan: &mut Plan);
@@ -28,8 +34,24 @@ trait Attester {
     /// Sound evidence, or that of a debugged one, with whatever goes along.
     fn evidence(&self, made_for: &MadeFor<'_>, debugged: bool) -> (Vec<u8>, Vec<Vec<u8>>);
 
-    /// Where a byte can be changed, that a signature covers; from the end.
-    const SIGNED_BEFORE_END: usize;
+    /// Changes a bit that a signature covers.
+    fn change(data: &mut Vec<u8>);
+}
+
+/// Changes a bit where this run of bytes begins.
+fn change_at(data: &mut [u8], run: &[u8]) {
+    let at = data.windows(run.len()).position(|window| window == run).unwrap();
+    data[at] ^= 1;
+}
+
+/// Changes the name of the signer in a TPM's quote, which stands in JSON at this place.
+fn change_quote(data: &mut Vec<u8>, place: &str, encoding: &data_encoding::Encoding) {
+    let mut evidence: serde_json::Value = serde_json::from_slice(data).unwrap();
+    let text = evidence.pointer_mut(place).unwrap();
+    let mut quote = encoding.decode(text.as_str().unwrap().as_bytes()).unwrap();
+    quote[10] ^= 1;
+    *text = encoding.encode(&quote).into();
+    *data = evidence.to_string().into_bytes();
 }
 
 /// What evidence is made for.
@@ -61,7 +83,7 @@ struct Domain;
 
 impl Attester for Domain {
     const TEE: &'static str = "tdx";
-    const SIGNED_BEFORE_END: usize = 4000;
+    const SIMULATED: bool = true;
 
     fn configure(&self, plan: &mut Plan) {
         plan.simulated_roots.push(intel().root());
@@ -69,18 +91,26 @@ impl Attester for Domain {
     }
 
     fn evidence(&self, made_for: &MadeFor<'_>, debugged: bool) -> (Vec<u8>, Vec<Vec<u8>>) {
-        let mut template = intel().quote_template(QuoteBody::Td4, made_for.digest());
-        // TDATTRIBUTES, bit 0: DEBUG.
-        template.body[120] |= u8::from(debugged);
-        (intel().quote(&template).unwrap(), collateral("TDX", "TD_QE"))
+        domain(made_for.digest(), debugged)
     }
+
+    fn change(data: &mut Vec<u8>) {
+        change_at(data, &[0x3d; 48]);
+    }
+}
+
+fn domain(report_data: [u8; 64], debugged: bool) -> (Vec<u8>, Vec<Vec<u8>>) {
+    let mut template = intel().quote_template(QuoteBody::Td4, report_data);
+    // TDATTRIBUTES, bit 0: DEBUG.
+    template.body[120] |= u8::from(debugged);
+    (intel().quote(&template).unwrap(), collateral("TDX", "TD_QE"))
 }
 
 struct Enclave;
 
 impl Attester for Enclave {
     const TEE: &'static str = "sgx";
-    const SIGNED_BEFORE_END: usize = 4000;
+    const SIMULATED: bool = true;
 
     fn configure(&self, plan: &mut Plan) {
         plan.simulated_roots.push(intel().root());
@@ -93,6 +123,11 @@ impl Attester for Enclave {
         // ATTRIBUTES, bit 1: DEBUG.
         template.body[48] |= u8::from(debugged) << 1;
         (intel().quote(&template).unwrap(), collateral("SGX", "QE"))
+    }
+
+    fn change(data: &mut Vec<u8>) {
+        // MRENCLAVE, at 64 of the report behind the header.
+        data[48 + 64] ^= 1;
     }
 }
 
@@ -107,7 +142,7 @@ struct Realm(cca::Parts);
 
 impl Attester for Realm {
     const TEE: &'static str = "cca";
-    const SIGNED_BEFORE_END: usize = 200;
+    const SIMULATED: bool = false;
 
     fn configure(&self, plan: &mut Plan) {
         plan.anchors.push(AnchorPlan {
@@ -123,20 +158,20 @@ impl Attester for Realm {
         let lifecycle = if debugged { 0x4000 } else { 0x3000 };
         (self.0.token_of(lifecycle, made_for.digest()), Vec::new())
     }
+
+    fn change(data: &mut Vec<u8>) {
+        change_at(data, &[3; 32]);
+    }
 }
 
 struct NitroEnclave(Nitro);
 
 impl Attester for NitroEnclave {
     const TEE: &'static str = "nitro";
-    const SIGNED_BEFORE_END: usize = 200;
+    const SIMULATED: bool = true;
 
     fn configure(&self, plan: &mut Plan) {
-        plan.anchors.push(AnchorPlan {
-            set: "aws-nitro".to_owned(),
-            key_id: None,
-            bytes: self.0.root.clone(),
-        });
+        plan.simulated_roots.push(self.0.root.clone());
         for pcr in ["pcr0", "pcr1", "pcr2"] {
             plan.configured.push(group("nitro", pcr, &[9; 48]));
         }
@@ -146,6 +181,10 @@ impl Attester for NitroEnclave {
         let image = if debugged { [0; 48] } else { [9; 48] };
         (self.0.document(image, &made_for.digest()), Vec::new())
     }
+
+    fn change(data: &mut Vec<u8>) {
+        change_at(data, &[9; 48]);
+    }
 }
 
 /// A TPM has no debug mode; a machine that was started otherwise is what comes nearest.
@@ -153,12 +192,12 @@ struct Machine(Tpm);
 
 impl Attester for Machine {
     const TEE: &'static str = "tpm";
-    const SIGNED_BEFORE_END: usize = 0;
+    const SIMULATED: bool = false;
 
     fn configure(&self, plan: &mut Plan) {
         plan.anchors.push(AnchorPlan {
             set: "tpm".to_owned(),
-            key_id: None,
+            key_id: Some(Vec::new()),
             bytes: self.0.public_key(),
         });
         plan.configured.push(group("tpm", "pcr4", &self.0.pcrs[4]));
@@ -171,6 +210,115 @@ impl Attester for Machine {
         pcrs[4][0] ^= u8::from(debugged);
         let tpm = self.0.with_pcrs(pcrs);
         (tpm.evidence(&Quote { extra_data, ..Quote::default() }).to_string().into(), Vec::new())
+    }
+
+    fn change(data: &mut Vec<u8>) {
+        change_quote(data, "/quote", &BASE64);
+    }
+}
+
+/// Two GPUs of one maker; the firmware of the second may be debugged.
+struct Gpus {
+    maker: Nvidia,
+    sound: Gpu,
+    debugged: Gpu,
+}
+
+impl Gpus {
+    fn new() -> Self {
+        let maker = Nvidia::mint();
+        let (sound, debugged) = (maker.gpu("48B02D"), maker.debugged_gpu("48B02E"));
+        Self { maker, sound, debugged }
+    }
+}
+
+impl Attester for Gpus {
+    const TEE: &'static str = "nvidia";
+    const SIMULATED: bool = true;
+
+    fn configure(&self, plan: &mut Plan) {
+        self.maker.trusted_by(plan);
+    }
+
+    fn evidence(&self, made_for: &MadeFor<'_>, debugged: bool) -> (Vec<u8>, Vec<Vec<u8>>) {
+        let gpu = if debugged { &self.debugged } else { &self.sound };
+        parts(gpu.evidence(made_for.0.digest_by(DigestAlgorithm::Sha256).as_ref()))
+    }
+
+    fn change(data: &mut Vec<u8>) {
+        change_at(data, &[0x22; 48]);
+    }
+}
+
+fn parts(evidence: EvidenceBody) -> (Vec<u8>, Vec<Vec<u8>>) {
+    (evidence.data.0, evidence.attachments.into_iter().map(|one| one.0).collect())
+}
+
+/// A confidential VM of Azure's on SEV-SNP; the second may be debugged.
+struct SnpVms([Vm; 2]);
+
+impl SnpVms {
+    fn new() -> Self {
+        let vm = |policy| {
+            let mut guest = SimulatedGuest::new(chip());
+            guest.template.policy |= policy;
+            Vm::on(Hardware::Snp(Box::new(guest)))
+        };
+        Self([vm(0), vm(POLICY_DEBUG)])
+    }
+}
+
+impl Attester for SnpVms {
+    const TEE: &'static str = "az-snp";
+    const SIMULATED: bool = true;
+
+    fn configure(&self, plan: &mut Plan) {
+        let paravisor = ReportTemplate::default().measurement;
+        plan.configured.push(group("az-snp", "measurement", &paravisor));
+        plan.configured.push(self.0[0].approved());
+    }
+
+    fn evidence(&self, made_for: &MadeFor<'_>, debugged: bool) -> (Vec<u8>, Vec<Vec<u8>>) {
+        let vm = &self.0[usize::from(debugged)];
+        parts(vm.answer(made_for.0.digest_by(DigestAlgorithm::Sha256).as_ref()))
+    }
+
+    fn change(data: &mut Vec<u8>) {
+        change_quote(data, "/tpm_quote/message", &HEXLOWER);
+    }
+}
+
+/// A confidential VM of Azure's on TDX; the second may be debugged.
+struct TdxVms([Vm; 2]);
+
+impl TdxVms {
+    fn new() -> Self {
+        let vm = |debugged| {
+            let quote = move |report_data| domain(report_data, debugged);
+            Vm::on(Hardware::Tdx(Box::new(quote)))
+        };
+        Self([vm(false), vm(true)])
+    }
+}
+
+impl Attester for TdxVms {
+    const TEE: &'static str = "az-tdx";
+    const SIMULATED: bool = true;
+
+    fn configure(&self, plan: &mut Plan) {
+        plan.simulated_roots.push(intel().root());
+        plan.configured.push(group("az-tdx", "mrtd", &[0x3d; 48]));
+        plan.configured.push(self.0[0].approved());
+    }
+
+    fn evidence(&self, made_for: &MadeFor<'_>, debugged: bool) -> (Vec<u8>, Vec<Vec<u8>>) {
+        let vm = &self.0[usize::from(debugged)];
+        // The longest that a TPM takes.
+        parts(vm.answer(&made_for.digest()))
+    }
+
+    fn change(data: &mut Vec<u8>) {
+        change_quote(data, "/tpm_quote/message", &HEXLOWER);
     }
 }
 
@@ -202,6 +350,7 @@ fn answer<A: Attester>(
     }
 }
 
+// attacks 1, 10, 16 and 17, invariant 2
 async fn goes_the_whole_way<A: Attester>(attester: A) {
     let site = Site::with(|_, plan| {
         plan.bundled.as_mut().unwrap().insert(format!("verifier-{}", A::TEE));
@@ -215,6 +364,9 @@ async fn goes_the_whole_way<A: Attester>(attester: A) {
     let challenge = site.challenge_for(&guest, "k");
     let released = site.submit(&guest, "k", sound(&challenge)).await.unwrap();
     assert_eq!(guest.open(&released.jwe), material);
+    assert_eq!((released.status, released.simulated), ("affirming", A::SIMULATED));
+    let record = site.records().pop().unwrap();
+    assert_eq!(record["verifier"]["name"], format!("verifier-{}", A::TEE));
     // By token.
     let request = sound(&site.challenge(&guest));
     let attested = site.host.attest(&guest.caller(), request.into(), Default::default()).await;
@@ -234,14 +386,10 @@ async fn goes_the_whole_way<A: Attester>(attester: A) {
     let debugged = answer(&attester, &guest, &challenge, &guest, true);
     assert_eq!(code(site.submit(&guest, "k", debugged).await), Code::NotAffirming);
     // Changed.
-    if A::SIGNED_BEFORE_END > 0 {
-        let challenge = site.challenge_for(&guest, "k");
-        let mut changed = sound(&challenge);
-        let at = changed.evidence.data.0.len() - A::SIGNED_BEFORE_END;
-        changed.evidence.data.0[at] ^= 1;
-        let refused = code(site.submit(&guest, "k", changed).await);
-        assert_eq!(refused, Code::EvidenceSignature, "byte {at}");
-    }
+    let challenge = site.challenge_for(&guest, "k");
+    let mut changed = sound(&challenge);
+    A::change(&mut changed.evidence.data.0);
+    assert_eq!(code(site.submit(&guest, "k", changed).await), Code::EvidenceSignature);
     assert_eq!(site.releases(), 2);
 }
 
@@ -268,4 +416,60 @@ async fn a_nitro_enclave_goes_the_whole_way() {
 #[tokio::test]
 async fn a_machine_with_a_tpm_goes_the_whole_way() {
     goes_the_whole_way(Machine(Tpm::new())).await;
+}
+
+#[tokio::test]
+async fn a_gpu_goes_the_whole_way() {
+    goes_the_whole_way(Gpus::new()).await;
+}
+
+#[tokio::test]
+async fn a_vm_of_azures_on_snp_goes_the_whole_way() {
+    goes_the_whole_way(SnpVms::new()).await;
+}
+
+#[tokio::test]
+async fn a_vm_of_azures_on_tdx_goes_the_whole_way() {
+    goes_the_whole_way(TdxVms::new()).await;
+}
+
+// attack 24, invariant 6
+#[tokio::test]
+async fn a_gpu_whose_makers_authority_is_revoked_or_not_known_to_stand_gets_no_key() {
+    let gpus = Gpus::new();
+    for (lists, expected) in [
+        (Vec::new(), Code::EndorsementsUnavailable),
+        (vec![gpus.maker.list(true)], Code::EvidenceRevoked),
+    ] {
+        let site = Site::with(|_, plan| {
+            let known = plan.endorsements.len();
+            gpus.configure(plan);
+            plan.endorsements.truncate(known);
+            plan.endorsements.extend(lists);
+        })
+        .await;
+        site.key("k").await;
+        let guest = Guest::new();
+        let challenge = site.challenge_for(&guest, "k");
+        let request = answer(&gpus, &guest, &challenge, &guest, false);
+        assert_eq!(code(site.submit(&guest, "k", request).await), expected);
+    }
+}
+
+// attack 23
+#[tokio::test]
+async fn a_root_that_nobody_named_is_not_the_vendors_whatever_it_calls_itself() {
+    async fn untrusted<A: Attester>(attester: A) {
+        let site = Site::with(|_, plan| {
+            plan.bundled.as_mut().unwrap().insert(format!("verifier-{}", A::TEE));
+        })
+        .await;
+        site.key("k").await;
+        let guest = Guest::new();
+        let challenge = site.challenge_for(&guest, "k");
+        let request = answer(&attester, &guest, &challenge, &guest, false);
+        assert_eq!(code(site.submit(&guest, "k", request).await), Code::EvidenceUntrusted);
+    }
+    untrusted(Gpus::new()).await;
+    untrusted(NitroEnclave(Nitro::new())).await;
 }
