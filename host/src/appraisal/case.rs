@@ -9,12 +9,21 @@ use crate::claim::{Claim, Value};
 use crate::clock::Timestamp;
 use crate::policy::Document;
 
-/// Facts that differ with each request. A policy that does not mention them cannot see them, and its
-/// results hold for all requests of a guest.
-const PER_REQUEST: [(&str, &str); 3] = [
-    ("snp.report_data", "report_data"),
+/// Facts and verifiers' claims that differ with each request of one guest, each with a part of its name. A
+/// policy in whose source and settings that part stands nowhere cannot see them, and its results hold for
+/// all requests of a guest.
+const PER_REQUEST: [(&str, &str); 11] = [
+    ("az-snp.tpm_clock", "clock"),
+    ("az-snp.tpm_nonce", "nonce"),
+    ("az-tdx.tpm_clock", "clock"),
+    ("az-tdx.tpm_nonce", "nonce"),
+    ("cca.realm_challenge", "realm_challenge"),
+    ("nvidia.nonce", "nonce"),
     ("sgx.report_data", "report_data"),
+    ("snp.report_data", "report_data"),
     ("tdx.report_data", "report_data"),
+    ("tpm.clock", "clock"),
+    ("tpm.nonce", "nonce"),
 ];
 
 /// One attester's evidence. Challenge and recipient key were bound by it before it comes here.
@@ -46,14 +55,16 @@ pub(super) struct Sight {
 }
 
 impl Sight {
-    /// By what the policy mentions.
-    pub(super) fn of(mentions: impl Fn(&str) -> bool) -> Self {
-        Self { now: mentions("now"), per_request: PER_REQUEST.map(|(_, word)| mentions(word)) }
+    /// By the words that the policy mentions, and by the parts of words that stand in its source or in its
+    /// settings: a name that it puts together has them.
+    pub(super) fn of(mentions: impl Fn(&str) -> bool, holds: impl Fn(&str) -> bool) -> Self {
+        Self { now: mentions("now"), per_request: PER_REQUEST.map(|(_, part)| holds(part)) }
     }
 
-    fn sees(&self, fact: &Claim) -> bool {
+    /// Whether the policy can see a fact or claim of this name.
+    pub(super) fn sees(&self, name: &str) -> bool {
         let mut hidden = PER_REQUEST.iter().zip(self.per_request);
-        !hidden.any(|((name, _), seen)| !seen && fact.name == *name)
+        !hidden.any(|((one, _), seen)| !seen && name == *one)
     }
 }
 
@@ -63,11 +74,12 @@ impl Case<'_> {
         // Of a fact that stands twice nobody knows which is meant: it counts as absent.
         let once =
             |fact: &&Claim| self.facts.iter().filter(|other| other.name == fact.name).count() == 1;
-        let facts = self.facts.iter().filter(|fact| sight.sees(fact)).filter(once);
+        let facts = self.facts.iter().filter(|fact| sight.sees(&fact.name)).filter(once);
+        let claims = self.claims.iter().filter(|claim| sight.sees(&claim.name));
         let (name, digest) = self.verifier;
         let submod = Document::object([
             ("claims", object(facts)),
-            ("plugin_claims", object(self.claims.iter())),
+            ("plugin_claims", object(claims)),
             ("vector", vector(self.vector)),
             (
                 "verifier",
@@ -106,8 +118,8 @@ impl Case<'_> {
         for trust in Trust::ALL {
             key.number(self.vector.value(trust).map_or(0, |value| 256 + u64::from(value as u8)));
         }
-        key.claims(self.facts.iter().filter(|fact| sight.sees(fact)));
-        key.claims(self.claims.iter());
+        key.claims(self.facts.iter().filter(|fact| sight.sees(&fact.name)));
+        key.claims(self.claims.iter().filter(|claim| sight.sees(&claim.name)));
         Digest::of(&key.0).0
     }
 

@@ -88,11 +88,15 @@ impl Judge {
             let message = format!("the policy has no rule {ENTRY}");
             return Err(PolicyError::new(Fault::Compile, message));
         }
-        let chosen = Digest::of(settings.to_string().as_bytes());
+        let words = settings.to_string();
+        let chosen = Digest::of(words.as_bytes());
         let source = Digest(policy.digest());
         let id = PolicyId(format!("{name}:sha256:{source}:settings:sha256:{chosen}"));
         Ok(Self {
-            sight: Sight::of(|word| policy.mentions(word)),
+            sight: Sight::of(
+                |word| policy.mentions(word),
+                |part| policy.holds(part) || words.contains(part),
+            ),
             settings: Document::from(settings),
             policy,
             id,
@@ -185,6 +189,8 @@ impl Judge {
     fn finding(&self, case: &Case<'_>, unmet: Unmet) -> Finding {
         let seen = match unmet.seen {
             Some(seen) => Some(value(&seen)),
+            // What is remembered must not speak of one request alone.
+            None if !self.sight.sees(&unmet.claim) => None,
             None => case.value(&unmet.claim).cloned(),
         };
         let place = self.policy.position_of(&unmet.rule);

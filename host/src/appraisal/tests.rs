@@ -320,6 +320,69 @@ fn a_policy_that_mentions_the_report_data_sees_it_each_time() {
     assert_eq!(ask(&with("snp.report_data", Value::Bytes(vec![2; 64]))), Some(96));
 }
 
+/// A policy of machines with TPMs that reads one claim, by a name that it may put together.
+fn of_tpms(read: &str, settings: &Json) -> Judge {
+    let source = format!(
+        "package claviger.appraisal\n\nresult := {{\"submods\": {{\"tpm\": {{\n\
+         \t\"vector\": {{\"hardware\": value}}, \"findings\": findings}}}}}}\n\n\
+         claims := input.submods.tpm.plugin_claims\n\ndefault value := 2\n\n\
+         value := 96 if {read}\n\n\
+         findings contains {{\"rule\": \"r\", \"claim\": concat(\"\", [\"tpm.no\", \"nce\"]),\n\
+         \t\"wanted\": 1, \"lowers\": \"configuration\", \"value\": 32}}\n"
+    );
+    Judge::new("tpm", "own", vec![Module::new("own.rego", source)], settings).unwrap()
+}
+
+/// What a TPM says that answers this challenge at this moment of its clock.
+fn quoted(nonce: u8, clock: u64, pcr: u8) -> Vec<Claim> {
+    vec![
+        Claim::new("tpm.clock", Value::Unsigned(clock)),
+        Claim::new("tpm.nonce", Value::Bytes(vec![nonce; 32])),
+        Claim::new("tpm.pcr4", Value::Bytes(vec![pcr; 32])),
+    ]
+}
+
+fn judged_tpm(judge: &Judge, claims: &[Claim]) -> Arc<Judgement> {
+    let said = said();
+    let case = Case { tee: "tpm", claims, ..case(&[], &said) };
+    judge.judge(&case, &Snapshot::default()).unwrap()
+}
+
+// invariants 8 and 11
+#[test]
+fn a_judgement_holds_for_the_next_challenge_and_for_no_other_register() {
+    let judge = of_tpms("startswith(claims[\"tpm.pcr4\"], \"02\")", &json!({}));
+    let first = judged_tpm(&judge, &quoted(1, 1000, 1));
+    assert!(Arc::ptr_eq(&first, &judged_tpm(&judge, &quoted(2, 2000, 1))));
+    assert_eq!(first.vector.value(Trust::Hardware), Some(2));
+    // It says nothing of the request that it was made for.
+    assert_eq!((first.findings.len(), &first.findings[0].seen), (1, &None));
+    let other = judged_tpm(&judge, &quoted(2, 2000, 2));
+    assert_eq!(other.vector.value(Trust::Hardware), Some(96));
+}
+
+// invariants 8 and 11
+#[test]
+fn a_policy_that_looks_at_clock_or_nonce_is_asked_each_time() {
+    let none = json!({});
+    for (read, settings) in [
+        ("claims[\"tpm.clock\"] == 2000", &none),
+        ("claims[sprintf(\"tpm.%s\", [\"clock\"])] == 2000", &none),
+        ("startswith(claims[\"tpm.nonce\"], \"02\")", &none),
+        // By a name that stands in the operator's choices alone.
+        ("claims[data.settings.late] == 2000", &json!({ "late": "tpm.clock" })),
+        (
+            "claims[concat(\".\", [\"tpm\", data.settings.late])] == 2000",
+            &json!({ "late": "clock" }),
+        ),
+    ] {
+        let judge = of_tpms(read, settings);
+        let hardware = |claims: &[Claim]| judged_tpm(&judge, claims).vector.value(Trust::Hardware);
+        assert_eq!(hardware(&quoted(1, 1000, 1)), Some(2), "{read}");
+        assert_eq!(hardware(&quoted(2, 2000, 1)), Some(96), "{read}");
+    }
+}
+
 // invariant 11
 #[test]
 fn a_policy_that_mentions_the_time_is_asked_at_each_moment() {

@@ -136,6 +136,12 @@ impl Policy {
         })
     }
 
+    /// Whether this text stands anywhere in the source, be it as a part of a word.
+    #[must_use]
+    pub fn holds(&self, text: &str) -> bool {
+        self.modules.iter().any(|module| module.source.contains(text))
+    }
+
     /// Where a text first stands in the source, as a string: where a rule of that name is.
     #[must_use]
     pub fn position_of(&self, text: &str) -> Option<Position> {
