@@ -17,21 +17,19 @@ use crate::endorsements::{Endorsements, SourcePlan};
 use crate::files;
 use crate::flow::{Challenges, Host, Keyring, Parts, ReleasePolicies, TokenSettings, Tokens};
 use crate::foreign::{IssuerPlan, Issuers};
-use crate::plugin::admission;
-use crate::plugin::catalogue::Source;
+use crate::plugin::catalogue::{Plugins, Source};
 use crate::plugin::import::settings::Values;
 use crate::plugin::install::configured as configured_plugins;
 use crate::plugin::{
     CacheSettings, Catalogue, Engine, EngineSettings, Installer, Kind, LifePlan, Limits, Loader,
     Manifest, OnProgress,
 };
+use crate::plugin::{admission, grants};
 use crate::quote::{AMD, Authority, Revocation};
 use crate::random::{Random, SystemRandomness};
 use crate::reference::{Group, ReferencePlan, References, Signers};
 use crate::secret::Secret;
 use crate::store::{Embedded, MasterKey, SealedStore, Store};
-
-/// The connector that keeps keys in the host's own store.
 
 /// The largest component that is read from a path, in bytes.
 const LARGEST_COMPONENT: u64 = 64 << 20;
@@ -239,15 +237,17 @@ pub fn assemble(
     }))
 }
 
-/// Tries what a plan names, anchors, endorsements and plugins, over a store that is thrown away.
-pub fn check(plan: &Plan) -> anyhow::Result<()> {
+/// Tries what a plan names, anchors, endorsements and plugins, over a store that is thrown away; answers
+/// with the plugins, none of which serves anybody.
+pub fn check(plan: &Plan) -> anyhow::Result<Arc<Plugins>> {
     let random: Arc<dyn Random> = Arc::new(SystemRandomness::default());
     authority(plan)?;
     signers(plan.reference.clone())?;
     issuers(plan.authorities.clone(), &plan.issuer)?;
     let (plans, clock): (_, Arc<dyn Clock>) = (plan.plugins.clone(), Arc::new(SystemClock));
-    plugins(plan, plans, None, &thrown_away(&random)?, &clock, &random)?;
-    Ok(())
+    let store = thrown_away(&random)?;
+    let (catalogue, _) = plugins(plan, plans, None, &store, &clock, &random)?;
+    Ok(catalogue.plugins())
 }
 
 /// A sealed store in memory, under a key that is gone with it.
@@ -394,7 +394,11 @@ pub fn inspect(component: &[u8]) -> anyhow::Result<Inspection> {
     let engine = Engine::new(EngineSettings { instances: 4, ..EngineSettings::default() })?;
     let interface = admission::interface_version(&engine, component);
     let loader = Loader { engine, store, clock, random };
-    let loaded = loader.load(&manifest.name, component, Source::File, None);
+    // Whether it would be, once it is granted what it wants.
+    let wanted = manifest.imports.iter().filter(|import| grants::exists(import)).cloned();
+    let given = PluginPlan { imports: Some(wanted.collect()), ..PluginPlan::default() };
+    let given = (manifest.kind == Kind::Kms).then_some(given);
+    let loaded = loader.load(&manifest.name, component, Source::File, given.as_ref());
     let digest = digest::digest(&digest::SHA256, component);
     Ok(Inspection {
         name: manifest.name,

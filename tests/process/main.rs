@@ -13,6 +13,7 @@
 )]
 
 mod commands;
+mod doctor;
 mod flood;
 mod kills;
 mod plugins;

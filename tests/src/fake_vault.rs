@@ -5,7 +5,7 @@
 //! namespaces but that it notes them, transit "ciphertexts" that are only names of what it remembers,
 //! and neither seals nor replication beyond the statuses that a test sets.
 
-#![allow(clippy::unwrap_used, reason = "a test may stop")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may stop")]
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -1,6 +1,7 @@
 //! What the tests stand on: hosts, guests, adversaries, and recorded evidence, found and read in one
 //! place. Everything that a test starts or makes here ends with the test.
 
+pub mod azure_model;
 pub mod components;
 pub mod fake_vault;
 pub mod hostile;

@@ -7,6 +7,7 @@ mod bench;
 mod config;
 mod demo;
 mod development;
+mod doctor;
 mod documents;
 mod dumps;
 mod endorsements;
@@ -87,6 +88,8 @@ enum Command {
     /// Check a configuration, and make what goes into one
     #[command(subcommand)]
     Config(config::Command),
+    /// Say what is wrong with a configuration's connector: its grants, its credentials, its service
+    Doctor(doctor::Arguments),
     /// Be a simulated guest of a development host
     Simulate(simulate::Arguments),
     /// Measure a host under a bounded load, beside the floor of its cryptography
@@ -97,8 +100,8 @@ enum Command {
     Man,
 }
 
-/// Exit codes: 0 done; 1 failed; 2 wrong usage (by clap); 3 refused, by `verify`, `audit`, `explain` and
-/// `policy`; 64 the configuration is wrong; 130 stopped (Ctrl-C) before it was done.
+/// Exit codes: 0 done; 1 failed; 2 wrong usage (by clap); 3 refused, by `verify`, `audit`, `doctor`,
+/// `explain` and `policy`; 64 the configuration is wrong; 130 stopped (Ctrl-C) before it was done.
 pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     // Most commands hold a key or a token at some time, and none needs a core dump.
     dumps::keep_out();
@@ -122,6 +125,7 @@ fn perform(command: Command) -> anyhow::Result<ExitCode> {
         Command::Explain(arguments) => explain::run(arguments),
         Command::Audit(command) => audit::run(command),
         Command::Config(command) => config::run(command),
+        Command::Doctor(arguments) => doctor::run(&arguments),
         Command::Simulate(arguments) => simulate::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Completions(arguments) => documents::completions(&arguments),

@@ -11,8 +11,8 @@ use serde::Deserialize;
 use super::ConfigError;
 use super::sections::{PluginLimits, system_authorities};
 use crate::credentials::{
-    CredentialKind, CredentialPlan, EndpointPlan, HeaderPlan, MetadataPlan, OAuthPlan, OAuthProof,
-    SecretSource, VaultLogin, VaultPlan,
+    AwsKeys, AwsPlan, CredentialKind, CredentialPlan, EndpointPlan, HeaderPlan, MetadataPlan,
+    OAuthPlan, OAuthProof, SecretSource, VaultLogin, VaultPlan,
 };
 use crate::egress::{AddressRange, EgressLimits, Pointer, TargetPlan, TlsPlan};
 use crate::files;
@@ -52,6 +52,27 @@ pub enum Credential {
         prefix: String,
         file: Option<PathBuf>,
         variable: Option<String>,
+    },
+    AwsInstance {
+        region: String,
+        service: String,
+    },
+    AwsStatic {
+        region: String,
+        service: String,
+        access_key_id: String,
+        secret_file: PathBuf,
+    },
+    AwsWebIdentity {
+        url: String,
+        #[serde(default = "system_authorities")]
+        ca: PathBuf,
+        #[serde(default)]
+        addresses: Vec<String>,
+        region: String,
+        service: String,
+        role_arn: String,
+        token_file: PathBuf,
     },
     AzureManagedIdentity {
         resource: String,
@@ -147,8 +168,11 @@ impl Credential {
                 change(ca);
                 secret_id_file.iter_mut().for_each(change);
             }
-            Self::AzureManagedIdentity { .. } | Self::GcpMetadata {} => {}
+            Self::AwsInstance { .. } | Self::AzureManagedIdentity { .. } | Self::GcpMetadata {} => {
+            }
+            Self::AwsStatic { secret_file, .. } => change(secret_file),
             Self::OauthClient { ca, client_secret_file: token_file, .. }
+            | Self::AwsWebIdentity { ca, token_file, .. }
             | Self::AzureWorkloadIdentity { ca, token_file, .. }
             | Self::VaultJwt { ca, token_file, .. }
             | Self::VaultKubernetes { ca, token_file, .. } => {
@@ -178,6 +202,28 @@ fn kind(key: &str, credential: Credential) -> Result<CredentialKind, ConfigError
         CredentialKind::Vault(VaultPlan { endpoint, mount, namespace, login })
     };
     Ok(match credential {
+        Credential::AwsInstance { region, service } => {
+            let keys = AwsKeys::Instance { endpoint: None };
+            CredentialKind::Aws(AwsPlan { region, service, keys })
+        }
+        Credential::AwsStatic { region, service, access_key_id, secret_file } => {
+            let keys = AwsKeys::Static { access_key_id, secret: SecretSource::File(secret_file) };
+            CredentialKind::Aws(AwsPlan { region, service, keys })
+        }
+        Credential::AwsWebIdentity {
+            url,
+            ca,
+            addresses,
+            region,
+            service: of,
+            role_arn,
+            token_file,
+        } => {
+            let endpoint = service(url, ca, addresses)?;
+            let token = SecretSource::Projected(token_file);
+            let keys = AwsKeys::WebIdentity { endpoint, role_arn, token };
+            CredentialKind::Aws(AwsPlan { region, service: of, keys })
+        }
         Credential::AzureManagedIdentity { resource, client_id } => {
             let endpoint = None;
             CredentialKind::Metadata(MetadataPlan::Azure { resource, client_id, endpoint })

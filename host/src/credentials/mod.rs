@@ -3,6 +3,7 @@
 //! A token is kept until shortly before it expires and fetched by one request at a time; a file is
 //! read again when it was changed. What a service refuses is thrown away and fetched anew.
 
+mod aws;
 mod cache;
 mod endpoint;
 mod form;
@@ -25,6 +26,7 @@ use crate::clock::Clock;
 use crate::egress::{Resolver, Url};
 use crate::secret::Secret;
 
+pub use aws::{AwsKeys, AwsPlan};
 pub use endpoint::EndpointPlan;
 pub use header::HeaderPlan;
 pub use metadata::MetadataPlan;
@@ -44,6 +46,8 @@ pub struct CredentialPlan {
 /// What a credential is.
 #[derive(Clone, Debug)]
 pub enum CredentialKind {
+    /// A signature by AWS' rules.
+    Aws(AwsPlan),
     /// A header with a secret of the operator's.
     Header(HeaderPlan),
     /// A token of the machine's identity, from its cloud's metadata service.
@@ -134,6 +138,7 @@ impl Credential {
         clock: &Arc<dyn Clock>,
     ) -> Result<Self, String> {
         let provider = match &plan.kind {
+            CredentialKind::Aws(keys) => aws::provider(keys, resolver, clock),
             CredentialKind::Header(header) => header::provider(header),
             CredentialKind::Metadata(machine) => metadata::provider(machine, resolver, clock),
             CredentialKind::OAuth(client) => oauth::provider(client, resolver, clock),

@@ -79,7 +79,7 @@ impl Url {
     }
 
     /// `host` or `host:port`, as it stands in the header `host`.
-    pub(super) fn authority(&self) -> String {
+    pub(crate) fn authority(&self) -> String {
         let host = match self.host.contains(':') {
             true => format!("[{}]", self.host),
             false => self.host.clone(),

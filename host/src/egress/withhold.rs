@@ -122,7 +122,9 @@ impl Reader<'_> {
         match self.peek()? {
             b'{' => self.members(wanted, path, found, true)?,
             b'[' => self.members(wanted, path, found, false)?,
-            b'"' => drop(self.string()?),
+            b'"' => {
+                self.string()?;
+            }
             _ => {
                 let rest = self.text.get(start..)?;
                 let ends = |byte: &u8| b",]} \t\r\n".contains(byte);

@@ -28,9 +28,7 @@ pub(super) fn services(
     }
     let grants = match &given.imports {
         Some(imports) => {
-            if let Some(unknown) =
-                imports.iter().find(|import| !WORLD.imports.contains(&import.as_str()))
-            {
+            if let Some(unknown) = imports.iter().find(|import| !exists(import)) {
                 return refuse(format!("there is no interface {unknown:?} to grant"));
             }
             if let Some(missing) = wanted.iter().find(|import| !imports.contains(**import)) {
@@ -66,4 +64,9 @@ pub(super) fn services(
         grants,
         ..embedded
     })
+}
+
+/// Whether a connector can be granted the interface at all.
+pub(crate) fn exists(interface: &str) -> bool {
+    WORLD.imports.contains(&interface)
 }

@@ -74,6 +74,10 @@ impl Loader {
         }
         match manifest.kind {
             Kind::Verifier => {
+                if given.is_some_and(|it| !it.targets.is_empty() || !it.secrets.is_empty()) {
+                    let why = "a verifier reaches neither the network nor secrets";
+                    return Err(NotLoaded::Grant(why.to_owned()));
+                }
                 let anchors = match (source, given) {
                     // What the host ships may have what it says that it needs.
                     (Source::Bundled, _) => manifest.anchors.iter().cloned().collect(),

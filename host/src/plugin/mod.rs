@@ -15,7 +15,7 @@ pub mod catalogue;
 pub mod compiled;
 pub mod dropped;
 pub mod engine;
-mod grants;
+pub(crate) mod grants;
 pub mod import;
 pub mod install;
 pub mod kms;

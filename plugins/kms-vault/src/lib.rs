@@ -198,7 +198,7 @@ fn pick<'a>(record: &'a Record, wanted: Option<&str>) -> Result<&'a Version, Err
 /// The bits of `oct-256`.
 fn bits(kind: &str) -> Option<u32> {
     let bits: u32 = kind.strip_prefix("oct-")?.parse().ok()?;
-    (kind == format!("oct-{bits}") && bits % 8 == 0 && (128..=65_536).contains(&bits))
+    (kind == format!("oct-{bits}") && bits.is_multiple_of(8) && (128..=65_536).contains(&bits))
         .then_some(bits)
 }
 

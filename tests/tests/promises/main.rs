@@ -13,12 +13,14 @@
 mod administration;
 mod attesters;
 mod authorities;
+mod azure;
 mod binding;
 mod bodies;
 mod challenges;
 mod composite;
 mod confusion;
 mod connectors;
+mod credentials;
 mod dcap;
 mod determinism;
 mod egress;

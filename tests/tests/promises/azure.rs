@@ -1,0 +1,318 @@
+//! Keys of Azure Key Vault: secrets, and keys that the vault itself releases to the recipient that a
+//! token of Azure Attestation names.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use aws_lc_rs::digest::{SHA256, digest};
+use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
+use aws_lc_rs::key_wrap::{AES_256, AesKek, KeyWrapPadded};
+use aws_lc_rs::rsa::{
+    KeyPair, KeySize, OAEP_SHA256_MGF1SHA256, OaepPrivateDecryptingKey, PrivateDecryptingKey,
+};
+use aws_lc_rs::signature::KeyPair as _;
+use claviger::assemble::PluginPlan;
+use claviger::clock::{Clock, SystemClock};
+use claviger::credentials::{CredentialKind, CredentialPlan, HeaderPlan, SecretSource};
+use claviger::egress::{
+    EgressLimits, Gate, Outgoing, Resolver, SystemResolver, TargetPlan, TlsPlan,
+};
+use claviger::error::Code;
+use claviger::flow::{NewKey, NewReleasePolicy};
+use claviger::foreign::IssuerPlan;
+use claviger::release_policy::Language;
+use claviger::tenant::Tenant;
+use claviger_tests::azure_model::AzureModel;
+use claviger_tests::server::Server;
+use claviger_tests::service::Reply;
+use claviger_tests::site::{Ground, Guest, Site, caller, code, new_key};
+use data_encoding::{BASE64, BASE64URL_NOPAD};
+use serde_json::{Value, json};
+
+const VERSION: &str = "00112233445566778899aabbccddeeff";
+
+fn private(folder: &Path, name: &str, text: &str) -> PathBuf {
+    use std::os::unix::fs::PermissionsExt;
+    let path = folder.join(name);
+    std::fs::write(&path, text).unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+    path
+}
+
+/// The connector, for the vault at `url`.
+fn connector(folder: &Path, url: &str, ca: &[u8], source: &str) -> PluginPlan {
+    let source_of_token = SecretSource::File(private(folder, "token", "a.b.c-token"));
+    let header = HeaderPlan {
+        header: "authorization".to_owned(),
+        prefix: "Bearer ".to_owned(),
+        source: source_of_token,
+    };
+    let kind = CredentialKind::Header(header);
+    let target = TargetPlan {
+        credential: Some(CredentialPlan { name: "azure".to_owned(), kind }),
+        withhold: vec!["/value".parse().unwrap()],
+        ..target(url, ca)
+    };
+    // The vault's answer to a release is wrapped already.
+    let keys = TargetPlan { url: format!("{url}/keys/"), withhold: Vec::new(), ..target.clone() };
+    let secrets = TargetPlan { url: format!("{url}/secrets/"), ..target };
+    let values = [("vault", url), ("source", source)];
+    PluginPlan {
+        name: "kms-azure".to_owned(),
+        values: values.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
+        targets: vec![keys, secrets],
+        wraps_for_recipient: source == "release",
+        limits: claviger::plugin::Limits {
+            deadline: Duration::from_secs(8),
+            ..claviger::plugin::Limits::default()
+        },
+        ..PluginPlan::default()
+    }
+}
+
+fn target(url: &str, ca: &[u8]) -> TargetPlan {
+    TargetPlan {
+        url: format!("{url}/"),
+        methods: ["GET", "POST", "PUT"].map(str::to_owned).into(),
+        tls: TlsPlan { roots: ca.to_vec(), identity: None },
+        addresses: vec!["127.0.0.1".parse().unwrap(), "::1".parse().unwrap()],
+        ..TargetPlan::default()
+    }
+}
+
+/// What somebody else does at the model: puts keys there, gets tokens.
+async fn ask(model: &AzureModel, method: &str, path: &str, body: Value) -> Value {
+    let resolver: Arc<dyn Resolver> = Arc::new(SystemResolver);
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let targets = vec![target(&model.url, &model.ca)];
+    let gate = Gate::new(targets, EgressLimits::default(), &resolver, &clock).unwrap();
+    let (url, headers) = (
+        format!("{}{path}", model.url),
+        [
+            ("authorization".to_owned(), "Bearer x".to_owned()),
+            ("content-type".to_owned(), "application/json".to_owned()),
+        ],
+    );
+    let answer = gate.send(Outgoing {
+        method,
+        url: &url,
+        headers: &headers,
+        body: body.to_string().into_bytes(),
+        credential: None,
+        tenant: None,
+        ends: Instant::now() + Duration::from_secs(9),
+    });
+    let answer = answer.await.unwrap();
+    let text = String::from_utf8_lossy(&answer.body).into_owned();
+    assert_eq!(answer.status, 200, "{path}: {text}");
+    serde_json::from_str(&text).unwrap()
+}
+
+/// A recipient with an RSA key of its own.
+struct Recipient {
+    key: OaepPrivateDecryptingKey,
+    jwk: Value,
+}
+
+impl Recipient {
+    fn new() -> Self {
+        let key = PrivateDecryptingKey::generate(KeySize::Rsa2048).unwrap();
+        let der = AsDer::<Pkcs8V1Der<'_>>::as_der(&key).unwrap();
+        let public = KeyPair::from_pkcs8(der.as_ref()).unwrap().public_key().clone();
+        let n = public.modulus().big_endian_without_leading_zero();
+        let n = BASE64URL_NOPAD.encode(n);
+        let kid = digest(&SHA256, format!(r#"{{"e":"AQAB","kty":"RSA","n":"{n}"}}"#).as_bytes());
+        let kid = BASE64URL_NOPAD.encode(kid.as_ref());
+        let jwk = json!({"kty": "RSA", "n": n, "e": "AQAB", "kid": kid, "key_ops": ["encrypt"]});
+        Self { key: OaepPrivateDecryptingKey::new(key).unwrap(), jwk }
+    }
+
+    /// A token of the model's for this key.
+    async fn token(&self, model: &AzureModel) -> String {
+        let runtime = json!({ "keys": [self.jwk] }).to_string();
+        let mut report = vec![0; 1184];
+        report[80..112].copy_from_slice(digest(&SHA256, runtime.as_bytes()).as_ref());
+        let report = json!({ "SnpReport": BASE64URL_NOPAD.encode(&report) }).to_string();
+        let body = json!({
+            "report": BASE64URL_NOPAD.encode(report.as_bytes()),
+            "runtimeData": { "data": BASE64URL_NOPAD.encode(runtime.as_bytes()), "dataType": "JSON" },
+        });
+        let answer = ask(model, "POST", "/attest/SevSnpVm?api-version=2022-08-01", body).await;
+        answer["token"].as_str().unwrap().to_owned()
+    }
+
+    /// Opens what the vault wrapped: RSA-OAEP of an AES key, and AES key wrap with padding.
+    fn open(&self, jwe: &str) -> Vec<u8> {
+        let parts: Vec<_> = jwe.split('.').collect();
+        let header: Value =
+            serde_json::from_slice(&BASE64URL_NOPAD.decode(parts[0].as_bytes()).unwrap()).unwrap();
+        assert_eq!(header["enc"], "RSA_AES_KEY_WRAP_256");
+        assert_eq!(header["kid"], self.jwk["kid"]);
+        let ciphertext = BASE64URL_NOPAD.decode(parts[3].as_bytes()).unwrap();
+        let (kek, wrapped) = ciphertext.split_at(256);
+        let mut buffer = vec![0; self.key.min_output_size()];
+        let kek = self.key.decrypt(&OAEP_SHA256_MGF1SHA256, kek, &mut buffer, None).unwrap();
+        let kek = AesKek::new(&AES_256, kek).unwrap();
+        let mut key = vec![0; wrapped.len()];
+        kek.unwrap_with_padding(wrapped, &mut key).unwrap().to_vec()
+    }
+}
+
+// invariants 4 and 10
+#[tokio::test(flavor = "multi_thread")]
+async fn a_vault_releases_to_the_recipient_of_an_attestation_token_and_nobody_else_reads_the_key() {
+    let ground = Ground::new();
+    let folder = ground.path().join("azure");
+    std::fs::create_dir(&folder).unwrap();
+    let Some(model) = AzureModel::start(&folder) else { return };
+    let conditions = json!([{ "claim": "x-ms-attestation-type", "equals": "sevsnpvm" }]);
+    let policy = json!({"version": "1.0.0",
+        "anyOf": [{ "authority": model.url, "allOf": conditions }]});
+    let data = BASE64URL_NOPAD.encode(policy.to_string().as_bytes());
+    let key = [9_u8; 32];
+    let body = json!({ "hsm": true, "attributes": { "exportable": true },
+        "key": { "kty": "oct-HSM", "k": BASE64URL_NOPAD.encode(&key) },
+        "release_policy": { "data": data } });
+    ask(&model, "PUT", "/keys/7-default-k?api-version=7.4", body).await;
+
+    let given = connector(&folder, &model.url, &model.ca, "release");
+    let issuer = IssuerPlan {
+        issuer: model.url.clone(),
+        audience: None,
+        ca: Some(model.ca.clone()),
+        jwks: None,
+        jwks_host: None,
+        max_token_age: 300,
+    };
+    let site = Site::on(ground, |_, plan| {
+        plan.kms = "kms-azure".to_owned();
+        plan.bundled = Some(["kms-azure", "verifier-snp"].map(str::to_owned).into());
+        plan.plugins.push(given);
+        plan.authorities.push(issuer);
+    });
+    let site = site.await;
+    let (language, text) = (Language::Akv, policy.to_string());
+    let release_policy = NewReleasePolicy { language, text, immutable: false };
+    let new = NewKey { release_policy, ..new_key("k") };
+    site.host.create_key(&caller(&Tenant::default()), "tests", new).await.unwrap();
+
+    let (guest, recipient) = (Guest::new(), Recipient::new());
+    let token = recipient.token(&model).await;
+    site.ground.clock.set(SystemClock.now());
+    let released = site.redeem(&guest, "k", &token).await.unwrap();
+    assert_eq!(recipient.open(&released.jwe), key);
+    let record = site.records().pop().unwrap();
+    assert_eq!(
+        (&record["event"], &record["wrapped_by_connector"]),
+        (&"released".into(), &true.into())
+    );
+    assert_eq!(record["reads_key_material"], Value::Null);
+
+    // The vault's own policy has its say: with the token altered, or of what it does not believe.
+    let altered = format!("{}x", token);
+    assert_eq!(code(site.redeem(&guest, "k", &altered).await), Code::TokenInvalid);
+    // On evidence the vault is shown this host's result, which its policy does not name.
+    assert_eq!(site.releases(), 1);
+}
+
+// invariants 4 and 10
+#[tokio::test(flavor = "multi_thread")]
+async fn a_secret_of_a_vault_gets_to_the_attested_recipient_in_the_version_that_was_asked_for() {
+    let ground = Ground::new();
+    let folder = ground.path().join("azure");
+    std::fs::create_dir(&folder).unwrap();
+    let Some(model) = AzureModel::start(&folder) else { return };
+    let put = |key: u8| json!({ "value": BASE64.encode(&[key; 32]) });
+    let path = "/secrets/7-default-s?api-version=7.4";
+    let first = ask(&model, "PUT", path, put(1)).await;
+    let first = first["id"].as_str().unwrap().rsplit('/').next().unwrap().to_owned();
+    ask(&model, "PUT", path, put(2)).await;
+    let given = connector(&folder, &model.url, &model.ca, "secret");
+    let site = Site::on(ground, |_, plan| {
+        plan.kms = "kms-azure".to_owned();
+        plan.bundled = Some(["kms-azure", "verifier-snp"].map(str::to_owned).into());
+        plan.plugins.push(given);
+    });
+    let site = site.await;
+    let caller = caller(&Tenant::default());
+    site.host.create_key(&caller, "tests", new_key("s")).await.unwrap();
+    let guest = Guest::new();
+    let released = site.release(&guest, "s").await.unwrap();
+    assert_eq!(guest.open(&released.jwe), [2; 32]);
+    let challenge = site.challenge_for(&guest, "s");
+    let submission = guest.answer(&challenge).into();
+    let caller = guest.caller();
+    let old = site.host.release_with_evidence(&caller, "s", Some(&first), submission);
+    let old = old.await.unwrap();
+    assert_eq!((guest.open(&old.jwe), old.version), (vec![1; 32], first));
+    assert!(site.host.health().await.healthy);
+}
+
+// attack 50
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_a_vault_answers_wrongly_has_its_code_and_releases_nothing() {
+    let json = |status: u16, body: Value| {
+        let headers = vec![("content-type", "application/json; charset=utf-8".to_owned())];
+        Reply { headers, body: body.to_string().into(), ..Reply::status(status) }
+    };
+    let secret = |name: &str, value: &str, enabled: bool| {
+        json(
+            200,
+            json!({ "id": format!("https://v/secrets/{name}/{VERSION}"), "value": value,
+            "attributes": { "enabled": enabled } }),
+        )
+    };
+    let error = |status: u16, inner: &str| {
+        json(
+            status,
+            json!({ "error": { "code": "Forbidden", "message": "a.b.c-token",
+            "innererror": { "code": inner } } }),
+        )
+    };
+    let value = BASE64.encode(&[7; 32]);
+    let good = secret("7-default-k", &value, true);
+    let now: Arc<Mutex<Reply>> = Arc::new(Mutex::new(good.clone()));
+    let ground = Ground::new();
+    let folder = ground.path().join("azure");
+    std::fs::create_dir(&folder).unwrap();
+    let shared = Arc::clone(&now);
+    let server = Server::start(&folder, move |_| shared.lock().unwrap().clone()).await;
+    let given = connector(&folder, &server.url, &server.ca, "secret");
+    let site = Site::on(ground, |_, plan| {
+        plan.kms = "kms-azure".to_owned();
+        plan.bundled = Some(["kms-azure", "verifier-snp"].map(str::to_owned).into());
+        plan.plugins.push(given);
+    });
+    let site = site.await;
+    let caller = caller(&Tenant::default());
+    site.host.create_key(&caller, "tests", new_key("k")).await.unwrap();
+    for (what, reply, wanted) in [
+        ("no role", error(403, "ForbiddenByRbac"), Code::KmsDenied),
+        ("disabled", error(403, "SecretDisabled"), Code::KeyDisabled),
+        ("said to be disabled", secret("7-default-k", &value, false), Code::KeyDisabled),
+        ("no token", error(401, ""), Code::KmsDenied),
+        (
+            "not found",
+            json(404, json!({ "error": { "code": "SecretNotFound" } })),
+            Code::KeyNotFound,
+        ),
+        ("failed", json(500, json!({})), Code::KmsUnavailable),
+        ("another secret", secret("7-default-other", &value, true), Code::KmsUnavailable),
+        ("not base64", secret("7-default-k", "key!", true), Code::RequestMalformed),
+        (
+            "a page",
+            Reply { headers: vec![("content-type", "text/html".into())], ..good.clone() },
+            Code::KmsUnavailable,
+        ),
+        ("busy", json(429, json!({})), Code::KmsUnavailable),
+    ] {
+        *now.lock().unwrap() = reply;
+        let refusal = site.release(&Guest::new(), "k").await.unwrap_err();
+        assert_eq!(refusal.code, wanted, "{what}: {refusal}");
+        assert!(!refusal.reason.contains("a.b.c-token"), "{what}");
+    }
+    assert_eq!(site.releases(), 0);
+    *now.lock().unwrap() = good;
+    assert!(site.release(&Guest::new(), "k").await.is_ok());
+}
