@@ -412,7 +412,11 @@ pub fn inspect(component: &[u8]) -> anyhow::Result<Inspection> {
         signers: None,
         imports: manifest.imports,
         anchors: manifest.anchors,
-        settings: manifest.settings,
+        settings: manifest
+            .settings
+            .iter()
+            .map(|(name, setting)| (name.clone(), setting.help().to_owned()))
+            .collect(),
         refused: loaded.err().map(|error| format!("{error:#}")),
     })
 }

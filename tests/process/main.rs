@@ -25,3 +25,4 @@ mod starting;
 mod state;
 mod stopping;
 mod support;
+mod walk;

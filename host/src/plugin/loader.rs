@@ -3,11 +3,11 @@
 
 use std::sync::Arc;
 
-use super::admission::LoadError;
+use super::admission::{Grants, LoadError};
 use super::engine::Engine;
 use super::grants;
 use super::kms::{KmsPlugin, KmsServices};
-use super::manifest::{Kind, Manifest, ManifestError};
+use super::manifest::{Kind, Manifest, ManifestError, SettingFault};
 use super::verifier::{Settings, VerifierPlugin};
 use crate::assemble::PluginPlan;
 use crate::clock::Clock;
@@ -46,9 +46,9 @@ pub enum NotLoaded {
     /// It is not fit to be a plugin here.
     #[error(transparent)]
     Load(#[from] LoadError),
-    /// The operator has values that the plugin does not know.
-    #[error("its manifest names no setting {0:?}")]
-    Setting(String),
+    /// The operator's values are not what the plugin's manifest says.
+    #[error(transparent)]
+    Setting(#[from] SettingFault),
 }
 
 impl From<ManifestError> for NotLoaded {
@@ -69,9 +69,7 @@ impl Loader {
         let values = given.map(|given| given.values.clone()).unwrap_or_default();
         let limits = given.map(|given| given.limits.clone()).unwrap_or_default();
         let manifest = Manifest::read(component)?;
-        if let Some(unknown) = values.keys().find(|name| !manifest.settings.contains_key(*name)) {
-            return Err(NotLoaded::Setting(unknown.clone()));
-        }
+        manifest.check_settings(&values)?;
         match manifest.kind {
             Kind::Verifier => {
                 if given.is_some_and(|it| !it.targets.is_empty() || !it.secrets.is_empty()) {
@@ -90,7 +88,17 @@ impl Loader {
                     );
                 }
                 let anchors = Arc::new(anchors);
-                let settings = Settings { values, limits, anchors, ..Settings::default() };
+                let granted = given.and_then(|given| given.imports.as_ref());
+                for unused in granted.into_iter().flatten() {
+                    if !manifest.imports.contains(unused) {
+                        tracing::warn!(
+                            "plugin {name} is granted {unused}, which its manifest does not want"
+                        );
+                    }
+                }
+                let grants = granted
+                    .map_or_else(Grants::verifier, |names| Grants::new(names.iter().cloned()));
+                let settings = Settings { values, limits, anchors, grants, ..Settings::default() };
                 let verifier = VerifierPlugin::load(&self.engine, name, component, settings)?;
                 Ok(Loaded::Verifier(Arc::new(verifier)))
             }

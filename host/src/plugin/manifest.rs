@@ -32,9 +32,94 @@ pub struct Manifest {
     /// The sets of trust anchors that a verifier names.
     #[serde(default)]
     pub anchors: Vec<String>,
-    /// What `settings.get` knows, each with one line of help.
+    /// What `settings.get` knows.
     #[serde(default)]
-    pub settings: BTreeMap<String, String>,
+    pub settings: BTreeMap<String, Setting>,
+}
+
+/// What a manifest says of a setting.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum Setting {
+    /// One line of help; any text is a value.
+    Help(String),
+    /// Help, and what a value must be.
+    Described(SettingRule),
+}
+
+/// What a value must be.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct SettingRule {
+    /// One line for a person.
+    pub help: String,
+    /// What it is.
+    #[serde(default, rename = "type")]
+    pub kind: SettingKind,
+    /// Whether there must be one.
+    #[serde(default)]
+    pub required: bool,
+    /// The only values that there are; any where empty.
+    #[serde(default)]
+    pub one_of: Vec<String>,
+}
+
+/// What a value is.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SettingKind {
+    /// `true` or `false`.
+    Boolean,
+    /// A whole number of 64 bits.
+    Integer,
+    /// Anything.
+    #[default]
+    Text,
+}
+
+/// Why the operator's values are not those that a plugin knows.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum SettingFault {
+    /// One that it needs is not there.
+    #[error("its setting {0:?} is missing")]
+    Missing(String),
+    /// One that it does not know.
+    #[error("its manifest names no setting {0:?}")]
+    Unknown(String),
+    /// One that is not what the manifest wants.
+    #[error("its setting {name:?} is not {wanted}")]
+    Value {
+        /// Which.
+        name: String,
+        /// What it must be.
+        wanted: String,
+    },
+}
+
+impl Setting {
+    /// One line for a person.
+    #[must_use]
+    pub fn help(&self) -> &str {
+        match self {
+            Self::Help(help) => help,
+            Self::Described(rule) => &rule.help,
+        }
+    }
+
+    fn check(&self, name: &str, value: &str) -> Result<(), SettingFault> {
+        let Self::Described(rule) = self else { return Ok(()) };
+        let wanted = match rule.kind {
+            SettingKind::Boolean if !matches!(value, "true" | "false") => {
+                "true or false".to_owned()
+            }
+            SettingKind::Integer if value.parse::<i64>().is_err() => "a whole number".to_owned(),
+            _ if !rule.one_of.is_empty() && !rule.one_of.iter().any(|one| one == value) => {
+                format!("one of {}", rule.one_of.join(", "))
+            }
+            _ => return Ok(()),
+        };
+        Err(SettingFault::Value { name: name.to_owned(), wanted })
+    }
 }
 
 /// What a plugin is for.
@@ -79,6 +164,22 @@ pub enum ManifestError {
 }
 
 impl Manifest {
+    /// Holds the operator's values against what the manifest says of them.
+    pub fn check_settings(&self, values: &BTreeMap<String, String>) -> Result<(), SettingFault> {
+        for (name, value) in values {
+            let setting = self.settings.get(name);
+            setting.ok_or_else(|| SettingFault::Unknown(name.clone()))?.check(name, value)?;
+        }
+        let missing = |(name, setting): &(&String, &Setting)| {
+            matches!(setting, Setting::Described(rule) if rule.required)
+                && !values.contains_key(*name)
+        };
+        match self.settings.iter().find(missing) {
+            Some((name, _)) => Err(SettingFault::Missing(name.clone())),
+            None => Ok(()),
+        }
+    }
+
     /// Reads the manifest of a component.
     pub fn read(component: &[u8]) -> Result<Self, ManifestError> {
         let mut found = Vec::new();
@@ -177,6 +278,32 @@ mod tests {
         assert_eq!(manifest.name, "x");
         assert_eq!(manifest.kind, Kind::Verifier);
         assert_eq!(manifest.imports, ["log"]);
+    }
+
+    #[test]
+    fn values_are_held_against_what_the_manifest_says_of_them() {
+        let json = JSON.replace(
+            "\"imports\"",
+            r#""settings":{"free":"Any.","count":{"help":"How many.","type":"integer","required":true},
+                "mode":{"help":"How.","one-of":["a","b"]},"on":{"help":"If.","type":"boolean"}},"imports""#,
+        );
+        let manifest = Manifest::read(&module(&custom(&json.replace('\n', " ")))).unwrap();
+        let check = |values: &[(&str, &str)]| {
+            let values = values.iter().map(|(name, value)| ((*name).into(), (*value).into()));
+            manifest.check_settings(&values.collect()).map_err(|fault| fault.to_string())
+        };
+        let count = ("count", "-3");
+        assert_eq!(check(&[count, ("free", "\u{1b}"), ("mode", "b"), ("on", "false")]), Ok(()));
+        for (values, why) in [
+            (&[count, ("cuont", "3")][..], "names no setting \"cuont\""),
+            (&[], "\"count\" is missing"),
+            (&[("count", "3.5")], "\"count\" is not a whole number"),
+            (&[count, ("on", "yes")], "\"on\" is not true or false"),
+            (&[count, ("mode", "c")], "\"mode\" is not one of a, b"),
+        ] {
+            let refused = check(values).unwrap_err();
+            assert!(refused.contains(why), "{refused}");
+        }
     }
 
     #[test]

@@ -25,6 +25,7 @@ pub mod manifest;
 pub mod package;
 pub mod probe;
 mod register;
+pub mod registry;
 pub mod signature;
 mod ticker;
 pub mod verdict;

@@ -1,7 +1,7 @@
 //! A plugin as it travels: one component, and who signed it.
 
 mod archive;
-mod layout;
+pub(crate) mod layout;
 
 use std::path::{Path, PathBuf};
 

@@ -96,8 +96,7 @@ impl Repository {
         let tag = self.reference.tag.clone().unwrap_or_else(|| digest.clone());
         self.put_manifest(&tag, MANIFEST_TYPE, bytes(&digest)).await?;
         for signature in &layout.signatures {
-            let put =
-                self.put_manifest(&signature.digest, MANIFEST_TYPE, bytes(&signature.digest));
+            let put = self.put_manifest(&signature.digest, MANIFEST_TYPE, bytes(&signature.digest));
             // A registry that knows of references says so.
             if put.await?.header("oci-subject").is_none() {
                 self.refer(&digest, signature).await?;

@@ -12,6 +12,8 @@
 //! everything compiles, so that pure parts can be tested natively, but calling an import there
 //! stops the program.
 //!
+//! [`evidence`] reads bytes with a rejection for each step, [`claims`] makes claims, errors of imports
+//! become a connector's by `?` ([`kms`]), and `harness` runs a plugin's cases in its tests.
 //! [`json`], [`base64`], [`hex`], [`quote_text`] and [`certificates`] read what evidence is packed in,
 //! with [`der`] inside certificates; [`cbor`] and [`cose`] read signed tokens, [`tcg`]
 //! and [`ima`] logs of what was measured; [`rest`] asks a KMS's API.
@@ -20,8 +22,12 @@ pub mod base64;
 pub mod bytes;
 pub mod cbor;
 pub mod certificates;
+pub mod claims;
 pub mod cose;
 pub mod der;
+pub mod evidence;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod harness;
 #[cfg(target_arch = "wasm32")]
 mod heap;
 pub mod hex;

@@ -1,20 +1,57 @@
 //! `plugin`: everything that authors and operators of plugins do, on the engine that serves.
 
 mod administer;
+mod bench;
+mod build;
+mod cases;
+mod hostile;
 mod inspect;
+mod new;
+mod package;
+mod run;
 mod signing;
+mod steps;
+mod test;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context;
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 
 use super::administrator::Administrator;
 use crate::plugin::{Package, bundled};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
+    /// Write a new plugin's crate, with everything that it is built and tested with
+    New {
+        /// What it is for
+        #[arg(long, value_enum)]
+        kind: NewKind,
+        /// Its name, and the folder's: verifier-acme, kms-acme
+        name: String,
+    },
+    /// Build a plugin's crate into a component
+    Build {
+        #[command(flatten)]
+        build: build::Arguments,
+    },
+    /// Run a plugin's conformance cases, and hand it what hostile clients would
+    Test {
+        #[command(flatten)]
+        test: test::Arguments,
+    },
+    /// Hand a verifier one piece of evidence, and print its verdict
+    Run {
+        #[command(flatten)]
+        run: run::Arguments,
+    },
+    /// Measure a plugin's calls
+    Bench {
+        #[command(flatten)]
+        bench: bench::Arguments,
+    },
     /// List the bundled plugins
     List {
         /// Print JSON
@@ -52,6 +89,40 @@ pub(super) enum Command {
         /// The verification file
         #[arg(long, value_name = "FILE")]
         verification: PathBuf,
+    },
+    /// Put a component and its signatures into one archive
+    Save {
+        /// The component
+        component: PathBuf,
+        /// The archive (.tar)
+        #[arg(long)]
+        out: PathBuf,
+    },
+    /// Take a component and its signatures out of an archive
+    Load {
+        /// The archive
+        archive: PathBuf,
+        /// The component's file; the signatures go beside it
+        #[arg(long)]
+        out: PathBuf,
+    },
+    /// Push a plugin and its signatures to a registry
+    Push {
+        /// The component, its signatures beside it, or an archive
+        plugin: PathBuf,
+        #[command(flatten)]
+        registry: package::Registry,
+    },
+    /// Pull a plugin and its signatures from a registry
+    Pull {
+        #[command(flatten)]
+        registry: package::Registry,
+        /// The component's file; the signatures go beside it
+        #[arg(long)]
+        out: PathBuf,
+        /// Write nothing that this verification file does not let in
+        #[arg(long, value_name = "FILE")]
+        verification: Option<PathBuf>,
     },
     /// Show the plugins of a running host
     Status {
@@ -92,6 +163,14 @@ pub(super) enum Command {
     },
 }
 
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub(super) enum NewKind {
+    /// Reads evidence
+    Verifier,
+    /// Reaches a key management service
+    Kms,
+}
+
 #[derive(Debug, Args)]
 pub(super) struct Revoke {
     /// Refuse tokens that rest on verdicts of the version that goes, at once
@@ -101,6 +180,11 @@ pub(super) struct Revoke {
 
 pub(super) fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
+        Command::New { kind, name } => new::run(kind, &name),
+        Command::Build { build } => build::run(&build),
+        Command::Test { test } => test::run(&test),
+        Command::Run { run } => run::run(&run),
+        Command::Bench { bench } => bench::run(&bench),
         Command::List { json } => inspect::list(json),
         Command::Inspect { plugin, verification, json } => {
             inspect::inspect(&plugin, verification.as_deref(), json)
@@ -108,6 +192,12 @@ pub(super) fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Keygen { key } => signing::keygen(&key),
         Command::Sign { component, key } => signing::sign(&component, &key),
         Command::Verify { plugin, verification } => signing::verify(&plugin, &verification),
+        Command::Save { component, out } => package::save(&component, &out),
+        Command::Load { archive, out } => package::load(&archive, &out),
+        Command::Push { plugin, registry } => package::push(&plugin, registry),
+        Command::Pull { registry, out, verification } => {
+            package::pull(registry, &out, verification.as_deref())
+        }
         Command::Status { host } => administer::status(host),
         Command::Install { host, plugin } => administer::install(host, &plugin),
         Command::Swap { host, plugin, revoke } => administer::swap(host, &plugin, revoke.revoke),

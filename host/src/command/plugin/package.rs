@@ -19,7 +19,7 @@ use crate::plugin::verification::Verification;
 const SYSTEM_AUTHORITIES: &str = "/etc/ssl/certs/ca-certificates.crt";
 
 #[derive(Debug, Args)]
-pub(super) struct Registry {
+pub(in crate::command) struct Registry {
     /// REGISTRY/REPOSITORY[:TAG][@sha256:DIGEST]
     reference: Reference,
     /// The certificate authorities of the registry, PEM; those of the system where absent. A registry

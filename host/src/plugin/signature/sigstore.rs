@@ -57,7 +57,7 @@ pub struct TrustedRoot {
 
 #[derive(Clone)]
 struct Authority {
-    /// Leaf's issuer first, root last; DER.
+    /// Intermediates and root, in any order; DER.
     chain: Vec<Vec<u8>>,
     valid: Period,
 }
@@ -233,22 +233,30 @@ impl Authority {
         Ok(Self { chain, valid: Period::read(&wire.valid_for)? })
     }
 
+    /// From the leaf upwards, in whatever order the file has the chain, to a certificate that nobody in
+    /// it issued: the operator's file is the trust in that one.
     fn issued(&self, leaf: &Certificate, at: Timestamp) -> Result<(), String> {
         let chain = self.chain.iter().map(|der| Certificate::parse(der));
-        let chain = chain.collect::<Result<Vec<_>, _>>().map_err(|fault| fault.to_string())?;
-        let mut issued = leaf;
-        for (below, issuer) in chain.iter().enumerate() {
-            issued.check_issued_by(issuer).map_err(|fault| fault.to_string())?;
+        let mut chain = chain.collect::<Result<Vec<_>, _>>().map_err(|fault| fault.to_string())?;
+        let mut below = 0_u64;
+        let mut last: Option<Certificate> = None;
+        loop {
+            let issued = last.as_ref().unwrap_or(leaf);
+            let issuer = chain.iter().position(|one| issued.check_issued_by(one).is_ok());
+            let Some(issuer) = issuer else { break };
+            let issuer = chain.swap_remove(issuer);
             issuer.check_dates(at).map_err(|fault| fault.to_string())?;
-            let below = u64::try_from(below).unwrap_or(u64::MAX);
             let longest = issuer.extensions.authority.and_then(|authority| authority.path_length);
             if longest.is_some_and(|longest| below > longest) {
                 return Err("an authority may not have so many below it".to_owned());
             }
-            issued = issuer;
+            below = below.saturating_add(1);
+            last = Some(issuer);
         }
-        // The operator's file is the trust in the last one; where it is a root, it says so itself.
-        Ok(())
+        match last {
+            Some(_) => Ok(()),
+            None => Err(format!("none issued {}", leaf.describe())),
+        }
     }
 }
 

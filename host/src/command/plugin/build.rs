@@ -1,0 +1,91 @@
+//! `plugin build`: a plugin's crate, compiled by the cargo that is there, and made a component.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+
+use anyhow::{Context, bail, ensure};
+use clap::Args;
+
+use crate::command::files::read_bounded;
+use crate::command::out::out;
+use crate::escape::Escaped;
+use crate::plugin::Package;
+
+const TARGET: &str = "wasm32-unknown-unknown";
+
+#[derive(Debug, Args)]
+pub(in crate::command) struct Arguments {
+    /// The crate's folder
+    #[arg(default_value = ".")]
+    folder: PathBuf,
+    /// The component's file; NAME.wasm in the crate's folder where absent
+    #[arg(long)]
+    out: Option<PathBuf>,
+    /// Ask no registry for anything
+    #[arg(long)]
+    offline: bool,
+}
+
+/// A component that was built, and what it is called.
+pub(super) struct Built {
+    pub(super) component: Vec<u8>,
+    name: String,
+    version: String,
+}
+
+pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    let Built { component, name, version } = build(&arguments.folder, arguments.offline)?;
+    let own = || arguments.folder.join(format!("{name}.wasm"));
+    let path = arguments.out.clone().unwrap_or_else(own);
+    fs::write(&path, &component).with_context(|| path.display().to_string())?;
+    let digest = Package::unsigned(component.clone()).hex_digest();
+    let size = component.len();
+    let line = format!("{name} {version}, {size} bytes, sha256:{digest}: {}", path.display());
+    out!("{}", Escaped(&line))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Compiles the crate and makes a component of it.
+pub(super) fn build(folder: &Path, offline: bool) -> anyhow::Result<Built> {
+    let manifest = folder.join("Cargo.toml");
+    let text = read_bounded(&manifest, 1 << 20)?;
+    let text: toml::Table = toml::from_str(&String::from_utf8(text)?)
+        .with_context(|| manifest.display().to_string())?;
+    let package = text.get("package").and_then(|package| package.get("name"));
+    let package = package.and_then(toml::Value::as_str);
+    let package = package.with_context(|| format!("{}: no package", manifest.display()))?;
+    let target = folder.join("target");
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.args(["build", "--lib", "--release", "--target", TARGET, "--manifest-path"]);
+    cargo.arg(&manifest).arg("--target-dir").arg(&target);
+    if offline {
+        cargo.arg("--offline");
+    }
+    // A small stack keeps an instance's first pages few. Without the paths of this machine the same
+    // source makes the same component, and the same digest, everywhere.
+    let mut flags = vec!["-Clink-arg=-zstack-size=32768".to_owned()];
+    let home = std::env::var_os("CARGO_HOME")
+        .map(PathBuf::from)
+        .or_else(|| std::env::var_os("HOME").map(|home| Path::new(&home).join(".cargo")));
+    if let Some(home) = home {
+        flags.push(format!("--remap-path-prefix={}=cargo", home.display()));
+    }
+    let whole = fs::canonicalize(folder).with_context(|| folder.display().to_string())?;
+    flags.push(format!("--remap-path-prefix={}={package}", whole.display()));
+    cargo.env("CARGO_ENCODED_RUSTFLAGS", flags.join("\u{1f}")).env_remove("RUSTFLAGS");
+    let status = cargo.status().context("cargo does not run")?;
+    if !status.success() {
+        bail!("cargo failed; where the target is missing: rustup target add {TARGET}");
+    }
+    let file = format!("{}.wasm", package.replace('-', "_"));
+    let module = target.join(TARGET).join("release").join(file);
+    let module = read_bounded(&module, 64 << 20)?;
+    let component = wit_component::ComponentEncoder::default()
+        .module(&module)
+        .and_then(|encoder| encoder.validate(true).encode())
+        .map_err(|error| anyhow::anyhow!("it does not make a component: {error:#}"))?;
+    let manifest = Package::unsigned(component.clone()).manifest()?;
+    ensure!(!manifest.name.is_empty(), "its manifest has no name");
+    Ok(Built { component, name: manifest.name, version: manifest.version })
+}
