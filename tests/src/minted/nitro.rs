@@ -50,6 +50,12 @@ impl Nitro {
     /// An enclave's document with these `user_data`. Its PCR0 to PCR2 hold `image` each.
     #[must_use]
     pub fn document(&self, image: [u8; 48], user_data: &[u8]) -> Vec<u8> {
+        self.document_with(image, &[("user_data", user_data)])
+    }
+
+    /// The same with these of `user_data`, `nonce` and `public_key`.
+    #[must_use]
+    pub fn document_with(&self, image: [u8; 48], chosen: &[(&str, &[u8])]) -> Vec<u8> {
         let bytes = |bytes: &[u8]| Value::Bytes(bytes.to_vec());
         let register =
             |number: u64| (number.into(), bytes(if number < 3 { &image } else { &[0; 48] }));
@@ -60,11 +66,12 @@ impl Nitro {
             ("pcrs", Value::Map((0..16).map(register).collect())),
             ("certificate", bytes(&self.certificate)),
             ("cabundle", Value::Array(vec![bytes(&self.root)])),
-            ("user_data", bytes(user_data)),
         ];
+        let chosen = chosen.iter().map(|(name, value)| (*name, bytes(value)));
+        let members = members.into_iter().chain(chosen);
         let members = members.map(|(name, value)| (Value::Text(name.to_owned()), value));
         let mut payload = Vec::new();
-        ciborium::into_writer(&Value::Map(members.to_vec()), &mut payload).unwrap();
+        ciborium::into_writer(&Value::Map(members.collect()), &mut payload).unwrap();
         let protected = HeaderBuilder::new().algorithm(iana::Algorithm::ES384).build();
         CoseSign1Builder::new()
             .protected(protected)

@@ -27,6 +27,8 @@ trait Attester {
     const TEE: &'static str;
     /// Whether it stands on a simulated root; else on an anchor of the operator's.
     const SIMULATED: bool;
+    /// None: the verifier's first.
+    const MEDIA_TYPE: Option<&'static str> = None;
 
     /// What the operator says of it.
     fn configure(&self, plan: &mut Plan);
@@ -193,6 +195,7 @@ struct Machine(Tpm);
 impl Attester for Machine {
     const TEE: &'static str = "tpm";
     const SIMULATED: bool = false;
+    const MEDIA_TYPE: Option<&'static str> = Some("application/json");
 
     fn configure(&self, plan: &mut Plan) {
         plan.anchors.push(AnchorPlan {
@@ -342,7 +345,7 @@ fn answer<A: Attester>(
     AttestationRequest {
         evidence: EvidenceBody {
             tee: A::TEE.to_owned(),
-            media_type: None,
+            media_type: A::MEDIA_TYPE.map(str::to_owned),
             data: Base64Url(data),
             attachments: attachments.into_iter().map(Base64Url).collect(),
         },

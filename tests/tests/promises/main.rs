@@ -33,6 +33,7 @@ mod keys;
 mod languages;
 mod meanwhile;
 mod moment;
+mod nitro;
 mod plugins;
 mod production;
 mod readme;
