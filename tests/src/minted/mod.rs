@@ -11,6 +11,7 @@
 
 pub mod azure;
 pub mod cca;
+pub mod event_log;
 pub mod maker;
 pub mod nitro;
 pub mod nvidia;

@@ -15,6 +15,7 @@ use claviger::simulated::intel::{Intel, QuoteBody, Revocations};
 use claviger::simulated::report::{POLICY_DEBUG, ReportTemplate};
 use claviger_tests::minted::azure::{Hardware, Vm};
 use claviger_tests::minted::cca;
+use claviger_tests::minted::event_log::Log;
 use claviger_tests::minted::nitro::Nitro;
 use claviger_tests::minted::nvidia::{Gpu, Nvidia};
 use claviger_tests::minted::tpm::{Quote, Tpm};
@@ -189,8 +190,18 @@ impl Attester for NitroEnclave {
     }
 }
 
-/// A TPM has no debug mode; a machine that was started otherwise is what comes nearest.
-struct Machine(Tpm);
+/// A TPM has no debug mode; a machine that was started without Secure Boot is what comes nearest.
+struct Machine([(Tpm, Log); 2]);
+
+impl Machine {
+    fn new() -> Self {
+        let logs = [Log::sound(true), Log::sound(false)];
+        let [sound, other] = logs.each_ref().map(|log| Tpm::started_by(log.entries()));
+        let other = sound.with_pcrs(other.pcrs);
+        let [first, second] = logs;
+        Self([(sound, first), (other, second)])
+    }
+}
 
 impl Attester for Machine {
     const TEE: &'static str = "tpm";
@@ -198,21 +209,22 @@ impl Attester for Machine {
     const MEDIA_TYPE: Option<&'static str> = Some("application/json");
 
     fn configure(&self, plan: &mut Plan) {
+        let (tpm, _) = &self.0[0];
         plan.anchors.push(AnchorPlan {
             set: "tpm".to_owned(),
             key_id: Some(Vec::new()),
-            bytes: self.0.public_key(),
+            bytes: tpm.public_key(),
         });
-        plan.configured.push(group("tpm", "pcr4", &self.0.pcrs[4]));
-        settings(plan, "tpm", json!({ "require_secure_boot": false, "required_pcrs": [4] }));
+        for index in [0, 2, 4, 7, 8, 9, 11, 12, 13] {
+            plan.configured.push(group("tpm", &format!("pcr{index}"), &tpm.pcrs[index]));
+        }
     }
 
     fn evidence(&self, made_for: &MadeFor<'_>, debugged: bool) -> (Vec<u8>, Vec<Vec<u8>>) {
         let extra_data = made_for.0.digest_by(DigestAlgorithm::Sha256).as_ref().to_vec();
-        let mut pcrs = self.0.pcrs.clone();
-        pcrs[4][0] ^= u8::from(debugged);
-        let tpm = self.0.with_pcrs(pcrs);
-        (tpm.evidence(&Quote { extra_data, ..Quote::default() }).to_string().into(), Vec::new())
+        let (tpm, log) = &self.0[usize::from(debugged)];
+        let evidence = tpm.evidence(&Quote { extra_data, ..Quote::default() });
+        (evidence.to_string().into(), vec![log.bytes()])
     }
 
     fn change(data: &mut Vec<u8>) {
@@ -418,7 +430,7 @@ async fn a_nitro_enclave_goes_the_whole_way() {
 
 #[tokio::test]
 async fn a_machine_with_a_tpm_goes_the_whole_way() {
-    goes_the_whole_way(Machine(Tpm::new())).await;
+    goes_the_whole_way(Machine::new()).await;
 }
 
 #[tokio::test]

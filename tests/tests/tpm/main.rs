@@ -12,6 +12,5 @@
 mod bench;
 mod certified;
 mod changed;
-mod log;
 mod quotes;
 mod swtpm;

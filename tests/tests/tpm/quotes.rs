@@ -10,7 +10,7 @@ use data_encoding::{BASE64, HEXLOWER};
 use serde_json::json;
 
 use super::bench::Bench;
-use super::log::Log;
+use claviger_tests::minted::event_log::Log;
 use claviger_tests::minted::tpm::{Quote, Tpm};
 
 static BENCH: LazyLock<Bench> = LazyLock::new(|| Bench::of("verifier-tpm"));

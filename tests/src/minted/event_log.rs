@@ -1,14 +1,15 @@
 //! An event log in the crypto-agile form, with SHA-256 alone.
 
-use claviger_tests::minted::tpm::sha256;
+use super::tpm::sha256;
 
 /// Events as they will stand in the log: PCR, kind, digest, data.
 #[derive(Clone)]
-pub(crate) struct Log(pub(crate) Vec<(u32, u32, [u8; 32], Vec<u8>)>);
+pub struct Log(pub Vec<(u32, u32, [u8; 32], Vec<u8>)>);
 
 impl Log {
-    /// A machine with Secure Boot, started to its end.
-    pub(crate) fn sound(secure_boot: bool) -> Self {
+    /// A machine with Secure Boot or without it, started to its end.
+    #[must_use]
+    pub fn sound(secure_boot: bool) -> Self {
         let name: Vec<u8> = "SecureBoot".encode_utf16().flat_map(u16::to_le_bytes).collect();
         let mut variable = vec![
             0x61, 0xdf, 0xe4, 0x8b, 0xca, 0x93, 0xd2, 0x11, 0xaa, 0x0d, 0x00, 0xe0, 0x98, 0x03,
@@ -30,11 +31,14 @@ impl Log {
         ])
     }
 
-    pub(crate) fn entries(&self) -> impl Iterator<Item = (usize, [u8; 32])> + '_ {
+    /// PCRs, and by what each is extended, in order.
+    pub fn entries(&self) -> impl Iterator<Item = (usize, [u8; 32])> + '_ {
         self.0.iter().map(|(pcr, _, digest, _)| (*pcr as usize, *digest))
     }
 
-    pub(crate) fn bytes(&self) -> Vec<u8> {
+    /// The log as firmware keeps it.
+    #[must_use]
+    pub fn bytes(&self) -> Vec<u8> {
         let mut identification = b"Spec ID Event03\0".to_vec();
         identification.extend([0, 0, 0, 0, 0, 2, 0, 2, 1, 0, 0, 0, 0x0b, 0, 32, 0, 0]);
         let mut log = [0_u32, 3].map(u32::to_le_bytes).concat();
