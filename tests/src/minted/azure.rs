@@ -20,12 +20,15 @@ pub struct Vm {
     runtime_data: Vec<u8>,
 }
 
+/// A quote over these 64 bytes of REPORTDATA, and the collateral that belongs to it.
+pub type Quotes = dyn Fn([u8; 64]) -> (Vec<u8>, Vec<Vec<u8>>);
+
 /// The processor that vouches for the runtime data.
 pub enum Hardware {
     /// Its report is from the paravisor.
     Snp(Box<SimulatedGuest>),
-    /// Its quote over these 64 bytes of REPORTDATA, with the collateral that belongs to it.
-    Tdx(Box<dyn Fn([u8; 64]) -> (Vec<u8>, Vec<Vec<u8>>)>),
+    /// Its quotes.
+    Tdx(Box<Quotes>),
 }
 
 impl Vm {
