@@ -1,5 +1,7 @@
 //! Components that differ from others in what a test wants: other bytes, another version.
 
+#![allow(clippy::expect_used, reason = "a test may stop")]
+
 use claviger::plugin::bundled;
 
 /// The bundled plugin of this name, with bytes behind it that change nothing but its digest.
