@@ -1,6 +1,6 @@
 //! Components that differ from others in what a test wants: other bytes, another version.
 
-#![allow(clippy::expect_used, reason = "a test may stop")]
+#![allow(clippy::expect_used, reason = "a test stops at the first surprise")]
 
 use claviger::plugin::bundled;
 

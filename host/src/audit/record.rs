@@ -11,70 +11,13 @@ use data_encoding::{BASE64URL_NOPAD, HEXLOWER};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::companion::Companion;
+use super::event::Event;
 use crate::clock::Timestamp;
 use crate::error::Refusal;
 use crate::explanation::Explanation;
 
 /// Longer reasons and details are cut, with a mark, at this many bytes.
 const MAX_TEXT: usize = 2048;
-
-/// What happened.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Event {
-    /// Evidence was appraised and a token issued.
-    Attested,
-    /// The server's certificate was read anew.
-    CertificateReloaded,
-    /// Another connector holds the keys from now on.
-    ConnectorChosen,
-    /// A configuration took effect.
-    Configuration,
-    /// The host began to serve.
-    HostStarted,
-    /// The host ended in order.
-    HostStopped,
-    /// A key was created.
-    KeyCreated,
-    /// A key was deleted.
-    KeyDeleted,
-    /// A key was disabled.
-    KeyDisabled,
-    /// A key was enabled.
-    KeyEnabled,
-    /// A plain secret was read by a principal with the permission.
-    KeyRead,
-    /// A key got a new version.
-    KeyRotated,
-    /// The log was closed in order; written by the log itself.
-    LogClosed,
-    /// The log was opened; written by the log itself.
-    LogOpened,
-    /// A plugin was disabled: nothing serves under its name.
-    PluginDisabled,
-    /// A plugin was installed under a new name.
-    PluginInstalled,
-    /// A plugin was loaded.
-    PluginLoaded,
-    /// A plugin was refused.
-    PluginRefused,
-    /// The version of a plugin that served before serves again.
-    PluginRolledBack,
-    /// A plugin took another's place.
-    PluginSwapped,
-    /// A policy was set or removed.
-    PolicyChanged,
-    /// A reference document was added, perhaps in another's place.
-    ReferenceAdded,
-    /// A reference document was taken back.
-    ReferenceRevoked,
-    /// A request was refused.
-    Refused,
-    /// Key material left, wrapped to a recipient key.
-    Released,
-    /// A new token signing key took over.
-    TokenKeyRotated,
-}
 
 /// How it ended.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, Hash, PartialEq, Serialize)]

@@ -9,11 +9,12 @@ use arc_swap::ArcSwap;
 use super::checkpoint::Checkpoint;
 use super::encoding;
 use super::error::AuditError;
+use super::event::Event;
 use super::key::SigningKey;
 use super::log::{Receipt, Settings};
 use super::merkle::{Frontier, leaf};
 use super::queue::{Group, Queue, Work};
-use super::record::{Event, Record};
+use super::record::Record;
 use super::sink::Sink;
 use crate::clock::Clock;
 
