@@ -207,7 +207,7 @@ fn azure(bench: &Bench) {
     let Some((case, at, authority)) = recorded("az-snp/milan-trustee-v1") else { return };
     let json: Value = serde_json::from_slice(&case.evidence[0].bytes).unwrap();
     let text = |name: &str| json.pointer(name).and_then(Value::as_str).unwrap();
-    let hcl = BASE64URL_NOPAD.decode(text("/hcl_report").as_bytes()).unwrap();
+    let hcl = BASE64URL_NOPAD.decode(text("/hcl_report").trim_end_matches('=').as_bytes()).unwrap();
     let report = hcl[32..1216].to_vec();
     let length = u32::from_le_bytes(hcl[1232..1236].try_into().unwrap()) as usize;
     let data = hcl[1236..1236 + length].to_vec();
