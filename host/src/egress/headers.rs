@@ -45,8 +45,11 @@ pub(super) fn checked(given: &[(String, String)]) -> Result<HeaderMap, EgressErr
         if HOSTS_OWN.contains(&name.as_str()) {
             return Err(denied("a header that is for the host to write"));
         }
-        let value = HeaderValue::from_str(value)
-            .map_err(|_| denied("a header's value is not one line of visible characters"))?;
+        let visible = |byte: u8| byte.is_ascii_graphic() || matches!(byte, b' ' | b'\t');
+        let plain = value.bytes().all(visible).then(|| HeaderValue::from_str(value).ok());
+        let value = plain
+            .flatten()
+            .ok_or_else(|| denied("a header's value is not one line of visible characters"))?;
         headers.append(name, value);
     }
     Ok(headers)
