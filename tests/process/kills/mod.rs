@@ -91,8 +91,10 @@ fn a_record_that_was_not_written_to_its_end_is_cut_off_and_the_log_goes_on() {
         "{}",
         records[whole]
     );
-    // Opened, started, every plugin loaded, closed.
-    assert_eq!(records.len(), whole + 3 + claviger::plugin::bundled::BUNDLED.len());
+    // Opened, started, every plugin loaded but the connectors to services that nobody configured, closed.
+    let idle = ["kms-azure", "kms-vault"];
+    let loaded = claviger::plugin::bundled::BUNDLED.iter().filter(|(name, _)| !idle.contains(name));
+    assert_eq!(records.len(), whole + 3 + loaded.count());
 }
 
 /// Moments that are spread out and the same in every run (splitmix64).
