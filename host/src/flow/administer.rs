@@ -39,7 +39,7 @@ impl Host {
             // without a key would release whatever appears under its name later.
             let created = kms.create(&tenant, new).await;
             let summary = created.map_err(|failure| refuse_kms(kms.name(), failure))?;
-            host.parts.release_policies.set(&tenant, &name, &policy)?;
+            host.parts.release_policies.set(&tenant, kms.name(), &name, &policy)?;
             Ok(summary.into())
         })
         .await
@@ -143,8 +143,8 @@ impl Host {
             move |host| async move {
                 // The policy first: from then on nothing is released, and what is cut short here can be
                 // deleted again.
-                let had_policy = host.parts.release_policies.remove(&tenant, &name)?;
-                let kms = host.kms()?;
+                let (kms, policies) = (host.kms()?, &host.parts.release_policies);
+                let had_policy = policies.remove(&tenant, kms.name(), &name)?;
                 match kms.delete(&tenant, &name).await {
                     Err(KmsFailure::NotFound) if had_policy => Ok(()),
                     deleted => deleted.map_err(|failure| refuse_kms(kms.name(), failure)),

@@ -14,7 +14,8 @@ impl Host {
         caller: &Caller,
         name: &str,
     ) -> Result<ReleasePolicySummary, Refusal> {
-        let policy = self.parts.release_policies.read(&caller.tenant, check_name(name)?)?;
+        let (kms, name) = (self.kms()?, check_name(name)?);
+        let policy = self.parts.release_policies.read(&caller.tenant, kms.name(), name)?;
         policy.map(|policy| summary(&policy.stored)).ok_or_else(|| no_policy(name))
     }
 
@@ -29,7 +30,8 @@ impl Host {
     ) -> Result<ReleasePolicySummary, Refusal> {
         check_policy(&policy)?;
         let (tenant, name) = (caller.tenant.clone(), check_name(name)?.to_owned());
-        let old = self.parts.release_policies.read(&tenant, &name)?;
+        let kms = self.kms()?;
+        let old = self.parts.release_policies.read(&tenant, kms.name(), &name)?;
         let new = StoredPolicy::new(policy, self.parts.clock.now());
         let was = old.as_ref().map_or_else(|| "none".to_owned(), |old| in_records(&old.id));
         let entry = self
@@ -45,7 +47,7 @@ impl Host {
                     return Ok(summary(&old.stored));
                 }
                 check_mutable(&name, &old)?;
-                host.parts.release_policies.replace(&tenant, &name, &old, &new)?;
+                host.parts.release_policies.replace(&tenant, kms.name(), &name, &old, &new)?;
                 Ok(summary(&new))
             },
         )

@@ -390,7 +390,8 @@ impl Host {
         let (kms, basis) = (connector(plugins)?, Arc::new(basis));
         let released = async {
             let Parts { release_policies, tokens, .. } = &*self.parts;
-            let permitted = Arc::clone(&basis).permit(release_policies, tokens, key, version)?;
+            let permitted =
+                Arc::clone(&basis).permit(release_policies, tokens, kms.name(), key, version)?;
             step(caller, "permitted");
             let recorded = permitted.record(caller, &kms, &self.parts, evidence, announced).await?;
             step(caller, "recorded");

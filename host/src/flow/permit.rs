@@ -18,6 +18,7 @@ use crate::release_policy::{Allowed, AttestationResult, Denial};
 #[derive(Debug)]
 pub(super) struct Permitted {
     pub(super) basis: Arc<Basis>,
+    connector: String,
     pub(super) key: String,
     pub(super) version: Option<String>,
     pub(super) policy: Arc<KeyPolicy>,
@@ -28,7 +29,7 @@ impl Permitted {
     /// Asks again, behind whatever was fetched meanwhile: the policy may have been changed, or the
     /// key deleted and another of its name made under a stricter one.
     pub(super) fn still(&self, policies: &ReleasePolicies) -> Result<(), Refusal> {
-        let now = policies.read(self.basis.tenant(), &self.key)?;
+        let now = policies.read(self.basis.tenant(), &self.connector, &self.key)?;
         match now == Some(Arc::clone(&self.policy)) {
             true => Ok(()),
             false => Err(changed(&self.key)),
@@ -46,16 +47,17 @@ impl Permitted {
 }
 
 impl Basis {
-    /// Asks the key's release policy. `key` without a policy is unknown, whether or not a KMS
-    /// behind this host has a key of that name.
+    /// Asks the release policy of the key in the connector that will be asked for it. `key` without a
+    /// policy is unknown, whether or not a KMS behind this host has a key of that name.
     pub(super) fn permit(
         self: Arc<Self>,
         policies: &ReleasePolicies,
         tokens: &Tokens,
+        connector: &str,
         key: &str,
         version: Option<&str>,
     ) -> Result<Permitted, Refusal> {
-        let Some(policy) = policies.read(self.tenant(), key)? else {
+        let Some(policy) = policies.read(self.tenant(), connector, key)? else {
             let explanation = Explanation::of("release-policy")
                 .seen("no release policy")
                 .wanted(format!("a release policy of {key}"));
@@ -74,8 +76,14 @@ impl Basis {
             Self::Foreign(vouched) => compiled.judge(&**vouched),
         };
         let allowed = judged.map_err(|denial| self.denied(&policy, &denial))?;
-        let version = version.map(ToOwned::to_owned);
-        Ok(Permitted { basis: self, key: key.to_owned(), version, policy, _allowed: allowed })
+        Ok(Permitted {
+            basis: self,
+            connector: connector.to_owned(),
+            key: key.to_owned(),
+            version: version.map(ToOwned::to_owned),
+            policy,
+            _allowed: allowed,
+        })
     }
 
     fn denied(&self, policy: &KeyPolicy, denial: &Denial) -> Refusal {

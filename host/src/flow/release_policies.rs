@@ -1,4 +1,6 @@
-//! The release policies of all keys: stored with the key's name, compiled once.
+//! The release policies of all keys: stored with the key's name, compiled once. A policy is that of a key in
+//! one connector: a key of that name in another has its own, so that whoever administers cannot put a
+//! laxer one upon this one by way of another connector.
 
 use std::sync::Arc;
 
@@ -95,9 +97,10 @@ impl ReleasePolicies {
     pub(super) fn read(
         &self,
         tenant: &Tenant,
+        connector: &str,
         key: &str,
     ) -> Result<Option<Arc<KeyPolicy>>, Refusal> {
-        let stored = self.store.get(&place(tenant, key)?).map_err(unavailable)?;
+        let stored = self.store.get(&place(tenant, connector, key)?).map_err(unavailable)?;
         stored.map(|stored| self.compiled(key, stored.expose())).transpose()
     }
 
@@ -120,10 +123,11 @@ impl ReleasePolicies {
     pub(super) fn set(
         &self,
         tenant: &Tenant,
+        connector: &str,
         key: &str,
         policy: &StoredPolicy,
     ) -> Result<(), Refusal> {
-        self.put(tenant, key, Some(&written(policy)?)).map(drop)
+        self.put(tenant, connector, key, Some(&written(policy)?)).map(drop)
     }
 
     /// Puts a policy in the place of one that was read before, and of no other. A key that has none
@@ -131,11 +135,12 @@ impl ReleasePolicies {
     pub(super) fn replace(
         &self,
         tenant: &Tenant,
+        connector: &str,
         key: &str,
         old: &KeyPolicy,
         new: &StoredPolicy,
     ) -> Result<(), Refusal> {
-        let (place, new) = (place(tenant, key)?, written(new)?);
+        let (place, new) = (place(tenant, connector, key)?, written(new)?);
         let stored = self.store.get(&place).map_err(unavailable)?;
         let same = |stored: &Secret| Digest::of(stored.expose()) == old.digest;
         let expected = stored.as_ref().map(Secret::expose);
@@ -149,12 +154,23 @@ impl ReleasePolicies {
 
     /// Takes the policy of a key away; the key cannot be released any more. Answers whether there
     /// was one.
-    pub(super) fn remove(&self, tenant: &Tenant, key: &str) -> Result<bool, Refusal> {
-        self.put(tenant, key, None)
+    pub(super) fn remove(
+        &self,
+        tenant: &Tenant,
+        connector: &str,
+        key: &str,
+    ) -> Result<bool, Refusal> {
+        self.put(tenant, connector, key, None)
     }
 
-    fn put(&self, tenant: &Tenant, key: &str, text: Option<&[u8]>) -> Result<bool, Refusal> {
-        let place = place(tenant, key)?;
+    fn put(
+        &self,
+        tenant: &Tenant,
+        connector: &str,
+        key: &str,
+        text: Option<&[u8]>,
+    ) -> Result<bool, Refusal> {
+        let place = place(tenant, connector, key)?;
         for _ in 0..8 {
             let stored = self.store.get(&place).map_err(unavailable)?;
             let expected = stored.as_ref().map(Secret::expose);
@@ -175,9 +191,10 @@ fn written(policy: &StoredPolicy) -> Result<Vec<u8>, Refusal> {
     serde_json::to_vec(policy).map_err(|error| Refusal::new(Code::Internal, error.to_string()))
 }
 
-fn place(tenant: &Tenant, key: &str) -> Result<String, Refusal> {
+/// Connectors' names were checked where they were loaded; neither they nor keys' have a slash.
+fn place(tenant: &Tenant, connector: &str, key: &str) -> Result<String, Refusal> {
     let key = check_name(key)?;
-    Ok(names::of_tenant(tenant, COLLECTION, key))
+    Ok(names::of_tenant(tenant, COLLECTION, &format!("{connector}/{key}")))
 }
 
 /// A key's name, or the answer that there is no such key.

@@ -158,7 +158,7 @@ async fn a_key_without_a_release_policy_that_is_known_is_not_made() {
 async fn a_key_whose_release_policy_is_gone_from_the_store_is_not_released() {
     let site = Site::new().await;
     site.key("k").await;
-    let place = "t/default/release-policy/k";
+    let place = "t/default/release-policy/kms-local/k";
     let policy = site.ground.store.get(place).unwrap().unwrap();
     // One bit of it altered on the disk: not read as if it allowed.
     let mut altered = policy.clone();
@@ -167,7 +167,8 @@ async fn a_key_whose_release_policy_is_gone_from_the_store_is_not_released() {
     assert_eq!(code(site.release(&Guest::new(), "k").await), Code::StoreUnavailable);
     // Another key's policy in its place: sealed for that place, and read in no other.
     site.key("other").await;
-    let others = site.ground.store.get("t/default/release-policy/other").unwrap().unwrap();
+    let others =
+        site.ground.store.get("t/default/release-policy/kms-local/other").unwrap().unwrap();
     assert!(site.ground.store.swap(place, Some(&altered), Some(&others)).unwrap());
     assert_eq!(code(site.release(&Guest::new(), "k").await), Code::StoreUnavailable);
     assert!(site.ground.store.swap(place, Some(&others), None).unwrap());

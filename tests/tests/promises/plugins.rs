@@ -279,7 +279,11 @@ async fn a_connector_that_imports_the_network_or_secrets_is_refused_without_a_gr
         ("claviger:plugin/http@0.1.0", r#""http""#),
         ("claviger:plugin/secrets@0.1.0", r#""secrets""#),
     ] {
-        let refused = inspect(&declaring(import, "kms", name)).unwrap().refused.unwrap();
+        let component = declaring(import, "kms", name);
+        let ground = Ground::new();
+        let mut plan = ground.plan();
+        plan.plugins.push(ground.plugin("x", &component));
+        let refused = ground.try_build(plan).await.err().unwrap();
         let expected = format!("it imports `{import}`, which it is not granted");
         assert!(refused.contains(&expected), "{refused}");
     }

@@ -12,7 +12,7 @@ use claviger::tenant::Tenant;
 use claviger_tests::site::{ADMINISTRATOR, Guest, Site, caller, code, new_key, tenant};
 use serde_json::{Value, json};
 
-const PLACE: &str = "t/default/release-policy/k";
+const PLACE: &str = "t/default/release-policy/kms-local/k";
 
 fn equals(claim: &str, value: Value) -> Value {
     json!({"claim": claim, "equals": value})

@@ -11,7 +11,9 @@ use claviger::credentials::{
 };
 use claviger::egress::{EgressLimits, TargetPlan, TlsPlan};
 use claviger::error::{Code, Refusal};
+use claviger::flow::{NewKey, NewReleasePolicy};
 use claviger::http::ChallengeRequest;
+use claviger::release_policy::Language;
 use claviger::tenant::Tenant;
 use claviger_tests::fake_vault::FakeVault;
 use claviger_tests::service::Reply;
@@ -381,6 +383,11 @@ async fn keys_go_from_the_embedded_connector_to_vault_and_back_under_load() {
     world.vault.put("claviger/default/k", &material);
     let served = world.site.serve().await;
     let administrator = served.administrator();
+    // In each connector the key is made known under a policy of its own.
+    administrator.choose_connector("kms-vault").await.unwrap();
+    assert_eq!(code(world.released("k").await), Code::KeyNotFound);
+    world.adopt("k").await.unwrap();
+    administrator.choose_connector("kms-local").await.unwrap();
     let done = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
     let mut guests = Vec::new();
     for _ in 0..4 {
@@ -428,5 +435,30 @@ async fn keys_go_from_the_embedded_connector_to_vault_and_back_under_load() {
     let changes = records
         .iter()
         .filter(|record| record["event"] == "connector-chosen" && record["outcome"] == "allowed");
-    assert_eq!(changes.count(), chosen.len());
+    assert_eq!(changes.count(), chosen.len() + 2);
+}
+
+// invariant 4
+#[tokio::test]
+async fn an_immutable_policy_is_not_got_round_by_way_of_another_connector() {
+    let world = World::beside("kms-local", &[], token, |_| ()).await;
+    let served = world.site.serve().await;
+    let administrator = served.administrator();
+    let text = "package claviger.release\n\nallow if input.submods.tdx".to_owned();
+    let release_policy = NewReleasePolicy { language: Language::Rego, text, immutable: true };
+    let strict = NewKey { release_policy, ..new_key("k") };
+    let tenant = caller(&Tenant::default());
+    world.site.host.create_key(&tenant, "tests", strict).await.unwrap();
+    assert_eq!(code(world.released("k").await), Code::ReleaseDenied);
+    world.vault.put("claviger/default/k", &[7; 32]);
+    // A key of that name elsewhere has a laxer policy, is deleted and made again.
+    administrator.choose_connector("kms-vault").await.unwrap();
+    world.adopt("k").await.unwrap();
+    assert_eq!(world.released("k").await.unwrap().0, [7; 32]);
+    world.site.host.delete_key(&tenant, "tests", "k").await.unwrap();
+    world.adopt("k").await.unwrap();
+    administrator.choose_connector("kms-local").await.unwrap();
+    assert_eq!(code(world.released("k").await), Code::ReleaseDenied);
+    let policy = world.site.host.release_policy(&tenant, "k").unwrap();
+    assert!(policy.policy.immutable);
 }
