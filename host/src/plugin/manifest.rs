@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 /// The section's name.
-const SECTION: &str = "claviger:manifest";
+pub(super) const SECTION: &str = "claviger:manifest";
 
 /// The largest manifest that is read, in bytes.
 const MAX_BYTES: usize = 64 << 10;

@@ -7,6 +7,7 @@
 //! loaded beside what serves, and put in its place in the [`catalogue`] ([`install`]).
 
 pub mod admission;
+pub mod annotate;
 pub mod bindings;
 pub mod bundled;
 mod cache;

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use claviger::error::Code;
 use claviger::plugin::Limits;
+use claviger::plugin::annotate::annotate;
 use claviger_tests::site::{Guest, Site, code};
 
 use crate::foreign::{made, python};
@@ -20,26 +21,6 @@ fn read(path: &Path) -> Vec<u8> {
     std::fs::read(path).unwrap()
 }
 
-/// The component with its manifest as a custom section behind it.
-fn with_manifest(mut component: Vec<u8>, manifest: &[u8]) -> Vec<u8> {
-    fn leb128(mut number: usize, out: &mut Vec<u8>) {
-        while number >= 0x80 {
-            out.push(number as u8 | 0x80);
-            number >>= 7;
-        }
-        out.push(number as u8);
-    }
-    let name = b"claviger:manifest";
-    let mut section = Vec::new();
-    leb128(name.len(), &mut section);
-    section.extend_from_slice(name);
-    section.extend_from_slice(manifest);
-    component.push(0);
-    leb128(section.len(), &mut component);
-    component.extend_from_slice(&section);
-    component
-}
-
 fn in_python(out: &Path) -> Option<Vec<u8>> {
     let example = folder("examples/python-verifier");
     let interpreter = python("componentize-py", &example.join("requirements.txt"))?;
@@ -47,7 +28,7 @@ fn in_python(out: &Path) -> Option<Vec<u8>> {
     build.arg("-d").arg(folder("wit")).args(["-w", "verifier-plugin", "componentize"]);
     build.args(["--stub-wasi", "our_guests", "-p"]).arg(&example).arg("-o").arg(out);
     made(build, "component in Python")?;
-    Some(with_manifest(read(out), &read(&example.join("manifest.json"))))
+    Some(annotate(read(out), &read(&example.join("manifest.json"))).unwrap())
 }
 
 fn in_javascript(out: &Path) -> Option<Vec<u8>> {
@@ -68,7 +49,7 @@ fn in_javascript(out: &Path) -> Option<Vec<u8>> {
         },
         "component in JavaScript",
     )?;
-    Some(with_manifest(read(out), &read(&example.join("manifest.json"))))
+    Some(annotate(read(out), &read(&example.join("manifest.json"))).unwrap())
 }
 
 /// What the example in Rust is held to as well.

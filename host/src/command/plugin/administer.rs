@@ -1,4 +1,4 @@
-//! `plugin status|install|swap|rollback|disable`: the plugins of a running host.
+//! `plugin status|install|swap|rollback|choose|disable`: the plugins of a running host.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -31,6 +31,11 @@ pub(super) fn swap(host: Administrator, plugin: &Path, revoke: bool) -> anyhow::
 pub(super) fn roll_back(host: Administrator, name: &str, revoke: bool) -> anyhow::Result<ExitCode> {
     let client = host.client()?;
     done(&block_on(async { Ok(client.roll_back_plugin(name, revoke).await?) })?)
+}
+
+pub(super) fn choose(host: Administrator, name: &str) -> anyhow::Result<ExitCode> {
+    let client = host.client()?;
+    done(&block_on(async { Ok(client.choose_connector(name).await?) })?)
 }
 
 pub(super) fn disable(host: Administrator, name: &str) -> anyhow::Result<ExitCode> {

@@ -37,6 +37,17 @@ pub(super) enum Command {
         #[command(flatten)]
         build: build::Arguments,
     },
+    /// Put a manifest into a component that another language's compiler made
+    Annotate {
+        /// The component
+        component: PathBuf,
+        /// The manifest, JSON
+        #[arg(long)]
+        manifest: PathBuf,
+        /// The component with its manifest
+        #[arg(long)]
+        out: PathBuf,
+    },
     /// Run a plugin's conformance cases, and hand it what hostile clients would
     Test {
         #[command(flatten)]
@@ -154,6 +165,13 @@ pub(super) enum Command {
         #[command(flatten)]
         revoke: Revoke,
     },
+    /// Have the keys held by another connector, which is loaded already
+    Choose {
+        #[command(flatten)]
+        host: Administrator,
+        /// The connector's name
+        name: String,
+    },
     /// Have nothing serve under a name, until it is rolled back
     Disable {
         #[command(flatten)]
@@ -182,6 +200,9 @@ pub(super) fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::New { kind, name } => new::run(kind, &name),
         Command::Build { build } => build::run(&build),
+        Command::Annotate { component, manifest, out } => {
+            package::annotate(&component, &manifest, &out)
+        }
         Command::Test { test } => test::run(&test),
         Command::Run { run } => run::run(&run),
         Command::Bench { bench } => bench::run(&bench),
@@ -204,6 +225,7 @@ pub(super) fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Rollback { host, name, revoke } => {
             administer::roll_back(host, &name, revoke.revoke)
         }
+        Command::Choose { host, name } => administer::choose(host, &name),
         Command::Disable { host, name } => administer::disable(host, &name),
     }
 }

@@ -1,4 +1,4 @@
-//! `plugin save|load|push|pull`: components and their signatures, to archives and registries.
+//! `plugin annotate|save|load|push|pull`: components and what goes with them, in files, archives and registries.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,9 +11,9 @@ use crate::command::files::{read_bounded, read_token};
 use crate::command::out::{out, verdict};
 use crate::command::{REFUSED, block_on};
 use crate::escape::Escaped;
-use crate::plugin::Package;
 use crate::plugin::registry::{Access, Reference, Repository};
 use crate::plugin::verification::Verification;
+use crate::plugin::{Package, annotate};
 
 /// Where Debian and its kin keep the authorities that they trust.
 const SYSTEM_AUTHORITIES: &str = "/etc/ssl/certs/ca-certificates.crt";
@@ -48,6 +48,15 @@ impl Registry {
         let repository = Repository::new(self.reference.clone(), access)?;
         Ok((repository, self.reference))
     }
+}
+
+/// The component with the manifest inside.
+pub(super) fn annotate(component: &Path, manifest: &Path, out: &Path) -> anyhow::Result<ExitCode> {
+    let read =
+        |path: &Path, most| read_bounded(path, most).with_context(|| path.display().to_string());
+    let annotated = annotate::annotate(read(component, 64 << 20)?, &read(manifest, 64 << 10)?)?;
+    fs::write(out, annotated).with_context(|| out.display().to_string())?;
+    Ok(ExitCode::SUCCESS)
 }
 
 pub(super) fn save(component: &Path, out: &Path) -> anyhow::Result<ExitCode> {
