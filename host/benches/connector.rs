@@ -95,11 +95,12 @@ fn connector(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("connector");
     group.bench_function("the gate alone", |bencher| {
         bencher.iter_custom(|times| {
+            let url = format!("{url}/v1/secret/data/claviger/default/k");
             let before = spent();
             for _ in 0..times {
                 let sent = gate.send(Outgoing {
                     method: "GET",
-                    url: &format!("{url}/v1/secret/data/claviger/default/k"),
+                    url: &url,
                     headers: &[],
                     body: Vec::new(),
                     credential: None,
