@@ -141,8 +141,8 @@ mod tests {
         let (a, b) = (companion("nvidia", 3), companion("tpm", 4));
         let all = [
             of(&[]),
-            of(&[a.clone()]),
-            of(&[b.clone()]),
+            of(std::slice::from_ref(&a)),
+            of(std::slice::from_ref(&b)),
             of(&[a.clone(), b.clone()]),
             of(&[b.clone(), a.clone()]),
             of(&[a.clone(), b.clone(), b.clone()]),
