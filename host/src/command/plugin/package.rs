@@ -20,7 +20,7 @@ const SYSTEM_AUTHORITIES: &str = "/etc/ssl/certs/ca-certificates.crt";
 
 #[derive(Debug, Args)]
 pub(in crate::command) struct Registry {
-    /// REGISTRY/REPOSITORY[:TAG][@sha256:DIGEST]
+    /// `REGISTRY/REPOSITORY[:TAG][@sha256:DIGEST]`
     reference: Reference,
     /// The certificate authorities of the registry, PEM; those of the system where absent. A registry
     /// on this machine is asked without TLS unless they are given
