@@ -72,8 +72,8 @@ pub(super) struct Read {
     case: VerifierCase,
 }
 
-/// The cases of a folder, by name.
-pub(super) fn read(folder: &Path) -> anyhow::Result<Vec<Read>> {
+/// The files of a folder that have cases, by name.
+pub(super) fn files(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
     let mut paths = Vec::new();
     let listed = std::fs::read_dir(folder).with_context(|| folder.display().to_string())?;
     for entry in listed {
@@ -83,7 +83,15 @@ pub(super) fn read(folder: &Path) -> anyhow::Result<Vec<Read>> {
         }
     }
     paths.sort();
-    paths.iter().map(|path| one(path).with_context(|| path.display().to_string())).collect()
+    Ok(paths)
+}
+
+/// The cases of a folder, by name.
+pub(super) fn read(folder: &Path) -> anyhow::Result<Vec<Read>> {
+    files(folder)?
+        .iter()
+        .map(|path| one(path).with_context(|| path.display().to_string()))
+        .collect()
 }
 
 fn one(path: &Path) -> anyhow::Result<Read> {

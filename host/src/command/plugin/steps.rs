@@ -8,6 +8,7 @@ use std::sync::Arc;
 use anyhow::{Context, bail, ensure};
 use serde::Deserialize;
 
+use super::cases;
 use crate::command::files::read_bounded;
 use crate::plugin::{KeyReference, KmsFailure, KmsPlugin, NewKey, ReleaseContext, Released};
 use crate::tenant::Tenant;
@@ -72,15 +73,7 @@ impl ReleaseContext for Nobody {
 
 /// The cases of a folder, by name.
 pub(super) fn read(folder: &Path) -> anyhow::Result<Vec<ConnectorCase>> {
-    let mut paths = Vec::new();
-    let listed = std::fs::read_dir(folder).with_context(|| folder.display().to_string())?;
-    for entry in listed {
-        let path = entry?.path();
-        if path.extension().is_some_and(|extension| extension == "toml") {
-            paths.push(path);
-        }
-    }
-    paths.sort();
+    let paths = cases::files(folder)?;
     if paths.is_empty() {
         bail!("{}: there is no case", folder.display());
     }

@@ -62,15 +62,16 @@ struct WireMaterial {
     tlog_entries: Vec<Entry>,
 }
 
+/// Certificates as Sigstore's JSON has them (`X509CertificateChain`, `X509Certificate`).
 #[derive(Deserialize)]
-struct WireChain {
-    certificates: Vec<WireCertificate>,
+pub(super) struct WireChain {
+    pub(super) certificates: Vec<WireCertificate>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct WireCertificate {
-    raw_bytes: String,
+pub(super) struct WireCertificate {
+    pub(super) raw_bytes: String,
 }
 
 #[derive(Deserialize)]

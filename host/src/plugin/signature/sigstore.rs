@@ -13,7 +13,7 @@ mod tests;
 use data_encoding::BASE64;
 use serde::Deserialize;
 
-use super::bundle::{Bundle, Material};
+use super::bundle::{Bundle, Material, WireChain};
 use super::key;
 use crate::clock::Timestamp;
 use crate::json::{self, Limits};
@@ -145,17 +145,6 @@ struct WireAuthority {
     cert_chain: WireChain,
     #[serde(default)]
     valid_for: WirePeriod,
-}
-
-#[derive(Deserialize)]
-struct WireChain {
-    certificates: Vec<WireCertificate>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct WireCertificate {
-    raw_bytes: String,
 }
 
 impl TrustedRoot {
