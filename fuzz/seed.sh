@@ -10,10 +10,11 @@ seed() {
     shift
     for file in "$@"; do
         [ -f "$file" ] || continue
-        cp "$file" "$shift_to/$(echo "$file" | tr / _ | tail -c 120)"
+        cp "$file" "$shift_to/$(echo "$file" | sed 's|^[./]*||; s|/|_|g' | tail -c 120)"
     done
 }
 seed sdk/corpus/cbor "$vectors"/nitro/*/*.bin "$vectors"/nitro/*/*.cbor "$vectors"/cca/*/*.cbor
+seed sdk/corpus/cca "$vectors"/cca/*/*.cbor "$vectors"/cca/*/*.bin
 seed sdk/corpus/event_log "$vectors"/tpm/*/*.bin "$vectors"/tdx/*/*.dat "$vectors"/tdx/*/*ccel*
 seed sdk/corpus/hcl "$vectors"/az-*/*/hcl_report.bin
 mkdir -p sdk/corpus/ima
@@ -23,8 +24,11 @@ mkdir -p sdk/corpus/ima
 } > sdk/corpus/ima/ascii
 printf '\012\000\000\000aaaaaaaaaaaaaaaaaaaa\003\000\000\000imabbbbbbbbbbbbbbbbbbbb\001\000\000\000/' > sdk/corpus/ima/binary
 seed sdk/corpus/json "$vectors"/*/*/evidence.json
+seed sdk/corpus/nitro "$vectors"/nitro/*/*.bin "$vectors"/nitro/*/*.cbor
+seed sdk/corpus/nvidia "$vectors"/nvidia/*/*.json "$vectors"/nvidia/*/*.bin "$vectors"/nvidia/*/*.hex "$vectors"/nvidia/*/*.txt
 seed sdk/corpus/packed "$vectors"/*/*/*.pem "$vectors"/*/*/*.der "$vectors"/tdx/*/*.hex "$vectors"/tdx/*/*.json
 seed sdk/corpus/tpm "$vectors"/*/*/*.msg "$vectors"/*/*/*.sig
+seed sdk/corpus/tpm_evidence "$vectors"/tpm/*/*.json "$vectors"/tpm/*/*.pb "$vectors"/tpm/*/*.bin "$vectors"/tpm/*/*.der
 seed host/corpus/certificates "$vectors"/*/*/*.der "$vectors"/*/*/*.pem "$vectors"/tdx/*/collateral*.json "$vectors"/roots/*/*
 seed host/corpus/config ../host/src/config/full.toml
 seed host/corpus/dcap "$vectors"/tdx/*/quote*.bin "$vectors"/sgx/*/quote*.bin "$vectors"/tdx/*/*.dat "$vectors"/sgx/*/*.dat "$vectors"/az-tdx/*/td_quote.bin
