@@ -11,8 +11,8 @@ use serde::Deserialize;
 use super::ConfigError;
 use super::sections::{PluginLimits, system_authorities};
 use crate::credentials::{
-    AwsKeys, AwsPlan, CredentialKind, CredentialPlan, EndpointPlan, HeaderPlan, MetadataPlan,
-    OAuthPlan, OAuthProof, SecretSource, VaultLogin, VaultPlan,
+    AwsKeys, AwsPlan, CredentialKind, CredentialPlan, EndpointPlan, GooglePlan, HeaderPlan,
+    MetadataPlan, OAuthPlan, OAuthProof, SecretSource, VaultLogin, VaultPlan,
 };
 use crate::egress::{AddressRange, EgressLimits, Pointer, TargetPlan, TlsPlan};
 use crate::files;
@@ -92,6 +92,17 @@ pub enum Credential {
         token_file: PathBuf,
     },
     GcpMetadata {},
+    GcpServiceAccount {
+        #[serde(default = "google_tokens")]
+        url: String,
+        #[serde(default = "system_authorities")]
+        ca: PathBuf,
+        #[serde(default)]
+        addresses: Vec<String>,
+        #[serde(default = "google_scope")]
+        scope: String,
+        key_file: PathBuf,
+    },
     OauthClient {
         url: String,
         #[serde(default = "system_authorities")]
@@ -143,6 +154,14 @@ fn azure_authority() -> String {
     "https://login.microsoftonline.com".to_owned()
 }
 
+fn google_tokens() -> String {
+    "https://oauth2.googleapis.com".to_owned()
+}
+
+fn google_scope() -> String {
+    "https://www.googleapis.com/auth/cloud-platform".to_owned()
+}
+
 /// Where Azure's workload identity puts a pod's token.
 fn azure_token() -> PathBuf {
     "/var/run/secrets/azure/tokens/azure-identity-token".into()
@@ -171,7 +190,8 @@ impl Credential {
             Self::AwsInstance { .. } | Self::AzureManagedIdentity { .. } | Self::GcpMetadata {} => {
             }
             Self::AwsStatic { secret_file, .. } => change(secret_file),
-            Self::OauthClient { ca, client_secret_file: token_file, .. }
+            Self::GcpServiceAccount { ca, key_file: token_file, .. }
+            | Self::OauthClient { ca, client_secret_file: token_file, .. }
             | Self::AwsWebIdentity { ca, token_file, .. }
             | Self::AzureWorkloadIdentity { ca, token_file, .. }
             | Self::VaultJwt { ca, token_file, .. }
@@ -230,6 +250,10 @@ fn kind(key: &str, credential: Credential) -> Result<CredentialKind, ConfigError
         }
         Credential::GcpMetadata {} => {
             CredentialKind::Metadata(MetadataPlan::Gcp { endpoint: None })
+        }
+        Credential::GcpServiceAccount { url, ca, addresses, scope, key_file } => {
+            let (endpoint, key) = (service(url, ca, addresses)?, SecretSource::File(key_file));
+            CredentialKind::Google(GooglePlan { endpoint, key, scope })
         }
         Credential::AzureWorkloadIdentity {
             url,

@@ -7,6 +7,7 @@ mod aws;
 mod cache;
 mod endpoint;
 mod form;
+mod google;
 mod header;
 mod metadata;
 mod oauth;
@@ -28,6 +29,7 @@ use crate::secret::Secret;
 
 pub use aws::{AwsKeys, AwsPlan};
 pub use endpoint::EndpointPlan;
+pub use google::GooglePlan;
 pub use header::HeaderPlan;
 pub use metadata::MetadataPlan;
 pub use oauth::{OAuthPlan, OAuthProof};
@@ -48,6 +50,8 @@ pub struct CredentialPlan {
 pub enum CredentialKind {
     /// A signature by AWS' rules.
     Aws(AwsPlan),
+    /// A token of a Google service account, by its key.
+    Google(GooglePlan),
     /// A header with a secret of the operator's.
     Header(HeaderPlan),
     /// A token of the machine's identity, from its cloud's metadata service.
@@ -139,6 +143,7 @@ impl Credential {
     ) -> Result<Self, String> {
         let provider = match &plan.kind {
             CredentialKind::Aws(keys) => aws::provider(keys, resolver, clock),
+            CredentialKind::Google(account) => google::provider(account, resolver, clock),
             CredentialKind::Header(header) => header::provider(header),
             CredentialKind::Metadata(machine) => metadata::provider(machine, resolver, clock),
             CredentialKind::OAuth(client) => oauth::provider(client, resolver, clock),

@@ -209,9 +209,10 @@ impl Host {
         self.release(caller, basis, asked, &plugins, announced).await
     }
 
-    /// What a token says was true when it was made. A verifier that was taken out since (one that was
-    /// swapped is believed until its last token is over, unless it was revoked), simulated hardware that is not accepted any more, and revocation that was waived then take their tokens
-    /// along: the host that made them over the same store may have been configured otherwise.
+    /// What a token says was true when it was made. A verifier that was taken out since, simulated
+    /// hardware that is not accepted any more, and revocation that was waived then take their tokens
+    /// along: the host that made them over the same store may have been configured otherwise. (A
+    /// verifier that was swapped is believed until its last token is over, unless it was revoked.)
     fn still_stands(
         &self,
         appraised: &Appraised,
@@ -442,7 +443,8 @@ fn step(caller: &Caller, reached: &'static str) {
 }
 
 pub(super) fn summary(entry: Entry) -> PluginSummary {
-    let Entry { name, kind, version, digest, imports, source, signers, state } = entry;
+    let Entry { name, kind, version, digest, imports, reads_key_material, source, signers, state } =
+        entry;
     PluginSummary {
         name,
         kind: kind.name(),
@@ -451,6 +453,7 @@ pub(super) fn summary(entry: Entry) -> PluginSummary {
         source: source.name(),
         signers,
         imports,
+        reads_key_material,
         state: state.name(),
         reason: match state {
             State::Refused(why) => Some(why),

@@ -55,6 +55,7 @@ impl Permitted {
                 version: wrapped.version,
                 status: self.basis.status().name(),
                 simulated: self.basis.simulated(),
+                reads_key_material: kms.reads_key_material(),
                 audit_index: index,
             },
         })

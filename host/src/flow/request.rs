@@ -123,6 +123,8 @@ pub struct ReleasedKey {
     pub status: &'static str,
     /// Whether it rests on simulated hardware.
     pub simulated: bool,
+    /// Whether the connector that it came from may read key bytes.
+    pub reads_key_material: bool,
     /// The leaf of the audit record.
     pub audit_index: u64,
 }
@@ -237,6 +239,8 @@ pub struct PluginSummary {
     pub signers: Vec<String>,
     /// What it imports from the host.
     pub imports: Vec<String>,
+    /// Whether the operator let it read the bytes of key material.
+    pub reads_key_material: bool,
     /// `serving`, `checked`, `draining` or `refused`.
     pub state: &'static str,
     /// Why it was refused.

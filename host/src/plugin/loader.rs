@@ -177,6 +177,15 @@ impl Loaded {
         }
     }
 
+    /// Whether it may read the bytes of key material: a connector with that grant.
+    #[must_use]
+    pub fn reads_key_material(&self) -> bool {
+        match self {
+            Self::Connector(connector) => connector.reads_key_material(),
+            Self::Verifier(_) => false,
+        }
+    }
+
     /// How many hold on to it.
     #[must_use]
     pub fn holders(&self) -> usize {

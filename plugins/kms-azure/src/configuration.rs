@@ -2,6 +2,7 @@
 
 use claviger_plugin_sdk::kms::material::Encoding;
 use claviger_plugin_sdk::kms::{Error, settings};
+use claviger_plugin_sdk::setting::{self, wrong};
 
 /// Where keys come from.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -36,14 +37,7 @@ impl Configuration {
             "secret" => Source::Secret,
             _ => return wrong("source", "is release or secret"),
         };
-        let encoding = match or("encoding", "base64").as_str() {
-            "base64" => Encoding::Base64,
-            "base64url" => Encoding::Base64url,
-            "hex" => Encoding::Hex,
-            "raw" => Encoding::Raw,
-            "utf8" => Encoding::Utf8,
-            _ => return wrong("encoding", "is raw, utf8, base64, base64url or hex"),
-        };
+        let encoding = setting::encoding(&or("encoding", "base64"))?;
         let vault = or("vault", "").trim_end_matches('/').to_owned();
         if !vault.starts_with("https://") {
             return wrong("vault", "is missing: https://name.vault.azure.net");
@@ -73,10 +67,6 @@ impl Configuration {
             false => Err(Error::Malformed("the name is longer than one is there".into())),
         }
     }
-}
-
-fn wrong<T>(name: &str, why: &str) -> Result<T, Error> {
-    Err(Error::Misconfigured(format!("the setting {name} {why}")))
 }
 
 #[cfg(test)]

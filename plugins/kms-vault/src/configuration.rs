@@ -2,6 +2,7 @@
 
 use claviger_plugin_sdk::kms::material::Encoding;
 use claviger_plugin_sdk::kms::{Error, settings};
+use claviger_plugin_sdk::setting::{self, wrong};
 
 /// Where keys come from.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -54,14 +55,7 @@ impl Configuration {
                 ("transit", format!("claviger.{tenant}."))
             }
         };
-        let encoding = match or("encoding", "base64").as_str() {
-            "base64" => Encoding::Base64,
-            "base64url" => Encoding::Base64url,
-            "hex" => Encoding::Hex,
-            "raw" => Encoding::Raw,
-            "utf8" => Encoding::Utf8,
-            _ => return wrong("encoding", "is raw, utf8, base64, base64url or hex"),
-        };
+        let encoding = setting::encoding(&or("encoding", "base64"))?;
         let address = or("address", "");
         let address = address.trim_end_matches('/').to_owned();
         if address.is_empty() {
@@ -114,10 +108,6 @@ impl Configuration {
 fn is_plain(text: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
     !text.is_empty() && text.bytes().all(plain)
-}
-
-fn wrong<T>(name: &str, why: &str) -> Result<T, Error> {
-    Err(Error::Misconfigured(format!("the setting {name} {why}")))
 }
 
 #[cfg(test)]

@@ -16,7 +16,8 @@
 //! become a connector's by `?` ([`kms`]), and `harness` runs a plugin's cases in its tests.
 //! [`json`], [`base64`], [`hex`], [`quote_text`] and [`certificates`] read what evidence is packed in,
 //! with [`der`] inside certificates; [`cbor`] and [`cose`] read signed tokens, [`tcg`]
-//! and [`ima`] logs of what was measured; [`rest`] asks a KMS's API.
+//! and [`ima`] logs of what was measured; [`rest`] asks a KMS's API, [`setting`] reads what connectors
+//! are told alike.
 
 pub mod base64;
 pub mod bytes;
@@ -39,6 +40,7 @@ mod panics;
 pub mod quote_text;
 mod register;
 pub mod rest;
+pub mod setting;
 pub mod sha256;
 pub mod tcg;
 pub mod tpm;

@@ -8,7 +8,7 @@ use claviger::assemble::{AnchorPlan, Plan};
 use claviger::error::Code;
 use claviger::flow::ReportDataInput;
 use claviger::http::{AttestationRequest, Base64Url, Challenge, EvidenceBody};
-use claviger::quote::DigestAlgorithm;
+use claviger::quote::{DigestAlgorithm, Revocation};
 use claviger::reference::Group;
 use claviger::simulated::SimulatedGuest;
 use claviger::simulated::intel::{Intel, QuoteBody, Revocations};
@@ -19,7 +19,7 @@ use claviger_tests::minted::event_log::Log;
 use claviger_tests::minted::nitro::Nitro;
 use claviger_tests::minted::nvidia::{Gpu, Nvidia};
 use claviger_tests::minted::tpm::{Quote, Tpm};
-use claviger_tests::site::{Guest, NOW, Site, chip, code};
+use claviger_tests::site::{Ground, Guest, NOW, Site, chip, code};
 use data_encoding::{BASE64, HEXLOWER};
 use serde_json::json;
 
@@ -469,6 +469,34 @@ async fn a_gpu_whose_makers_authority_is_revoked_or_not_known_to_stand_gets_no_k
         let request = answer(&gpus, &guest, &challenge, &guest, false);
         assert_eq!(code(site.submit(&guest, "k", request).await), expected);
     }
+}
+
+// attacks 13 and 24, invariant 8
+#[tokio::test]
+async fn intels_quotes_from_when_revocation_was_waived_are_believed_no_more_when_it_is_required() {
+    async fn disbelieved<A: Attester>(attester: A) {
+        let change = |revocation| {
+            let attester = &attester;
+            move |_: &Ground, plan: &mut Plan| {
+                plan.bundled.as_mut().unwrap().insert(format!("verifier-{}", A::TEE));
+                attester.configure(plan);
+                plan.revocation = revocation;
+            }
+        };
+        let site = Site::with(change(Revocation::Waived)).await;
+        let (guest, _) = (Guest::new(), site.key("k").await);
+        let challenge = site.challenge(&guest);
+        let mut request = answer(&attester, &guest, &challenge, &guest, false);
+        // What comes last are both lists.
+        request.evidence.attachments.truncate(3);
+        let attested = site.host.attest(&guest.caller(), request.into(), Default::default()).await;
+        let token = attested.unwrap().token;
+        assert!(site.redeem(&guest, "k", &token).await.is_ok());
+        let site = site.again(change(Revocation::Required)).await;
+        assert_eq!(code(site.redeem(&guest, "k", &token).await), Code::EndorsementsUnavailable);
+    }
+    disbelieved(Domain).await;
+    disbelieved(Enclave).await;
 }
 
 // attack 23

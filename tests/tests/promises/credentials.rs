@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use claviger::clock::{Clock, FixedClock};
 use claviger::credentials::{
-    AwsKeys, AwsPlan, CredentialKind, CredentialPlan, EndpointPlan, MetadataPlan, OAuthPlan,
-    OAuthProof, SecretSource,
+    AwsKeys, AwsPlan, CredentialKind, CredentialPlan, EndpointPlan, GooglePlan, MetadataPlan,
+    OAuthPlan, OAuthProof, SecretSource,
 };
 use claviger::egress::{
     EgressError, EgressLimits, Gate, Outgoing, Resolver, SystemResolver, TargetPlan, TlsPlan,
@@ -16,6 +16,7 @@ use claviger::egress::{
 use claviger_tests::server::{Asked, Server};
 use claviger_tests::service::Reply;
 use claviger_tests::site::NOW;
+use data_encoding::{BASE64_MIME, BASE64URL_NOPAD};
 use tempfile::TempDir;
 
 /// A server that gives credentials and takes them, and a gate to it.
@@ -158,6 +159,64 @@ async fn a_machines_identity_is_asked_for_as_its_cloud_wants_it() {
     let gate = world.gate(CredentialKind::Metadata(MetadataPlan::Gcp { endpoint }));
     assert_eq!(world.get(&gate).await, Ok(200));
     assert_eq!(world.asked().0.header("authorization"), Some("Bearer t0ken-of-gcp"));
+}
+
+#[tokio::test]
+async fn a_google_service_account_signs_for_its_token_and_for_no_other_service() {
+    use aws_lc_rs::encoding::AsDer;
+    use aws_lc_rs::rsa::{KeyPair, KeySize};
+    use aws_lc_rs::signature::{KeyPair as _, RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey};
+    let world = World::new(|asked| match asked.path() {
+        "/token" => json(r#"{"access_token":"t0ken-of-google","expires_in":3599}"#),
+        _ => Reply::status(200),
+    });
+    let world = world.await;
+    let key = KeyPair::generate(KeySize::Rsa2048).unwrap();
+    let der = aws_lc_rs::encoding::AsDer::<aws_lc_rs::encoding::Pkcs8V1Der<'_>>::as_der(&key);
+    let pem = format!(
+        "-----BEGIN PRIVATE KEY-----\n{}-----END PRIVATE KEY-----\n",
+        BASE64_MIME.encode(der.unwrap().as_ref()).replace("\r\n", "\n")
+    );
+    let audience = format!("{}/token", world.server.url);
+    let file = |token_uri: &str| {
+        let text = serde_json::json!({
+            "type": "service_account",
+            "project_id": "project",
+            "private_key_id": "key-1",
+            "private_key": pem,
+            "client_email": "claviger@project.iam.gserviceaccount.com",
+            "token_uri": token_uri,
+        });
+        SecretSource::File(secret(world.folder.path(), &text.to_string()))
+    };
+    let plan = |key| {
+        let scope = "https://www.googleapis.com/auth/cloud-platform".to_owned();
+        CredentialKind::Google(GooglePlan { endpoint: world.endpoint(), key, scope })
+    };
+    let gate = world.gate(plan(file(&audience)));
+    assert_eq!(world.get(&gate).await, Ok(200));
+    let (kms, given) = world.asked();
+    assert_eq!(kms.header("authorization"), Some("Bearer t0ken-of-google"));
+    let sent = form(&given[0]);
+    let grant = "grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Ajwt-bearer&assertion=";
+    let assertion = sent.strip_prefix(grant).unwrap();
+    let (signed, signature) = assertion.rsplit_once('.').unwrap();
+    let signature = BASE64URL_NOPAD.decode(signature.as_bytes()).unwrap();
+    let public = key.public_key().as_der().unwrap();
+    UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, public.as_ref())
+        .verify(signed.as_bytes(), &signature)
+        .unwrap();
+    let claims = BASE64URL_NOPAD.decode(signed.split_once('.').unwrap().1.as_bytes()).unwrap();
+    let claims: serde_json::Value = serde_json::from_slice(&claims).unwrap();
+    assert_eq!(claims["aud"], audience);
+    assert_eq!(claims["iss"], "claviger@project.iam.gserviceaccount.com");
+    assert_eq!(claims["exp"], NOW.plus(3600).0);
+
+    // The key is shown to nobody whom the file alone names.
+    let gate = world.gate(plan(file("https://tokens.example/token")));
+    let refused = world.get(&gate).await.unwrap_err();
+    assert!(refused.to_string().contains("another token service"), "{refused}");
+    assert_eq!(world.asked().1.len(), 1);
 }
 
 #[tokio::test]

@@ -97,6 +97,12 @@ async fn a_connector_reads_key_bytes_only_with_the_grant_and_every_record_says_s
     let (guest, material) = (Guest::new(), with.key(name).await);
     let released = with.release(&guest, name).await.unwrap();
     assert_eq!(guest.open(&released.jwe), material);
+    assert!(released.reads_key_material);
+    let listed = |site: &Site| {
+        let plugins = site.host.plugins().into_iter();
+        plugins.filter(|plugin| plugin.reads_key_material).count()
+    };
+    assert_eq!((listed(&with), listed(&without)), (1, 0));
     // Whether it looked or not: it could have.
     with.still_serves("sound").await;
     let records = with.records();

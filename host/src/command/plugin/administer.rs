@@ -51,13 +51,14 @@ fn done(plugin: &Plugin) -> anyhow::Result<ExitCode> {
 /// One line; names, versions and reasons are other people's words.
 fn print(plugin: &Plugin) -> anyhow::Result<()> {
     let Plugin { name, kind, version, digest, source, signers, state, reason, .. } = plugin;
+    let reads = if plugin.reads_key_material { " reads-key-material" } else { "" };
     let signed = match signers.is_empty() {
         true => String::new(),
         false => format!(" signed by {}", signers.join(", ")),
     };
     let reason = reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
     let line = format!(
-        "{name:<18} {kind:<9} {version:<9} {state:<9} {source:<10} sha256:{digest}{signed}{reason}"
+        "{name:<18} {kind:<9} {version:<9} {state:<9} {source:<10} sha256:{digest}{signed}{reads}{reason}"
     );
     out!("{}", Escaped(&line))
 }

@@ -41,6 +41,9 @@ pub struct Plugin {
     pub signers: Vec<String>,
     /// What it imports from the host.
     pub imports: Vec<String>,
+    /// Whether the operator let it read the bytes of key material; left out where not.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub reads_key_material: bool,
     /// `serving`; `checked`: loaded, and no request is handed to it (a connector that does not hold
     /// the keys, a version that a rollback would bring back); `draining`: the same, and requests that
     /// began with it are in flight; `refused`: offered last under this name, and not let in.
@@ -80,6 +83,7 @@ impl From<PluginSummary> for Plugin {
             source: summary.source.to_owned(),
             signers: summary.signers,
             imports: summary.imports,
+            reads_key_material: summary.reads_key_material,
             state: summary.state.to_owned(),
             reason: summary.reason,
         }

@@ -105,6 +105,9 @@ pub struct Release {
     pub status: String,
     /// Whether it rests on simulated hardware.
     pub simulated: bool,
+    /// Whether the plugin that the key came from may read its bytes; left out where it may not.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub reads_key_material: bool,
     /// The leaf of the record in the audit log.
     pub audit_index: u64,
 }
@@ -117,6 +120,7 @@ impl From<ReleasedKey> for Release {
             version: released.version,
             status: released.status.to_owned(),
             simulated: released.simulated,
+            reads_key_material: released.reads_key_material,
             audit_index: released.audit_index,
         }
     }

@@ -58,6 +58,7 @@ impl FakeHost {
             version: version.unwrap_or("1").into(),
             status: "affirming",
             simulated: true,
+            reads_key_material: false,
             audit_index: 7,
         }
     }
@@ -324,6 +325,7 @@ impl Api for FakeHost {
             source: "bundled",
             signers: Vec::new(),
             imports: vec!["claviger:plugin/quotes@0.1.0".into()],
+            reads_key_material: false,
             state: "serving",
             reason: None,
         }]

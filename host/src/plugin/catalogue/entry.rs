@@ -18,6 +18,8 @@ pub struct Entry {
     pub digest: String,
     /// What its manifest says that it imports; a component that imports more is not admitted.
     pub imports: Vec<String>,
+    /// Whether the operator let it read the bytes of key material.
+    pub reads_key_material: bool,
     /// Where it came from.
     pub source: Source,
     /// Who signed it, as the verification file calls them.
@@ -98,6 +100,7 @@ impl Entry {
             version: manifest.version.clone(),
             digest: digest.to_owned(),
             imports: manifest.imports.clone(),
+            reads_key_material: false,
             source,
             signers: Vec::new(),
             state: State::Refused(why),
@@ -137,6 +140,7 @@ impl Version {
             version: manifest.version.clone(),
             digest: self.plugin.digest().to_owned(),
             imports: manifest.imports.clone(),
+            reads_key_material: self.plugin.reads_key_material(),
             source: self.source,
             signers: self.signers.clone(),
             state,
