@@ -47,6 +47,7 @@ mod release_rego;
 mod reports;
 mod results;
 mod rotation;
+mod rusty_vault;
 mod secrecy;
 mod sources;
 mod swaps;

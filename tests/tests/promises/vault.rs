@@ -52,37 +52,15 @@ impl World {
         std::fs::create_dir(&folder).unwrap();
         let vault = FakeVault::start(&folder).await;
         vault.state().tokens.push(TOKEN.to_owned());
-        let tls = TlsPlan { roots: vault.server.ca.clone(), identity: None };
-        let addresses = vec!["127.0.0.1".parse().unwrap(), "::1".parse().unwrap()];
-        let url = vault.server.url.clone();
-        let endpoint =
-            EndpointPlan { url: url.clone(), tls: tls.clone(), addresses: addresses.clone() };
-        let kind = credential(&folder, &endpoint);
-        let target = TargetPlan {
-            url: format!("{url}/v1/"),
-            methods: ["GET", "POST"].map(str::to_owned).into(),
-            tls,
-            addresses,
-            credential: Some(CredentialPlan { name: "vault".to_owned(), kind }),
-            withhold: ["/data/data/*", "/data/value", "/data/keys/*", "/data/plaintext"]
-                .map(|pointer| pointer.parse().unwrap())
-                .into(),
-        };
-        let address = ("address".to_owned(), url);
-        let own = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
-        let values: BTreeMap<_, _> = settings.iter().map(own).chain([address]).collect();
-        let limits = claviger::plugin::Limits {
-            deadline: Duration::from_secs(8),
-            ..claviger::plugin::Limits::default()
-        };
-        let (name, targets) = ("kms-vault".to_owned(), vec![target]);
-        let mut given = PluginPlan { name, values, targets, limits, ..PluginPlan::default() };
-        change(&mut given);
-        let site = Site::on(ground, |_, plan| {
-            plan.kms = kms.to_owned();
-            plan.bundled = Some([kms, "kms-vault", "verifier-snp"].map(str::to_owned).into());
-            plan.plugins.push(given);
-        });
+        let (url, ca) = (vault.server.url.clone(), vault.server.ca.clone());
+        let site = connected(
+            ground,
+            (&url, &ca),
+            kms,
+            settings,
+            |endpoint| credential(&folder, endpoint),
+            change,
+        );
         Self { site: site.await, vault }
     }
 
@@ -112,6 +90,49 @@ impl World {
     }
 }
 
+/// A host with a connector to the server at this address, whose certificate this authority issued.
+pub(super) async fn connected(
+    ground: Ground,
+    (url, ca): (&str, &[u8]),
+    kms: &str,
+    settings: &[(&str, &str)],
+    credential: impl FnOnce(&EndpointPlan) -> CredentialKind,
+    change: impl FnOnce(&mut PluginPlan),
+) -> Site {
+    let tls = TlsPlan { roots: ca.to_vec(), identity: None };
+    let addresses = vec!["127.0.0.1".parse().unwrap(), "::1".parse().unwrap()];
+    let url = url.to_owned();
+    let endpoint =
+        EndpointPlan { url: url.clone(), tls: tls.clone(), addresses: addresses.clone() };
+    let kind = credential(&endpoint);
+    let target = TargetPlan {
+        url: format!("{url}/v1/"),
+        methods: ["GET", "POST"].map(str::to_owned).into(),
+        tls,
+        addresses,
+        credential: Some(CredentialPlan { name: "vault".to_owned(), kind }),
+        withhold: ["/data/data/*", "/data/value", "/data/keys/*", "/data/plaintext"]
+            .map(|pointer| pointer.parse().unwrap())
+            .into(),
+    };
+    let address = ("address".to_owned(), url);
+    let own = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+    let values: BTreeMap<_, _> = settings.iter().map(own).chain([address]).collect();
+    let limits = claviger::plugin::Limits {
+        deadline: Duration::from_secs(8),
+        ..claviger::plugin::Limits::default()
+    };
+    let (name, targets) = ("kms-vault".to_owned(), vec![target]);
+    let mut given = PluginPlan { name, values, targets, limits, ..PluginPlan::default() };
+    change(&mut given);
+    let site = Site::on(ground, |_, plan| {
+        plan.kms = kms.to_owned();
+        plan.bundled = Some([kms, "kms-vault", "verifier-snp"].map(str::to_owned).into());
+        plan.plugins.push(given);
+    });
+    site.await
+}
+
 /// A token in a file.
 fn token(folder: &Path, _: &EndpointPlan) -> CredentialKind {
     let (header, prefix) = ("x-vault-token".to_owned(), String::new());
@@ -119,7 +140,7 @@ fn token(folder: &Path, _: &EndpointPlan) -> CredentialKind {
     CredentialKind::Header(HeaderPlan { header, prefix, source })
 }
 
-fn secret(folder: &Path, name: &str, text: &str) -> std::path::PathBuf {
+pub(super) fn secret(folder: &Path, name: &str, text: &str) -> std::path::PathBuf {
     use std::os::unix::fs::PermissionsExt;
     let path = folder.join(name);
     std::fs::write(&path, format!("{text}\n")).unwrap();
