@@ -1,6 +1,9 @@
 use super::*;
+use crate::clock::SystemClock;
 use crate::plugin::engine::{Engine, EngineSettings};
-use crate::plugin::{Settings, bundled};
+use crate::plugin::{KmsPlugin, KmsServices, Settings, bundled};
+use crate::random::{Random, SystemRandomness};
+use crate::store::{Embedded, MasterKey, SealedStore};
 
 fn engine() -> Engine {
     let settings = EngineSettings { instances: 2, ..EngineSettings::default() };
@@ -65,6 +68,25 @@ fn no_two_verifiers_read_the_same_evidence() {
     plugins.put(version(&engine, "snp", Source::Bundled)).unwrap();
     let other = version(&engine, "snp-too", Source::Installed);
     assert_eq!(plugins.put(other), Err(Unchanged::Tee("snp".into())));
+    assert_eq!(states(&plugins), [(Source::Bundled, "serving")]);
+}
+
+#[test]
+fn a_connector_does_not_take_a_verifiers_name() {
+    let engine = engine();
+    let mut plugins = Plugins::default();
+    plugins.put(version(&engine, "snp", Source::Bundled)).unwrap();
+    let random: Arc<dyn Random> = Arc::new(SystemRandomness::default());
+    let master = MasterKey::ephemeral(&*random).unwrap();
+    let store = Arc::new(Embedded::in_memory().unwrap());
+    let store = Arc::new(SealedStore::open(store, &master, random.clone()).unwrap());
+    let services = KmsServices::embedded(store, Arc::new(SystemClock), random);
+    let component = bundled::component("kms-local").unwrap();
+    let connector = KmsPlugin::load(&engine, "snp", component, services).unwrap();
+    let plugin = Loaded::Connector(Arc::new(connector));
+    let other = Version { plugin, source: Source::Installed, signers: Vec::new() };
+    let refused = plugins.put(other);
+    assert_eq!(refused, Err(Unchanged::Kind("snp".into(), Kind::Verifier)));
     assert_eq!(states(&plugins), [(Source::Bundled, "serving")]);
 }
 
