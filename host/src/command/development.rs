@@ -13,6 +13,7 @@ use crate::assemble::{AuditPlan, Plan};
 use crate::audit;
 use crate::clock::{Clock, SystemClock};
 use crate::flow::TokenSettings;
+use crate::http::azure::{AttestationSettings, AzureSettings, VaultSettings};
 use crate::http::{
     AdminListener, DevelopmentCertificates, HttpSettings, Listener, Listeners, ServerCertificate,
 };
@@ -24,6 +25,7 @@ use crate::reference::ReferencePlan;
 use crate::simulated::Family;
 use crate::simulated::report::ReportTemplate;
 use crate::store::{Embedded, MasterKey, Store};
+use crate::tenant::Tenant;
 
 /// What `serve --dev` was told.
 pub(super) struct Development {
@@ -88,6 +90,7 @@ impl Development {
             },
             listeners: Listeners {
                 api: listener(api),
+                azure: Some(azure()?),
                 admin: Some(AdminListener {
                     listener: listener(admin),
                     client_authority: None,
@@ -97,6 +100,15 @@ impl Development {
             announce: Some(folder),
         })
     }
+}
+
+/// Both services, at `localhost` and the port that is listened on. Clients that want a vault's host to
+/// stand below the advertised resource's reach it as `vault.localhost`.
+fn azure() -> anyhow::Result<AzureSettings> {
+    let mut azure = AzureSettings::new(None, [("vault".to_owned(), Tenant::default())].into())?;
+    azure.vault = Some(VaultSettings::default());
+    azure.attestation = Some(AttestationSettings::default());
+    Ok(azure)
 }
 
 /// The plan of a development host that trusts `family`; its store is in memory.

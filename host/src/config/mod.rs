@@ -2,6 +2,7 @@
 //! A key that is unknown is refused with its place (a misspelt one would otherwise leave a check at
 //! its default), and there is no key for anything that only a development host may do.
 
+mod azure;
 mod plan;
 mod remote;
 mod sections;
@@ -16,6 +17,7 @@ use crate::appraisal::SnpPolicy;
 use crate::files;
 use crate::reference::ReferencePlan;
 
+pub use azure::{Attestation as AzureAttestation, Azure, Vault as AzureVault};
 pub use plan::{AppraisalPlan, Planned, plan};
 pub use remote::{Credential, HttpTarget};
 pub use sections::{
@@ -67,6 +69,8 @@ pub struct Config {
     /// Other services whose tokens are looked at.
     #[serde(default)]
     pub authority: Vec<Authority>,
+    /// The front door that speaks as Microsoft's services do; none: it is closed.
+    pub azure: Option<Azure>,
     /// Certificates and revocation lists.
     #[serde(default)]
     pub endorsements: Endorsements,
@@ -198,6 +202,7 @@ impl Config {
         for authority in &mut self.authority {
             authority.ca.iter_mut().chain(&mut authority.jwks).for_each(&mut change);
         }
+        self.azure.iter_mut().for_each(|azure| azure.each_path(&mut change));
         self.snp.policy.iter_mut().for_each(&mut change);
         match &mut self.master_key {
             MasterKey::Environment { .. } => {}
@@ -296,7 +301,7 @@ mod tests {
         let full = parse(FULL).unwrap();
         assert!(full.admin.is_some() && !full.plugins.is_empty());
         // An option that is not in the example would not be found by anybody.
-        for name in sections::NAMES {
+        for name in sections::NAMES.iter().chain(azure::names()) {
             let named = |line: &str| {
                 let line = line.trim_start_matches("# ");
                 line.split(['=', ' ', ']', '.']).any(|word| word.trim_start_matches('[') == *name)

@@ -9,7 +9,7 @@ use super::sections::{
     Admin, Anchor, AnchorRevocation, Appraisal, Authority, Catalogue, Limits, MasterKey, Plugin,
     Reference, Signer, Snp,
 };
-use super::{Config, ConfigError, remote};
+use super::{Config, ConfigError, azure, remote};
 use crate::appraisal::{Appraiser, MinimumTcb, SnpPolicy, TeePolicy};
 use crate::assemble::{AnchorPlan, AuditPlan, Plan, PluginPlan};
 use crate::audit;
@@ -154,7 +154,8 @@ pub fn plan(config: Config, store: Arc<dyn Store>) -> Result<Planned, ConfigErro
     let certificate = certificate("api", &config.api.certificate, &config.api.key)?;
     let admin = config.admin.map(|admin| self::admin(admin, &certificate)).transpose()?;
     let api = Listener { address: config.api.listen, certificate };
-    let listeners = Listeners { api, admin };
+    let azure = config.azure.map(azure::plan).transpose()?;
+    let listeners = Listeners { api, admin, azure };
     Ok(Planned { plan, settings: settings(&config.limits)?, listeners })
 }
 

@@ -27,9 +27,11 @@ macro_rules! sections {
         )*
 
         #[cfg(test)]
-        pub(super) const NAMES: &[&str] = &[$($(stringify!($option),)*)*];
+        pub(in crate::config) const NAMES: &[&str] = &[$($(stringify!($option),)*)*];
     };
 }
+
+pub(super) use sections;
 
 sections! {
     pub struct Host {

@@ -8,8 +8,9 @@ use serde_json::Value;
 
 use crate::error::Refusal;
 use crate::flow::{
-    Attested, Caller, Health, IssuedChallenge, KeySummary, NewKey, NewReleasePolicy, PluginChange,
-    PluginSummary, Purpose, ReleasePolicySummary, ReleasedKey, RequestReport, Submission, Wanted,
+    Attested, Caller, Health, Host, IssuedChallenge, KeySummary, NewKey, NewReleasePolicy,
+    PluginChange, PluginSummary, Purpose, ReleasePolicySummary, ReleasedKey, RequestReport,
+    Submission, Wanted,
 };
 use crate::keys::TokenKeySummary;
 use crate::reference::{Change, Container, Reference};
@@ -20,6 +21,12 @@ pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, Refusal>> + Send 
 /// The host, as front doors see it. Dropping an answer abandons the request: the client is gone or
 /// its time is over.
 pub trait Api: Send + Sync + 'static {
+    /// The host itself, for the face that speaks as Microsoft's services do and has more to ask than
+    /// stands here; none: there is nothing behind such a face.
+    fn azure(&self) -> Option<&Host> {
+        None
+    }
+
     /// A fresh challenge.
     fn challenge(&self, caller: &Caller, purpose: Purpose) -> Result<IssuedChallenge, Refusal>;
 

@@ -134,7 +134,10 @@ fn is_json(media_type: &[u8]) -> bool {
 }
 
 /// The whole body; a declared size over the limit is refused before a byte is read.
-async fn read(request: Request, settings: &HttpSettings) -> Result<Zeroizing<Vec<u8>>, Refusal> {
+pub(super) async fn read(
+    request: Request,
+    settings: &HttpSettings,
+) -> Result<Zeroizing<Vec<u8>>, Refusal> {
     read_bounded(request, settings.body_bytes, settings.body_timeout).await
 }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::admission::{Admission, Full, Place};
 use super::api::Api;
 use super::auth::Authentication;
+use super::azure::Face;
 use super::rate::RateLimiter;
 use super::settings::HttpSettings;
 use super::turned_away::TurnedAway;
@@ -23,6 +24,8 @@ pub(super) struct Shared {
     pub(super) settings: Arc<HttpSettings>,
     pub(super) authentication: Authentication,
     pub(super) turned_away: TurnedAway,
+    /// What clients of Microsoft's services speak; none: it is closed.
+    pub(super) azure: Option<Face>,
     at_once: Admission,
     rate: Option<RateLimiter>,
 }
@@ -41,11 +44,13 @@ impl Door {
         random: Arc<dyn Random>,
         settings: Arc<HttpSettings>,
         authentication: Authentication,
+        azure: Option<Face>,
     ) -> Self {
         Self(Arc::new(Shared {
             api,
             random,
             authentication,
+            azure,
             turned_away: TurnedAway::default(),
             at_once: Admission::new(settings.requests_at_once, settings.requests_per_client),
             rate: settings.rate.map(RateLimiter::new),

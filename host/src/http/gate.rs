@@ -13,6 +13,7 @@ use data_encoding::BASE32_NOPAD;
 use http::Method;
 use http::header::{CACHE_CONTROL, HeaderName, HeaderValue, X_CONTENT_TYPE_OPTIONS};
 
+use super::azure::{self, Visit};
 use super::door::Door;
 use super::path::require_plain;
 use super::problem::{Reason, Refused, render, take_refusal};
@@ -64,11 +65,12 @@ impl Known {
 /// Lets one request through.
 pub(super) async fn gate(State(door): State<Door>, mut request: Request, next: Next) -> Response {
     let id = RequestId::fresh(&*door.random);
-    let passing = Passing {
+    let mut passing = Passing {
         id: id.as_ref().map_or_else(|_| "none".into(), |id| Arc::clone(&id.0)),
         peer: request.extensions().get::<Peer>().copied(),
         method: known(request.method()),
         route: request.extensions().get::<MatchedPath>().cloned(),
+        visit: door.azure.as_ref().and_then(|azure| azure.visit(&mut request)),
         started: Instant::now(),
         administrator: Known::default(),
     };
@@ -81,6 +83,9 @@ pub(super) async fn gate(State(door): State<Door>, mut request: Request, next: N
         Err(refusal) => Err(refusal),
     };
     let response = response.unwrap_or_else(|refusal| Refused::from(refusal).into_response());
+    if passing.route.is_none() {
+        passing.route = response.extensions().get::<MatchedPath>().cloned();
+    }
     passing.leave(&door, response)
 }
 
@@ -91,6 +96,8 @@ struct Passing {
     peer: Option<Peer>,
     method: &'static str,
     route: Option<MatchedPath>,
+    /// Where it is for the face that speaks as Microsoft's services do.
+    visit: Option<Visit>,
     started: Instant,
     administrator: Known,
 }
@@ -104,7 +111,10 @@ impl Passing {
         // Whoever watches must learn that the host is busy, not be taken for one request too many.
         let watching = self.route().ends_with(HEALTH);
         let _place = if watching { None } else { Some(door.enter(client)?) };
-        require_plain(request.uri().path())?;
+        match &self.visit {
+            None => require_plain(request.uri().path())?,
+            Some(visit) => visit.check()?,
+        }
         let limit = door.settings.request_timeout;
         tokio::time::timeout(limit, next.run(request))
             .await
@@ -113,8 +123,14 @@ impl Passing {
 
     fn leave(&self, door: &Door, mut response: Response) -> Response {
         let refusal = take_refusal(&mut response);
-        if let Some(refusal) = &refusal {
-            render(&mut response, refusal, self.administrator.get(), &self.id);
+        match (&refusal, &self.visit) {
+            (refusal, Some(visit)) => {
+                azure::render(&mut response, refusal.as_ref(), visit, &self.id);
+            }
+            (Some(refusal), None) => {
+                render(&mut response, refusal, self.administrator.get(), &self.id);
+            }
+            (None, None) => {}
         }
         self.log(door, refusal.as_ref());
         let headers = response.headers_mut();
@@ -157,7 +173,9 @@ fn known(method: &Method) -> &'static str {
         Method::DELETE => "DELETE",
         Method::GET => "GET",
         Method::HEAD => "HEAD",
+        Method::PATCH => "PATCH",
         Method::POST => "POST",
+        Method::PUT => "PUT",
         _ => "other",
     }
 }

@@ -12,6 +12,10 @@ use crate::keys::TokenKeySummary;
 use crate::reference::{Change, Container, Reference};
 
 impl Api for Host {
+    fn azure(&self) -> Option<&Host> {
+        Some(self)
+    }
+
     fn challenge(&self, caller: &Caller, purpose: Purpose) -> Result<IssuedChallenge, Refusal> {
         let issued = Self::challenge(self, caller, &purpose);
         self.remember(caller, &issued);

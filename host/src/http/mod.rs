@@ -2,7 +2,7 @@
 //! answers back; they bound what a client may cost; they decide nothing.
 //!
 //! ```text
-//! serve → admission → connection (TLS, HTTP) → gate → path → body → native | admin → Api
+//! serve → admission → connection (TLS, HTTP) → gate → path → body → native | azure | admin → Api
 //!                                               ↓ identifier, limits, time, problem details
 //! ```
 
@@ -11,6 +11,7 @@ mod admin;
 mod admission;
 mod api;
 mod auth;
+pub mod azure;
 mod body;
 mod caller;
 mod connection;
@@ -60,8 +61,10 @@ use std::any::Any;
 
 use axum::Router;
 use axum::body::Body;
+use axum::extract::Request;
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
+use tower::ServiceExt;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::error::Code;
@@ -69,16 +72,29 @@ use door::Door;
 use problem::Refused;
 
 fn api_router(door: Door) -> Router {
-    behind_gate(native::routes(), door)
+    let Some(_) = &door.azure else {
+        return behind_gate(native::routes().fallback(no_route), door);
+    };
+    let azure = azure::router(door.clone());
+    let beside = move |request: Request| async move {
+        match request.extensions().get::<azure::Visit>() {
+            Some(_) => azure.oneshot(request).await.into_response(),
+            None => no_route().await.into_response(),
+        }
+    };
+    behind_gate(native::routes().fallback(beside), door)
 }
 
 fn admin_router(door: Door) -> Router {
-    behind_gate(admin::routes(), door)
+    behind_gate(admin::routes().fallback(no_route), door)
+}
+
+async fn no_route() -> Refused {
+    Refused::new(Code::NotFound, "no such route")
 }
 
 fn behind_gate(routes: Router<Door>, door: Door) -> Router {
     routes
-        .fallback(|| async { Refused::new(Code::NotFound, "no such route") })
         .method_not_allowed_fallback(|| async {
             Refused::new(Code::MethodNotAllowed, "no such method on this route")
         })

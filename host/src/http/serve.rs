@@ -14,6 +14,7 @@ use tokio_rustls::TlsAcceptor;
 use super::admission::Admission;
 use super::api::Api;
 use super::auth::{Administrator, Authentication};
+use super::azure::{AzureSettings, NotAnAuthority};
 use super::connection;
 use super::door::Door;
 use super::settings::HttpSettings;
@@ -33,6 +34,8 @@ pub struct Listeners {
     pub api: Listener,
     /// Administration; none: there is none.
     pub admin: Option<AdminListener>,
+    /// Beside the native API: what clients of Microsoft's services speak; none: it is closed.
+    pub azure: Option<AzureSettings>,
 }
 
 /// An address and the certificate that is shown there.
@@ -67,6 +70,9 @@ pub enum ServeError {
     /// No TLS.
     #[error(transparent)]
     Tls(#[from] TlsError),
+    /// The face for clients of Microsoft's services has no address.
+    #[error("azure: {0}")]
+    Azure(#[from] NotAnAuthority),
 }
 
 /// A serving host. Dropping it stops it at once; [`ServerHandle::shutdown`] lets it finish.
@@ -93,23 +99,31 @@ pub async fn serve(
     let (drain, draining) = watch::channel(false);
     let mut tasks = JoinSet::new();
     let mut certificates = vec![Arc::clone(&listeners.api.certificate)];
-    let door = |administrators| {
+    let door = |administrators, azure| {
         let authentication = Authentication::new(administrators, settings.failed_authentications);
-        Door::new(Arc::clone(&api), Arc::clone(&random), Arc::clone(&settings), authentication)
+        Door::new(
+            Arc::clone(&api),
+            Arc::clone(&random),
+            Arc::clone(&settings),
+            authentication,
+            azure,
+        )
     };
 
-    let open = Open::bind(&listeners.api, None, api_router(door(Vec::new()))).await?;
+    let open = Open::bind(&listeners.api, None).await?;
     let api_address = open.address;
-    tasks.spawn(open.accept(Arc::clone(&settings), draining.clone()));
+    let azure = listeners.azure.map(|azure| azure.face(api_address.port())).transpose()?;
+    let router = api_router(door(Vec::new(), azure));
+    tasks.spawn(open.accept(router, Arc::clone(&settings), draining.clone()));
 
     let mut admin_address = None;
     if let Some(admin) = listeners.admin {
         let authority = admin.client_authority.as_deref();
-        let router = admin_router(door(admin.administrators));
-        let open = Open::bind(&admin.listener, authority, router).await?;
+        let open = Open::bind(&admin.listener, authority).await?;
+        let router = admin_router(door(admin.administrators, None));
         admin_address = Some(open.address);
         certificates.push(admin.listener.certificate);
-        tasks.spawn(open.accept(Arc::clone(&settings), draining));
+        tasks.spawn(open.accept(router, Arc::clone(&settings), draining));
     }
 
     let watch =
@@ -173,14 +187,12 @@ struct Open {
     listener: TcpListener,
     address: SocketAddr,
     tls: TlsAcceptor,
-    router: Router,
 }
 
 impl Open {
     async fn bind(
         listener: &Listener,
         client_authority: Option<&[u8]>,
-        router: Router,
     ) -> Result<Self, ServeError> {
         let config = server_config(Arc::clone(&listener.certificate), client_authority)?;
         let address = listener.address;
@@ -190,12 +202,16 @@ impl Open {
             address: listener.local_addr().map_err(failed)?,
             listener,
             tls: TlsAcceptor::from(config),
-            router,
         })
     }
 
     /// Accepts until the host drains; then says whether all connections ended in time.
-    async fn accept(self, settings: Arc<HttpSettings>, drain: watch::Receiver<bool>) -> bool {
+    async fn accept(
+        self,
+        router: Router,
+        settings: Arc<HttpSettings>,
+        drain: watch::Receiver<bool>,
+    ) -> bool {
         let admission = Admission::new(settings.connections, settings.connections_per_client);
         let mut connections = JoinSet::new();
         let mut stop = drain.clone();
@@ -208,7 +224,7 @@ impl Open {
                         // Over the bound the stream is dropped, and so closed.
                         let Ok(place) = admission.enter(address.ip()) else { continue };
                         let served = connection::serve(
-                            stream, address, self.tls.clone(), self.router.clone(),
+                            stream, address, self.tls.clone(), router.clone(),
                             Arc::clone(&settings), drain.clone(),
                         );
                         connections.spawn(async move {

@@ -44,7 +44,7 @@ impl Site {
             credential: Credential::of_token(ADMINISTRATOR),
         }];
         let admin = AdminListener { listener: listener(), client_authority: None, administrators };
-        let listeners = Listeners { api: listener(), admin: Some(admin) };
+        let listeners = Listeners { api: listener(), admin: Some(admin), azure: None };
         let random = Arc::new(SystemRandomness::default());
         let handle = serve(self.host.clone(), random, settings, listeners).await.unwrap();
         Served { handle, authority: minted.authority.into_bytes() }

@@ -1,6 +1,7 @@
 //! The front doors, tested as a client meets them: through TLS on the loopback.
 
 mod administration;
+mod azure;
 mod bodies;
 mod certificates;
 mod drain;

@@ -20,6 +20,7 @@ use crate::flow::{
     Attested, Caller, Health, IssuedChallenge, KeySummary, NewKey, NewReleasePolicy, PluginChange,
     PluginSummary, Purpose, ReleasePolicySummary, ReleasedKey, RequestReport, Submission, Wanted,
 };
+use crate::http::azure::{AttestationSettings, AzureSettings, VaultSettings};
 use crate::http::{
     AdminListener, Administrator, Answer, Api, DevelopmentCertificates, HttpSettings, Listener,
     Listeners, ServerCertificate, ServerHandle, serve, tls,
@@ -27,6 +28,7 @@ use crate::http::{
 use crate::keys::TokenKeySummary;
 use crate::random::SystemRandomness;
 use crate::reference::{Change, Container, Reference};
+use crate::tenant::Tenant;
 
 pub(super) const NOW: Timestamp = Timestamp(1_767_225_600);
 
@@ -399,6 +401,35 @@ pub(super) async fn start_host(
     Served { authority: minted.authority, ..served }
 }
 
+/// The face for clients of Microsoft's services, wholly open.
+pub(super) fn azure() -> AzureSettings {
+    let names = [("payroll".to_owned(), Tenant::parse("hr").unwrap())].into();
+    let mut azure = AzureSettings::new(None, names).unwrap();
+    azure.vault = Some(VaultSettings::default());
+    azure.attestation = Some(AttestationSettings::default());
+    azure
+}
+
+/// A host with that face.
+pub(super) async fn start_azure(
+    host: FakeHost,
+    settings: HttpSettings,
+    azure: AzureSettings,
+) -> Served {
+    let minted = DevelopmentCertificates::mint(Timestamp(
+        std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs(),
+    ))
+    .unwrap();
+    let certificate =
+        ServerCertificate::from_pem(minted.certificate.as_bytes(), minted.key.expose()).unwrap();
+    let host = Arc::new(host);
+    let api = Listener { address: ([127, 0, 0, 1], 0).into(), certificate };
+    let listeners = Listeners { api, admin: None, azure: Some(azure) };
+    let random = Arc::new(SystemRandomness::default());
+    let handle = serve(Arc::clone(&host) as _, random, settings, listeners).await.unwrap();
+    Served { host, handle, authority: minted.authority }
+}
+
 pub(super) async fn serve_with(
     host: FakeHost,
     settings: HttpSettings,
@@ -410,6 +441,7 @@ pub(super) async fn serve_with(
     let listener =
         || Listener { address: ([127, 0, 0, 1], 0).into(), certificate: Arc::clone(&certificate) };
     let listeners = Listeners {
+        azure: None,
         api: listener(),
         admin: Some(AdminListener { listener: listener(), client_authority, administrators }),
     };
