@@ -139,6 +139,8 @@ pub struct Record {
     #[serde(default, skip_serializing_if = "is_false")]
     wrapped_by_connector: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    wrap: Option<Cow<'static, str>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     jwe: Option<Digest>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     token: Option<String>,
@@ -183,6 +185,7 @@ impl Record {
             simulated: false,
             reads_key_material: false,
             wrapped_by_connector: false,
+            wrap: None,
             jwe: None,
             token: None,
             authority: None,
@@ -379,6 +382,13 @@ impl Record {
     #[must_use]
     pub fn reads_key_material(mut self, reads: bool) -> Self {
         self.reads_key_material = reads;
+        self
+    }
+
+    /// The name of the wrap of what was released, where it is no JWE.
+    #[must_use]
+    pub fn wrap(mut self, name: &'static str) -> Self {
+        self.wrap = Some(Cow::Borrowed(name));
         self
     }
 

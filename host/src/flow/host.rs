@@ -18,7 +18,7 @@ use super::release::{append, append_announced};
 use super::release_policies::{ReleasePolicies, check_name};
 use super::request::{
     Attested, Caller, Evidence, Health, IssuedChallenge, PluginSummary, Purpose, ReleasedKey,
-    Submission, Wanted,
+    Submission, Wanted, WrapForm,
 };
 use super::token::Tokens;
 use super::waiting::waiting;
@@ -177,7 +177,7 @@ impl Host {
         let plugins = self.parts.catalogue.plugins();
         let appraised = self.judge(caller, &purpose, submission, &plugins).await?;
         let basis = Basis::Own(Box::new(appraised));
-        let asked = Asked { key, version, evidence: Some(evidence) };
+        let asked = Asked { evidence: Some(evidence), ..Asked::of(key, version) };
         self.release(caller, basis, asked, &plugins, announced).await
     }
 
@@ -192,7 +192,7 @@ impl Host {
         let announced = self.parts.audit.announce();
         let now = self.parts.clock.now();
         let plugins = self.parts.catalogue.plugins();
-        let asked = Asked { key, version, evidence: None };
+        let asked = Asked::of(key, version);
         if let Some(issuer) = self.parts.issuers.of_token(token) {
             check_name(key)?;
             let vouched = Vouched::check(issuer, &caller.tenant, token, now).await?;
@@ -378,7 +378,7 @@ impl Host {
     }
 
     /// Permission → record → key. A refusal of genuine evidence is recorded too.
-    async fn release(
+    pub(super) async fn release(
         &self,
         caller: &Caller,
         basis: Basis,
@@ -386,7 +386,8 @@ impl Host {
         plugins: &Plugins,
         announced: Announced,
     ) -> Result<ReleasedKey, Refusal> {
-        let Asked { key, version, evidence } = asked;
+        let Asked { key, version, .. } = asked;
+        let principal = asked.principal;
         check_name(key)?;
         let (kms, basis) = (connector(plugins)?, Arc::new(basis));
         let released = async {
@@ -394,7 +395,7 @@ impl Host {
             let permitted =
                 Arc::clone(&basis).permit(release_policies, tokens, kms.name(), key, version)?;
             step(caller, "permitted");
-            let recorded = permitted.record(caller, &kms, &self.parts, evidence, announced).await?;
+            let recorded = permitted.record(caller, &kms, &self.parts, asked, announced).await?;
             step(caller, "recorded");
             Ok::<_, Refusal>(recorded.release())
         };
@@ -402,8 +403,11 @@ impl Host {
             Ok(released) => Ok(released),
             Err(refusal) if refusal.code == Code::AuditUnavailable => Err(refusal),
             Err(refusal) => {
-                let entry = basis.record(Event::Refused, caller);
-                append(&self.parts.audit, &entry.key(key).refusal(&refusal)).await?;
+                let mut entry = basis.record(Event::Refused, caller).key(key).refusal(&refusal);
+                if let Some(principal) = principal {
+                    entry = entry.principal(principal);
+                }
+                append(&self.parts.audit, &entry).await?;
                 Err(refusal)
             }
         }
@@ -415,12 +419,23 @@ impl Host {
     }
 }
 
-/// What is to be released.
-struct Asked<'a> {
+/// What is to be released, and how.
+pub(super) struct Asked<'a> {
     key: &'a str,
     version: Option<&'a str>,
     /// Where the release came with it.
-    evidence: Option<Evidence>,
+    pub(super) evidence: Option<Evidence>,
+    /// Who asks, where the front door knows him.
+    pub(super) principal: Option<&'a str>,
+    /// What the key is wrapped as.
+    pub(super) form: WrapForm,
+}
+
+impl<'a> Asked<'a> {
+    /// A key as a JWE, for somebody who shows no more than evidence or a token.
+    pub(super) fn of(key: &'a str, version: Option<&'a str>) -> Self {
+        Self { key, version, evidence: None, principal: None, form: WrapForm::Jwe }
+    }
 }
 
 fn verifier_of(plugins: &Plugins, evidence: &Evidence) -> Result<Arc<VerifierPlugin>, Refusal> {

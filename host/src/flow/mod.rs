@@ -55,7 +55,7 @@ pub use report_data::{Companion, ReportDataInput};
 pub use request::{
     Attested, Caller, Evidence, Finding, Health, IssuedChallenge, KeySummary, NewKey,
     NewReleasePolicy, PluginChange, PluginSummary, Purpose, ReleasePolicySummary, ReleasedKey,
-    Submission, Wanted,
+    Submission, Wanted, WrapForm,
 };
 pub use token::{TokenSettings, Tokens};
 pub use verify::{Genuine, examine};

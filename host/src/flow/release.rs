@@ -8,9 +8,9 @@ use serde_json::{Map, Value as Json};
 
 use super::administer_policy::in_records;
 use super::foreign::Basis;
-use super::host::Parts;
+use super::host::{Asked, Parts};
 use super::permit::Permitted;
-use super::request::{Caller, Evidence, ReleasedKey};
+use super::request::{Caller, Evidence, ReleasedKey, WrapForm};
 use crate::audit::{Announced, AuditError, AuditLog, Digest, Event, Record};
 use crate::error::{Code, Refusal};
 use crate::json::{self, Limits};
@@ -25,19 +25,19 @@ pub struct Recorded {
 
 impl Permitted {
     /// Fetches the key, wraps it to the recipient that the evidence binds, and records the release.
-    /// `evidence`: where the release came with it.
     pub(super) async fn record(
         self,
         caller: &Caller,
         kms: &KmsPlugin,
         parts: &Arc<Parts>,
-        evidence: Option<Evidence>,
+        asked: Asked<'_>,
         announced: Announced,
     ) -> Result<Recorded, Refusal> {
-        let wrapped = self.fetch(kms, parts, evidence).await?;
+        let Asked { evidence, principal, form, .. } = asked;
+        let wrapped = self.fetch(kms, parts, evidence, form).await?;
         self.still_by(&*parts.reference_values(self.basis.tenant()).await?)?;
         self.still(&parts.release_policies)?;
-        let entry = self
+        let mut entry = self
             .basis
             .record(Event::Released, caller)
             .key(self.key.as_str())
@@ -47,6 +47,12 @@ impl Permitted {
             .wrapped_by_connector(wrapped.by_connector)
             .policy(in_records(&self.policy.id))
             .jwe(Digest::of(wrapped.jwe.as_bytes()));
+        if let Some(principal) = principal {
+            entry = entry.principal(principal);
+        }
+        if let WrapForm::RsaAes(wrap) = form {
+            entry = entry.wrap(wrap.name());
+        }
         let index = append_announced(&parts.audit, &entry, announced).await?;
         Ok(Recorded {
             key: ReleasedKey {
@@ -66,6 +72,7 @@ impl Permitted {
         kms: &KmsPlugin,
         parts: &Arc<Parts>,
         evidence: Option<Evidence>,
+        form: WrapForm,
     ) -> Result<Wrapped, Refusal> {
         let recipient = self.basis.recipient();
         let reference = KeyReference { name: self.key.clone(), version: self.version.clone() };
@@ -81,6 +88,11 @@ impl Permitted {
             .map_err(|failure| refuse_kms(kms.name(), failure))?;
         match released {
             Released::Held { media_type, key, version } => {
+                if let WrapForm::RsaAes(wrap) = form {
+                    let wrapped = recipient.rsa_aes_wrap(key.expose(), wrap);
+                    let jwe = BASE64URL_NOPAD.encode(&wrapped.map_err(refuse_wrap)?);
+                    return Ok(Wrapped { jwe, media_type, version, by_connector: false });
+                }
                 let header = WrapHeader {
                     cty: media_type.clone(),
                     tenant: self.basis.tenant().to_string(),
@@ -91,6 +103,10 @@ impl Permitted {
                 };
                 let jwe = recipient.wrap(key.expose(), &header).map_err(refuse_wrap)?;
                 Ok(Wrapped { jwe, media_type, version, by_connector: false })
+            }
+            Released::Wrapped { .. } if form != WrapForm::Jwe => {
+                let reason = format!("{} wraps itself, and not in this form", kms.name());
+                Err(Refusal::new(Code::KmsUnsupported, reason))
             }
             Released::Wrapped { media_type, jwe, version } => {
                 if !addressed_to(recipient, &jwe) {

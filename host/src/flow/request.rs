@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::claim::Value;
 use crate::clock::Timestamp;
+use crate::keys::RsaAesKeyWrap;
 use crate::plugin::Package;
 use crate::release_policy::Language;
 use crate::result::Form;
@@ -110,10 +111,21 @@ pub struct Attested {
     pub audit_index: u64,
 }
 
+/// What a released key is wrapped as.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum WrapForm {
+    /// A JWE in compact form (RFC 7516).
+    #[default]
+    Jwe,
+    /// An RSA AES key wrap, for recipients with an RSA key.
+    RsaAes(RsaAesKeyWrap),
+}
+
 /// A released key.
 #[derive(Clone, Debug)]
 pub struct ReleasedKey {
-    /// The key, wrapped to the recipient: JWE in compact form.
+    /// The key, wrapped to the recipient: JWE in compact form, or where it was asked for, the octets
+    /// of an RSA AES key wrap in base64url.
     pub jwe: String,
     /// What is inside: `application/octet-stream`, `application/pkcs8`.
     pub media_type: String,

@@ -5,9 +5,10 @@
 use data_encoding::BASE64URL_NOPAD;
 use serde_json::{Map, Value};
 
+use super::ForeignError;
 use super::issuer::Issuer;
 use super::jwks::Algorithm;
-use super::{ForeignError, recipient};
+use super::recipient::{self, Recipient};
 use crate::audit::Digest;
 use crate::clock::Timestamp;
 use crate::json::{self, Limits};
@@ -31,6 +32,7 @@ pub struct ForeignResult {
     digest: Digest,
     claims: Value,
     recipient: RecipientKey,
+    recipient_kid: String,
 }
 
 impl ForeignResult {
@@ -63,6 +65,12 @@ impl ForeignResult {
     pub fn recipient(&self) -> &RecipientKey {
         &self.recipient
     }
+
+    /// What the token calls that key: its `kid`, or its thumbprint where it has none.
+    #[must_use]
+    pub fn recipient_kid(&self) -> &str {
+        &self.recipient_kid
+    }
 }
 
 impl Issuer {
@@ -89,7 +97,7 @@ impl Issuer {
         let claims: Map<String, Value> =
             json::parse(&parts.claims, Limits::TOKEN).map_err(ForeignError::Claims)?;
         self.check_claims(&claims, now)?;
-        let recipient = recipient::of(&claims)?;
+        let Recipient { key: recipient, kid: recipient_kid } = recipient::of(&claims)?;
         let id = claims.get("jti").and_then(Value::as_str).filter(|id| id.len() <= LONGEST_ID);
         Ok(ForeignResult {
             issuer: self.name().to_owned(),
@@ -97,6 +105,7 @@ impl Issuer {
             digest: Digest::of(token.as_bytes()),
             claims: Value::Object(claims),
             recipient,
+            recipient_kid,
         })
     }
 

@@ -10,9 +10,22 @@ use crate::keys::RecipientKey;
 /// `kid` of the key that a guest's vTPM made for releases.
 const EPHEMERAL: &str = "TpmEphemeralEncryptionKey";
 
+/// The longest name of a key that is repeated, in bytes.
+const LONGEST_NAME: usize = 256;
+
+/// A recipient key, and what its owner calls it; its thumbprint where he does not.
+pub(super) struct Recipient {
+    pub(super) key: RecipientKey,
+    pub(super) kid: String,
+}
+
+fn is_name(kid: &str) -> bool {
+    (1..=LONGEST_NAME).contains(&kid.len()) && kid.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
 /// The one recipient key that the claims name. The key of the hardware report inside
 /// (`x-ms-isolation-tee.x-ms-runtime.keys`) is another one and never meant.
-pub(super) fn of(claims: &Map<String, Value>) -> Result<RecipientKey, ForeignError> {
+pub(super) fn of(claims: &Map<String, Value>) -> Result<Recipient, ForeignError> {
     let runtime = claims.get("x-ms-runtime").and_then(|runtime| runtime.get("keys"));
     let runtime = match runtime {
         None => &[],
@@ -22,7 +35,12 @@ pub(super) fn of(claims: &Map<String, Value>) -> Result<RecipientKey, ForeignErr
     let confirmed = claims.get("cnf").and_then(|confirmation| confirmation.get("jwk"));
     let mut fitting = runtime.iter().filter(|key| for_encryption(key)).chain(confirmed);
     match (fitting.next(), fitting.next()) {
-        (Some(key), None) => RecipientKey::from_jwk(key).map_err(ForeignError::Recipient),
+        (Some(jwk), None) => {
+            let key = RecipientKey::from_jwk(jwk).map_err(ForeignError::Recipient)?;
+            let kid = jwk.get("kid").and_then(Value::as_str).unwrap_or_default();
+            let kid = if is_name(kid) { kid.to_owned() } else { key.kid() };
+            Ok(Recipient { key, kid })
+        }
         (Some(_), Some(_)) => Err(ForeignError::ManyRecipients),
         (None, _) => Err(ForeignError::NoRecipient),
     }

@@ -8,12 +8,14 @@
 //! | RSA, 2048 to 8192 bits | `RSA-OAEP-256` | random, encrypted (RFC 7518, section 4.3) |
 //! | AKP `X-Wing` | `X-Wing` | Concat KDF of the encapsulated secret, see `xwing.rs` |
 //!
-//! `enc` is `A256GCM` everywhere. Nothing else is offered, so nothing else can be negotiated.
+//! `enc` is `A256GCM` everywhere. Nothing else is offered, so nothing else can be negotiated. Clients
+//! of Azure Key Vault get what they know instead, an RSA AES key wrap: see `key_wrap.rs`.
 
 mod agreement;
 mod concat_kdf;
 mod jwe;
 mod jwk;
+mod key_wrap;
 mod recipient;
 mod recipient_private;
 mod rsa;
@@ -26,6 +28,7 @@ mod token_keys;
 mod xwing;
 
 pub use jwe::WrapHeader;
+pub use key_wrap::RsaAesKeyWrap;
 pub use recipient::{RecipientKey, RecipientKeyError, WrapError};
 pub use recipient_private::{RecipientKind, RecipientPrivateKey, UnwrapError, Unwrapped};
 pub use token::{TYP_EAT, TokenError};

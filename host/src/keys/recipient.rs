@@ -48,6 +48,9 @@ pub enum WrapError {
     /// The key agreement failed or came out all zero.
     #[error("the key agreement with the recipient key failed")]
     Agreement,
+    /// The wrap is one to RSA keys, and the recipient key is another.
+    #[error("the recipient key is not an RSA key")]
+    NotRsa,
     /// The cryptographic provider failed.
     #[error("the cryptographic provider failed")]
     Provider,
@@ -152,6 +155,14 @@ impl RecipientKey {
         jwe::seal(&header, &established.key, &established.encrypted_key, plaintext)
     }
 
+    /// The key, where it is an RSA key.
+    pub(super) fn rsa(&self) -> Option<&rsa::PublicKey> {
+        match &self.material {
+            Material::Rsa(key) => Some(key),
+            Material::Agreement(_) | Material::XWing(_) => None,
+        }
+    }
+
     /// Comes to a content key that only the recipient can come to as well.
     fn establish(&self, apv: &[u8]) -> Result<Established, WrapError> {
         match &self.material {
@@ -172,7 +183,7 @@ impl RecipientKey {
                 aws_lc_rs::rand::fill(key.as_mut()).map_err(|_| WrapError::Provider)?;
                 Ok(Established {
                     algorithm: rsa::ALGORITHM,
-                    encrypted_key: public.encrypt(&key)?,
+                    encrypted_key: public.encrypt(&key, rsa::OAEP)?,
                     key,
                     derived: false,
                     epk: None,

@@ -2,7 +2,7 @@
 
 use aws_lc_rs::encoding::{AsDer, PublicKeyX509Der};
 use aws_lc_rs::rsa::{
-    OAEP_SHA256_MGF1SHA256, OaepPrivateDecryptingKey, OaepPublicEncryptingKey,
+    OAEP_SHA256_MGF1SHA256, OaepAlgorithm, OaepPrivateDecryptingKey, OaepPublicEncryptingKey,
     PrivateDecryptingKey, PublicEncryptingKey, PublicKeyComponents,
 };
 use data_encoding::BASE64URL_NOPAD;
@@ -16,6 +16,9 @@ use super::recipient::{RecipientKeyError, WrapError};
 
 /// `alg` of a JWE whose content key is encrypted to an RSA key.
 pub(super) const ALGORITHM: &str = "RSA-OAEP-256";
+
+/// How it is encrypted.
+pub(super) const OAEP: &OaepAlgorithm = &OAEP_SHA256_MGF1SHA256;
 
 /// Bits of the modulus: below is weak, above only wears the host out.
 const BITS: std::ops::RangeInclusive<usize> = 2048..=8192;
@@ -80,10 +83,14 @@ impl PublicKey {
     }
 
     /// Encrypts a content key; the result is as long as the modulus.
-    pub(super) fn encrypt(&self, content_key: &[u8; 32]) -> Result<Vec<u8>, WrapError> {
+    pub(super) fn encrypt(
+        &self,
+        content_key: &[u8; 32],
+        oaep: &'static OaepAlgorithm,
+    ) -> Result<Vec<u8>, WrapError> {
         let mut encrypted = vec![0; self.key.ciphertext_size()];
         self.key
-            .encrypt(&OAEP_SHA256_MGF1SHA256, content_key, &mut encrypted, None)
+            .encrypt(oaep, content_key, &mut encrypted, None)
             .map_err(|_| WrapError::Provider)?;
         Ok(encrypted)
     }
@@ -96,7 +103,7 @@ pub(super) fn decrypt(
 ) -> Option<Zeroizing<[u8; 32]>> {
     let key = OaepPrivateDecryptingKey::new(private.clone()).ok()?;
     let mut buffer = Zeroizing::new(vec![0; key.min_output_size()]);
-    let content_key = key.decrypt(&OAEP_SHA256_MGF1SHA256, encrypted, &mut buffer, None).ok()?;
+    let content_key = key.decrypt(OAEP, encrypted, &mut buffer, None).ok()?;
     <[u8; 32]>::try_from(&*content_key).ok().map(Zeroizing::new)
 }
 
