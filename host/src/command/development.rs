@@ -11,12 +11,17 @@ use super::serve::{Service, administrator, new_token};
 use crate::appraisal::SnpPolicy;
 use crate::assemble::{AuditPlan, Plan};
 use crate::audit;
-use crate::clock::{Clock, SystemClock};
+use crate::audit::Digest;
+use crate::clock::{Clock, SystemClock, Timestamp};
 use crate::flow::TokenSettings;
-use crate::http::azure::{AttestationSettings, AzureSettings, VaultSettings};
+use crate::foreign::Issuers;
+use crate::http::azure::{
+    AttestationSettings, AzureSettings, Principal, Principals, Proof, Signing, VaultSettings,
+};
 use crate::http::{
     AdminListener, DevelopmentCertificates, HttpSettings, Listener, Listeners, ServerCertificate,
 };
+use crate::permission::Permissions;
 use crate::plugin::{LifePlan, ProgressEvent};
 use crate::quote::Revocation;
 use crate::quote::snp::Product;
@@ -90,7 +95,7 @@ impl Development {
             },
             listeners: Listeners {
                 api: listener(api),
-                azure: Some(azure()?),
+                azure: Some(azure(&folder, &token, clock.now())?),
                 admin: Some(AdminListener {
                     listener: listener(admin),
                     client_authority: None,
@@ -104,9 +109,21 @@ impl Development {
 
 /// Both services, at `localhost` and the port that is listened on. Clients that want a vault's host to
 /// stand below the advertised resource's reach it as `vault.localhost`.
-fn azure() -> anyhow::Result<AzureSettings> {
+fn azure(folder: &Path, token: &str, now: Timestamp) -> anyhow::Result<AzureSettings> {
     let mut azure = AzureSettings::new(None, [("vault".to_owned(), Tenant::default())].into())?;
-    azure.vault = Some(VaultSettings::default());
+    // The administrator's token is good here too.
+    let principal = Principal {
+        name: "development".to_owned(),
+        tenant: None,
+        proof: Proof::Token(Digest::of(token.as_bytes()).0),
+        permissions: Permissions::all(),
+    };
+    azure.vault = Some(VaultSettings {
+        authorization: "https://login.microsoftonline.com/common".to_owned(),
+        resource: None,
+        principals: Principals::new(vec![principal], Issuers::default()),
+        signing: Signing::Development { folder: folder.to_owned(), now },
+    });
     azure.attestation = Some(AttestationSettings::default());
     Ok(azure)
 }

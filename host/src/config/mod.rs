@@ -17,7 +17,9 @@ use crate::appraisal::SnpPolicy;
 use crate::files;
 use crate::reference::ReferencePlan;
 
-pub use azure::{Attestation as AzureAttestation, Azure, Vault as AzureVault};
+pub use azure::{
+    Attestation as AzureAttestation, Azure, TokenIssuer, Vault as AzureVault, VaultPrincipal,
+};
 pub use plan::{AppraisalPlan, Planned, plan};
 pub use remote::{Credential, HttpTarget};
 pub use sections::{

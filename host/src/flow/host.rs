@@ -98,6 +98,12 @@ impl Host {
         Self { parts: Arc::new(parts), recent: Arc::default(), searching }
     }
 
+    /// The present moment.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.parts.clock.now()
+    }
+
     /// Records that this host begins to serve, as what, and with which plugins.
     pub async fn record_start(&self) -> Result<(), Refusal> {
         let now = self.parts.clock.now();

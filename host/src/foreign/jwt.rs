@@ -17,6 +17,10 @@ use crate::keys::RecipientKey;
 /// Bytes of a token that is looked at.
 const MAX_BYTES: usize = 96 << 10;
 
+/// `typ` of attestation results, and of access tokens.
+const RESULT: [&str; 2] = ["JWT", "eat+jwt"];
+const ACCESS: [&str; 2] = ["JWT", "at+jwt"];
+
 /// Seconds by which the service's clock may differ from ours.
 const LEEWAY: u64 = 30;
 
@@ -79,24 +83,7 @@ impl Issuer {
     /// # Errors
     /// [`ForeignError`].
     pub async fn check(&self, token: &str, now: Timestamp) -> Result<ForeignResult, ForeignError> {
-        let parts = Parts::of(token)?;
-        let header: Map<String, Value> =
-            json::parse(&parts.header, Limits::TOKEN).map_err(ForeignError::Header)?;
-        let text = |name: &str| header.get(name).and_then(Value::as_str);
-        let algorithm = text("alg").and_then(Algorithm::of).ok_or(ForeignError::Algorithm)?;
-        if header.contains_key("crit") {
-            return Err(ForeignError::Critical);
-        }
-        if header.contains_key("typ") && !text("typ").is_some_and(is_jwt) {
-            return Err(ForeignError::Type);
-        }
-        let kid = text("kid").ok_or(ForeignError::UnknownKey)?;
-        let keys = self.keys(kid, now).await?;
-        let key = keys.get(kid).ok_or(ForeignError::UnknownKey)?;
-        key.verify(algorithm, parts.signed.as_bytes(), &parts.signature)?;
-        let claims: Map<String, Value> =
-            json::parse(&parts.claims, Limits::TOKEN).map_err(ForeignError::Claims)?;
-        self.check_claims(&claims, now)?;
+        let claims = self.claims(token, now, &RESULT).await?;
         let Recipient { key: recipient, kid: recipient_kid } = recipient::of(&claims)?;
         let id = claims.get("jti").and_then(Value::as_str).filter(|id| id.len() <= LONGEST_ID);
         Ok(ForeignResult {
@@ -107,6 +94,45 @@ impl Issuer {
             recipient,
             recipient_kid,
         })
+    }
+
+    /// Checks an access token of this service (RFC 9068, or a plain JWT): who asks, as the service says.
+    ///
+    /// # Errors
+    /// [`ForeignError`].
+    pub async fn check_access(
+        &self,
+        token: &str,
+        now: Timestamp,
+    ) -> Result<Map<String, Value>, ForeignError> {
+        self.claims(token, now, &ACCESS).await
+    }
+
+    async fn claims(
+        &self,
+        token: &str,
+        now: Timestamp,
+        types: &[&str],
+    ) -> Result<Map<String, Value>, ForeignError> {
+        let parts = Parts::of(token)?;
+        let header: Map<String, Value> =
+            json::parse(&parts.header, Limits::TOKEN).map_err(ForeignError::Header)?;
+        let text = |name: &str| header.get(name).and_then(Value::as_str);
+        let algorithm = text("alg").and_then(Algorithm::of).ok_or(ForeignError::Algorithm)?;
+        if header.contains_key("crit") {
+            return Err(ForeignError::Critical);
+        }
+        if header.contains_key("typ") && !text("typ").is_some_and(|typ| is_one_of(typ, types)) {
+            return Err(ForeignError::Type);
+        }
+        let kid = text("kid").ok_or(ForeignError::UnknownKey)?;
+        let keys = self.keys(kid, now).await?;
+        let key = keys.get(kid).ok_or(ForeignError::UnknownKey)?;
+        key.verify(algorithm, parts.signed.as_bytes(), &parts.signature)?;
+        let claims: Map<String, Value> =
+            json::parse(&parts.claims, Limits::TOKEN).map_err(ForeignError::Claims)?;
+        self.check_claims(&claims, now)?;
+        Ok(claims)
     }
 
     fn check_claims(
@@ -182,8 +208,8 @@ pub(super) fn said_issuer(token: &str) -> Option<String> {
 
 /// `typ`, without regard to letter case (RFC 7515, section 4.1.9): a token that was made for something
 /// else, a log-out for instance, has another one.
-fn is_jwt(typ: &str) -> bool {
-    ["JWT", "eat+jwt"].iter().any(|name| typ.eq_ignore_ascii_case(name))
+fn is_one_of(typ: &str, types: &[&str]) -> bool {
+    types.iter().any(|name| typ.eq_ignore_ascii_case(name))
 }
 
 /// A claim in whole seconds since 1970.

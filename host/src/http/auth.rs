@@ -99,15 +99,19 @@ impl Authentication {
         found
     }
 
+    /// Counts a failed guess of a client.
+    pub(super) fn count(&self, client: IpAddr) -> Result<(), Refusal> {
+        self.failures.take(client).map_err(|wait| {
+            Refusal::new(Code::RateLimited, "too many failed authentications").retry_after(wait)
+        })
+    }
+
     /// Nothing shown is no guess and does not count.
     fn failed(&self, client: IpAddr, guessed: bool) -> Refused {
-        let counted = if guessed { self.failures.take(client) } else { Ok(()) };
-        let refusal = match counted {
-            Ok(()) => Refusal::new(Code::Unauthenticated, "no credential of an administrator"),
-            Err(wait) => {
-                Refusal::new(Code::RateLimited, "too many failed authentications").retry_after(wait)
-            }
-        };
+        let counted = if guessed { self.count(client) } else { Ok(()) };
+        let refusal = counted.err().unwrap_or_else(|| {
+            Refusal::new(Code::Unauthenticated, "no credential of an administrator")
+        });
         refusal.into()
     }
 }
@@ -165,12 +169,12 @@ fn administrator(parts: &Parts, door: &Door) -> Result<(String, Option<Tenant>),
 }
 
 /// The token in `Bearer <token>`; the scheme in any case (RFC 9110, section 11.1), one space.
-fn bearer_token(authorization: &[u8]) -> Option<&[u8]> {
+pub(super) fn bearer_token(authorization: &[u8]) -> Option<&[u8]> {
     let (scheme, token) = authorization.split_at_checked(7)?;
     (scheme.eq_ignore_ascii_case(b"Bearer ") && !token.is_empty()).then_some(token)
 }
 
-fn sha256(bytes: &[u8]) -> [u8; 32] {
+pub(super) fn sha256(bytes: &[u8]) -> [u8; 32] {
     let mut hash = [0; 32];
     let computed = digest(&SHA256, bytes);
     for (to, from) in hash.iter_mut().zip(computed.as_ref()) {

@@ -54,7 +54,7 @@ pub use native::status::HealthStatus;
 pub use problem::Problem;
 pub use serve::{AdminListener, Listener, Listeners, ServeError, ServerHandle, serve};
 pub use settings::{Http2Settings, HttpSettings, Rate};
-pub use tls::{DevelopmentCertificates, ServerCertificate, TlsError};
+pub use tls::{DevelopmentCertificates, ReleaseSigning, ServerCertificate, TlsError};
 pub use wire::{Base64Url, SecretBytes};
 
 use std::any::Any;

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use serde::Deserialize;
 
 pub use attestation::Attestation;
-pub use vault::Vault;
+pub use vault::{TokenIssuer, Vault, VaultPrincipal};
 
 use super::ConfigError;
 use super::sections::sections;
@@ -45,7 +45,10 @@ pub(super) fn plan(azure: Azure) -> Result<AzureSettings, ConfigError> {
     let Azure { url, names, vault, attestation } = azure;
     let mut settings =
         AzureSettings::new(Some(&url), names).map_err(|why| ConfigError::value("azure", why))?;
-    settings.vault = vault.map(vault::plan).transpose()?;
+    settings.vault = match vault {
+        Some(vault) => Some(vault::plan(vault, settings.hosts())?),
+        None => None,
+    };
     settings.attestation = attestation.map(attestation::plan).transpose()?;
     if settings.vault.is_none() && settings.attestation.is_none() {
         let reason = "one of `azure.vault` and `azure.attestation`, or both";

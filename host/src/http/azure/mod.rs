@@ -18,7 +18,7 @@ mod visit;
 
 pub use attestation::AttestationSettings;
 pub use settings::{AzureSettings, NotAnAuthority};
-pub use vault::VaultSettings;
+pub use vault::{Principal, Principals, Proof, ReleaseSigner, SignerError, Signing, VaultSettings};
 
 pub(super) use error::render;
 pub(super) use visit::Visit;

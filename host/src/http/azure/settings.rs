@@ -25,6 +25,9 @@ pub enum NotAnAuthority {
     /// Not `https://host[:port]`.
     #[error("`url`: wanted is https://host or https://host:port, nothing behind it")]
     Url,
+    /// A development host has no certificate to sign releases with.
+    #[error("the certificate for releases: {0}")]
+    Signing(String),
     /// Not a name that can stand before the host's.
     #[error("`names`: {0:?} is not a label of a host name")]
     Label(String),
@@ -43,12 +46,31 @@ impl AzureSettings {
         Ok(Self { authority, names, vault: None, attestation: None })
     }
 
+    /// The host names that the face is reached under, without a port.
+    pub fn hosts(&self) -> Vec<String> {
+        let Some(authority) = &self.authority else { return vec!["localhost".to_owned()] };
+        let host = |name: String| match name.rsplit_once(':') {
+            Some((host, _)) => host.to_owned(),
+            None => name,
+        };
+        authority.all().map(host).collect()
+    }
+
     /// The face behind a listener on `port`.
     pub(in crate::http) fn face(self, port: u16) -> Result<Face, NotAnAuthority> {
         let Self { authority, names, vault, attestation } = self;
         let authority = match authority {
             Some(authority) => authority,
             None => Authority::new(&format!("https://localhost:{port}"), names)?,
+        };
+        let vault = match vault {
+            None => None,
+            Some(mut vault) => {
+                let authorities: Vec<_> = authority.all().collect();
+                vault.signing =
+                    vault.signing.ready(&authorities).map_err(NotAnAuthority::Signing)?;
+                Some(vault)
+            }
         };
         Ok(Face { authority, vault, attestation })
     }

@@ -35,9 +35,9 @@ impl Face {
         self.attestation.as_ref().ok_or_else(closed)
     }
 
-    /// Every `host[:port]` that the face is reached under.
-    pub(super) fn authorities(&self) -> impl Iterator<Item = String> {
-        self.authority.all()
+    /// `https://host[:port]`, of the default tenant.
+    pub(super) fn url(&self) -> String {
+        self.authority.url()
     }
 
     /// What the face makes of a request, whose path is put into its one spelling; none: it is the

@@ -1,9 +1,15 @@
 //! The face that speaks as Microsoft's services do: its envelope, its paths, its host names.
 
+use crate::clock::Timestamp;
+use crate::http::DevelopmentCertificates;
+
 use super::support::{FakeHost, Received, Served, azure, settings, start_azure};
 
 async fn served() -> Served {
-    start_azure(FakeHost::default(), settings(), azure()).await
+    let folder = tempfile::tempdir().unwrap();
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    DevelopmentCertificates::open(folder.path(), Timestamp(now.as_secs())).unwrap();
+    start_azure(FakeHost::default(), settings(), azure(folder.path().to_owned())).await
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! A host that remembers what it was asked, and a raw client that may misbehave.
 
 use std::future::ready;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -20,12 +21,16 @@ use crate::flow::{
     Attested, Caller, Health, IssuedChallenge, KeySummary, NewKey, NewReleasePolicy, PluginChange,
     PluginSummary, Purpose, ReleasePolicySummary, ReleasedKey, RequestReport, Submission, Wanted,
 };
-use crate::http::azure::{AttestationSettings, AzureSettings, VaultSettings};
+use crate::foreign::Issuers;
+use crate::http::azure::{
+    AttestationSettings, AzureSettings, Principal, Principals, Proof, Signing, VaultSettings,
+};
 use crate::http::{
     AdminListener, Administrator, Answer, Api, DevelopmentCertificates, HttpSettings, Listener,
     Listeners, ServerCertificate, ServerHandle, serve, tls,
 };
 use crate::keys::TokenKeySummary;
+use crate::permission::{Permission, Permissions};
 use crate::random::SystemRandomness;
 use crate::reference::{Change, Container, Reference};
 use crate::tenant::Tenant;
@@ -402,10 +407,26 @@ pub(super) async fn start_host(
 }
 
 /// The face for clients of Microsoft's services, wholly open.
-pub(super) fn azure() -> AzureSettings {
+pub(super) fn azure(folder: PathBuf) -> AzureSettings {
     let names = [("payroll".to_owned(), Tenant::parse("hr").unwrap())].into();
     let mut azure = AzureSettings::new(None, names).unwrap();
-    azure.vault = Some(VaultSettings::default());
+    let token = |name: &str, token: &str, permissions: Permissions| Principal {
+        name: name.to_owned(),
+        tenant: None,
+        proof: Proof::Token(crate::audit::Digest::of(token.as_bytes()).0),
+        permissions,
+    };
+    let known = vec![
+        token("officer", "officers-token", Permissions::all()),
+        token("workload", "workloads-token", [Permission::KeysRelease].into_iter().collect()),
+    ];
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    azure.vault = Some(VaultSettings {
+        authorization: "https://login.example/tenant".to_owned(),
+        resource: None,
+        principals: Principals::new(known, Issuers::default()),
+        signing: Signing::Development { folder, now: Timestamp(now.as_secs()) },
+    });
     azure.attestation = Some(AttestationSettings::default());
     azure
 }

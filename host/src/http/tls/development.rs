@@ -21,11 +21,11 @@ use crate::secret::Secret;
 
 const DAY: u64 = 24 * 3600;
 const AUTHORITY_DAYS: u64 = 3650;
-const LEAF_DAYS: u64 = 365;
+pub(super) const LEAF_DAYS: u64 = 365;
 /// Less than this before its end, a certificate is made anew.
 const RENEWAL_DAYS: u64 = 30;
 
-/// A development certificate for `localhost`, `127.0.0.1` and `::1`.
+/// A development certificate for `localhost`, `vault.localhost`, `127.0.0.1` and `::1`.
 #[derive(Debug)]
 pub struct DevelopmentCertificates {
     /// The certificate authority, PEM: what clients trust.
@@ -103,8 +103,10 @@ impl Authority {
         (parameters.not_before, parameters.not_after) = validity(now, LEAF_DAYS)?;
         parameters.distinguished_name.push(DnType::CommonName, "Claviger development host");
         let localhost = "localhost".try_into().map_err(invalid)?;
+        let vault = "vault.localhost".try_into().map_err(invalid)?;
         parameters.subject_alt_names = vec![
             SanType::DnsName(localhost),
+            SanType::DnsName(vault),
             SanType::IpAddress(IpAddr::V4(Ipv4Addr::LOCALHOST)),
             SanType::IpAddress(IpAddr::V6(Ipv6Addr::LOCALHOST)),
         ];
@@ -139,7 +141,10 @@ fn authority_parameters() -> CertificateParams {
 }
 
 /// From a day before `now`, for clocks that are not quite right.
-fn validity(now: Timestamp, days: u64) -> Result<(OffsetDateTime, OffsetDateTime), TlsError> {
+pub(super) fn validity(
+    now: Timestamp,
+    days: u64,
+) -> Result<(OffsetDateTime, OffsetDateTime), TlsError> {
     let moment = |seconds: u64| {
         i64::try_from(seconds)
             .ok()
@@ -151,7 +156,7 @@ fn validity(now: Timestamp, days: u64) -> Result<(OffsetDateTime, OffsetDateTime
 
 /// A pair that stands in files; none where one is missing, the two do not belong together (writing
 /// them was cut short), or the certificate is not to be used for much longer.
-fn read_pair(
+pub(super) fn read_pair(
     certificate: &Path,
     key: &Path,
     now: Timestamp,
@@ -179,7 +184,7 @@ fn key_pair(pem: &Secret) -> Result<KeyPair, TlsError> {
     KeyPair::from_pem(text).map_err(invalid)
 }
 
-fn invalid(error: impl std::fmt::Display) -> TlsError {
+pub(super) fn invalid(error: impl std::fmt::Display) -> TlsError {
     TlsError::Invalid(error.to_string())
 }
 

@@ -9,13 +9,13 @@ use super::TlsError;
 use crate::secret::Secret;
 
 /// Reads a public file.
-pub(super) fn read(path: &Path) -> Result<Vec<u8>, TlsError> {
+pub(in crate::http) fn read(path: &Path) -> Result<Vec<u8>, TlsError> {
     fs::read(path).map_err(|source| failed(path, source))
 }
 
 /// Reads a private key, unless everybody on the machine can. A group may: that is how distributions
 /// hand keys to services.
-pub(super) fn read_private(path: &Path) -> Result<Secret, TlsError> {
+pub(in crate::http) fn read_private(path: &Path) -> Result<Secret, TlsError> {
     let metadata = fs::metadata(path).map_err(|source| failed(path, source))?;
     if metadata.permissions().mode() & 0o007 != 0 {
         return Err(TlsError::Exposed(path.to_owned()));

@@ -2,7 +2,8 @@
 
 mod certificate;
 mod development;
-mod files;
+pub(in crate::http) mod files;
+mod release_signing;
 #[cfg(test)]
 mod tests;
 
@@ -17,6 +18,7 @@ use rustls::{RootCertStore, ServerConfig};
 
 pub use certificate::ServerCertificate;
 pub use development::DevelopmentCertificates;
+pub use release_signing::ReleaseSigning;
 
 /// Why a listener has no TLS.
 #[derive(Debug, thiserror::Error)]
