@@ -15,6 +15,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::egress::{EgressLimits, TargetPlan};
 use crate::endorsements::{Endorsements, SourcePlan};
 use crate::files;
+use crate::flow::vault::Vault;
 use crate::flow::{Challenges, Host, Keyring, Parts, ReleasePolicies, TokenSettings, Tokens};
 use crate::foreign::{IssuerPlan, Issuers};
 use crate::plugin::catalogue::{Plugins, Source};
@@ -217,6 +218,7 @@ pub fn assemble(
             Some(Arc::new(made.map_err(|why| anyhow::anyhow!("endorsements: {why}"))?))
         }
     };
+    let vault_random = Arc::clone(&random);
     let challenges =
         Challenges::new(plan.id, plan.challenge_seconds, plan.spent_capacity, Arc::clone(&random))?;
     Ok(Host::new(Parts {
@@ -231,7 +233,8 @@ pub fn assemble(
         references,
         issuers,
         tokens,
-        release_policies: ReleasePolicies::new(store),
+        release_policies: ReleasePolicies::new(Arc::clone(&store)),
+        vault: Vault::new(store, vault_random),
         audit,
         development: plan.development,
     }))

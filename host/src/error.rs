@@ -78,8 +78,16 @@ codes! {
     Forbidden = "forbidden", 403, "This principal is not permitted to do that";
     /// A fault of the host itself.
     Internal = "internal", 500, "The host failed; the operator finds the reason by the request id";
+    /// A deleted key or secret of that name is there, and can be recovered.
+    KeyDeleted = "key-deleted", 409, "Something of that name was deleted and can be recovered";
     /// The key is disabled.
     KeyDisabled = "key-disabled", 403, "The key is disabled";
+    /// The key's time is over.
+    KeyExpired = "key-expired", 403, "The key or secret has expired";
+    /// The key is never released.
+    KeyNotExportable = "key-not-exportable", 403, "The key is never released";
+    /// The key's time has not come.
+    KeyNotYetValid = "key-not-yet-valid", 403, "The key or secret is not valid yet";
     /// There is no such key (or it may not be known).
     KeyNotFound = "key-not-found", 404, "There is no such key";
     /// The key management service refused.
@@ -98,6 +106,8 @@ codes! {
     NotAcceptable = "not-acceptable", 406, "None of the accepted media types can be answered";
     /// The appraisal's status is not what the release policy wants.
     NotAffirming = "not-affirming", 403, "The appraisal of the evidence is not affirming";
+    /// The key is not for that.
+    OperationNotAllowed = "operation-not-allowed", 403, "The key does not allow that operation";
     /// More requests at once than the host takes.
     Overloaded = "overloaded", 503, "The host is busy; try again later";
     /// A plugin trapped, or answered with something that it may not answer.
@@ -125,6 +135,8 @@ codes! {
     RequestTimeout = "request-timeout", 408, "The request did not arrive in time";
     /// The request is larger than is read.
     RequestTooLarge = "request-too-large", 413, "The request is larger than is accepted";
+    /// There is no such secret (or it may not be known).
+    SecretNotFound = "secret-not-found", 404, "There is no such secret";
     /// The store cannot be read or written.
     StoreUnavailable = "store-unavailable", 503, "The store is not available";
     /// The attestation token's time is over.

@@ -18,6 +18,8 @@ pub enum Event {
     HostStarted,
     /// The host ended in order.
     HostStopped,
+    /// A sealed copy of a key or secret was taken along.
+    KeyBackedUp,
     /// A key was created.
     KeyCreated,
     /// A key was deleted.
@@ -26,10 +28,20 @@ pub enum Event {
     KeyDisabled,
     /// A key was enabled.
     KeyEnabled,
+    /// A deleted key was destroyed.
+    KeyPurged,
     /// A plain secret was read by a principal with the permission.
     KeyRead,
+    /// A deletion of a key was taken back.
+    KeyRecovered,
+    /// A key or secret came back from a backup.
+    KeyRestored,
     /// A key got a new version.
     KeyRotated,
+    /// What is known of a key was changed.
+    KeyUpdated,
+    /// A key signed, decrypted, wrapped or the like; it did not leave.
+    KeyUsed,
     /// The log was closed in order; written by the log itself.
     LogClosed,
     /// The log was opened; written by the log itself.
@@ -56,6 +68,10 @@ pub enum Event {
     Refused,
     /// Key material left, wrapped to a recipient key.
     Released,
+    /// A secret was stored, changed or recovered.
+    SecretChanged,
+    /// A secret was deleted.
+    SecretDeleted,
     /// A new token signing key took over.
     TokenKeyRotated,
 }

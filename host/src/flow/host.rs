@@ -21,6 +21,7 @@ use super::request::{
     Submission, Wanted, WrapForm,
 };
 use super::token::Tokens;
+use super::vault::Vault;
 use super::waiting::waiting;
 use crate::appraisal::{Appraiser, Status};
 use crate::audit::{Announced, AuditLog, Digest, Event, Record};
@@ -64,6 +65,8 @@ pub struct Parts {
     pub tokens: Tokens,
     /// The keys' release policies.
     pub release_policies: ReleasePolicies,
+    /// What else is known of keys, and secrets.
+    pub vault: Vault,
     /// The audit log.
     pub audit: AuditLog,
     /// Whether development switches are on.
@@ -427,8 +430,8 @@ impl Host {
 
 /// What is to be released, and how.
 pub(super) struct Asked<'a> {
-    key: &'a str,
-    version: Option<&'a str>,
+    pub(super) key: &'a str,
+    pub(super) version: Option<&'a str>,
     /// Where the release came with it.
     pub(super) evidence: Option<Evidence>,
     /// Who asks, where the front door knows him.

@@ -39,6 +39,7 @@ mod request;
 mod rotation;
 mod spent;
 mod token;
+pub mod vault;
 mod verify;
 mod waiting;
 

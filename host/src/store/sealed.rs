@@ -110,7 +110,8 @@ impl SealedStore {
         Err(StoreError::Unavailable(format!("{key} is written by too many at once")))
     }
 
-    fn seal(&self, key: &str, value: &[u8]) -> Result<Vec<u8>, StoreError> {
+    /// Seals a value for a key, or for a purpose that is no key of the store, without storing it.
+    pub(crate) fn seal(&self, key: &str, value: &[u8]) -> Result<Vec<u8>, StoreError> {
         StoreError::check(key, Some(value))?;
         let sealed = aead::seal(&self.cipher, value, key.as_bytes(), self.random.as_ref())
             .map_err(|error| StoreError::Unavailable(error.to_string()))?;
@@ -120,7 +121,8 @@ impl SealedStore {
         Ok(record)
     }
 
-    fn unseal(&self, key: &str, record: &[u8]) -> Result<Secret, StoreError> {
+    /// Opens what was sealed for this key or purpose.
+    pub(crate) fn unseal(&self, key: &str, record: &[u8]) -> Result<Secret, StoreError> {
         let opened = match record {
             [VERSION, sealed @ ..] => aead::open(&self.cipher, sealed, key.as_bytes()),
             _ => None,

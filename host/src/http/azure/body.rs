@@ -4,6 +4,7 @@
 
 use axum::extract::{FromRequest, Request};
 use serde::de::DeserializeOwned;
+use zeroize::Zeroizing;
 
 use crate::error::{Code, Refusal};
 use crate::http::body::read;
@@ -19,15 +20,42 @@ impl<T: DeserializeOwned> FromRequest<Door> for Json<T> {
 
     async fn from_request(request: Request, door: &Door) -> Result<Self, Refused> {
         let bytes = read(request, &door.settings).await?;
-        let text: &[u8] = if bytes.trim_ascii().is_empty() { b"{}" } else { &bytes };
-        let limits = Limits {
-            depth: door.settings.json_depth,
-            nulls: true,
-            ..Limits::REQUEST.with_bytes(door.settings.body_bytes)
-        };
-        let parsed = json::parse(text, limits);
-        let parsed =
-            parsed.map_err(|error| Refusal::new(Code::RequestMalformed, error.to_string()));
-        Ok(Self(parsed?))
+        Ok(Self(parse(&bytes, limits(door))?))
     }
+}
+
+/// A body whose shape depends on the path.
+pub(super) struct Raw {
+    bytes: Zeroizing<Vec<u8>>,
+    limits: Limits,
+}
+
+impl Raw {
+    /// Reads it; an empty one is read as `{}`.
+    pub(super) fn read<T: DeserializeOwned>(&self) -> Result<T, Refusal> {
+        parse(&self.bytes, self.limits)
+    }
+}
+
+impl FromRequest<Door> for Raw {
+    type Rejection = Refused;
+
+    async fn from_request(request: Request, door: &Door) -> Result<Self, Refused> {
+        let bytes = read(request, &door.settings).await?;
+        Ok(Self { bytes, limits: limits(door) })
+    }
+}
+
+fn limits(door: &Door) -> Limits {
+    Limits {
+        depth: door.settings.json_depth,
+        nulls: true,
+        ..Limits::REQUEST.with_bytes(door.settings.body_bytes)
+    }
+}
+
+fn parse<T: DeserializeOwned>(bytes: &[u8], limits: Limits) -> Result<T, Refusal> {
+    let text: &[u8] = if bytes.trim_ascii().is_empty() { b"{}" } else { bytes };
+    json::parse(text, limits)
+        .map_err(|error| Refusal::new(Code::RequestMalformed, error.to_string()))
 }

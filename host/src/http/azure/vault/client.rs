@@ -10,6 +10,7 @@ use http::request::Parts;
 
 use super::VaultSettings;
 use crate::error::{Code, Refusal};
+use crate::flow::vault::Actor;
 use crate::flow::{Caller, Host};
 use crate::http::auth::bearer_token;
 use crate::http::azure::error::{Fault, Said};
@@ -35,6 +36,13 @@ pub(super) struct Client {
     pub(super) url: String,
     /// As the request has it.
     pub(super) api_version: String,
+}
+
+impl Client {
+    pub(super) fn actor(&self) -> Actor<'_> {
+        let Self { caller, principal, permissions, .. } = self;
+        Actor { caller, principal, permissions }
+    }
 }
 
 impl FromRequestParts<Door> for Client {

@@ -1,8 +1,18 @@
 //! The protocol of Azure Key Vault and Managed HSM: keys, secrets, and the release of keys.
 
 mod client;
+mod deleted;
+mod import;
+mod keys;
+mod operations;
+mod paging;
 mod principal;
+mod release;
+mod rotation;
+mod secrets;
 mod signer;
+mod wire;
+mod words;
 
 pub use principal::{Principal, Principals, Proof};
 pub use signer::{ReleaseSigner, SignerError};
@@ -59,5 +69,5 @@ impl Signing {
 
 /// The service's routes.
 pub(super) fn routes() -> Router<Door> {
-    Router::new()
+    Router::new().merge(keys::routes()).merge(deleted::routes()).merge(secrets::routes())
 }

@@ -1,0 +1,248 @@
+//! What is known of keys and secrets beside their material: one sealed record each, changed by compare
+//! and swap.
+
+use std::sync::Arc;
+
+use data_encoding::HEXLOWER;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::Value;
+
+use super::types::{Deletion, Described, Operation, RotationPolicy};
+use crate::clock::Timestamp;
+use crate::error::{Code, Refusal};
+use crate::random::Random;
+use crate::secret::Secret;
+use crate::store::{SealedStore, StoreError, names};
+use crate::tenant::Tenant;
+
+/// Where the records stand in the store.
+pub(super) const KEYS: &str = "vault-key";
+pub(super) const SECRETS: &str = "vault-secret";
+
+/// The most versions of a secret; of keys the connector keeps count.
+pub(super) const MOST_VERSIONS: usize = 100;
+
+/// The store of a host's vaults.
+pub struct Vault {
+    store: Arc<SealedStore>,
+    random: Arc<dyn Random>,
+}
+
+/// A key, beside its material.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct KeyRecord {
+    pub(super) kind: String,
+    pub(super) hardware: bool,
+    pub(super) exportable: bool,
+    /// Oldest first.
+    pub(super) versions: Vec<KeyVersion>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) deletion: Option<Deletion>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) rotation: Option<RotationPolicy>,
+}
+
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct KeyVersion {
+    pub(super) id: String,
+    /// What the connector calls it.
+    pub(super) number: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) public: Option<Value>,
+    pub(super) operations: Vec<Operation>,
+    pub(super) described: Described,
+}
+
+/// A secret, its values included: the record is sealed as material is.
+#[derive(Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SecretRecord {
+    /// Oldest first.
+    pub(super) versions: Vec<SecretVersion>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) deletion: Option<Deletion>,
+}
+
+#[derive(Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SecretVersion {
+    pub(super) id: String,
+    pub(super) value: SecretText,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) content_type: Option<String>,
+    pub(super) described: Described,
+}
+
+/// A secret's value in its record: wiped when dropped, and without `Debug`.
+#[derive(Clone)]
+pub(super) struct SecretText(pub(super) zeroize::Zeroizing<String>);
+
+impl Serialize for SecretText {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for SecretText {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(|text| Self(zeroize::Zeroizing::new(text)))
+    }
+}
+
+/// A record as it was read, so that it is changed only where it is still the same.
+pub(super) struct Stored<T> {
+    pub(super) record: T,
+    place: String,
+    bytes: Secret,
+}
+
+impl Vault {
+    /// Over this store.
+    #[must_use]
+    pub fn new(store: Arc<SealedStore>, random: Arc<dyn Random>) -> Self {
+        Self { store, random }
+    }
+
+    /// A fresh identifier of a version.
+    pub(super) fn identifier(&self) -> Result<String, Refusal> {
+        let mut id = [0; 16];
+        self.random.fill(&mut id).map_err(|error| internal(&error))?;
+        Ok(HEXLOWER.encode(&id))
+    }
+
+    /// Random octets.
+    pub(super) fn octets(&self, count: usize) -> Result<Secret, Refusal> {
+        let mut octets = zeroize::Zeroizing::new(vec![0; count]);
+        self.random.fill(&mut octets).map_err(|error| internal(&error))?;
+        Ok(Secret::new(std::mem::take(&mut *octets)))
+    }
+
+    /// Seals what leaves the host and comes back, for one purpose.
+    pub(super) fn seal(&self, purpose: &str, bytes: &[u8]) -> Result<Vec<u8>, Refusal> {
+        self.store.seal(purpose, bytes).map_err(unavailable)
+    }
+
+    /// Opens what was sealed for this purpose.
+    pub(super) fn unseal(&self, purpose: &str, sealed: &[u8]) -> Result<Secret, Refusal> {
+        self.store.unseal(purpose, sealed).map_err(|_| {
+            Refusal::new(Code::RequestMalformed, "not a backup of this host, tenant and connector")
+        })
+    }
+
+    pub(super) fn read<T: DeserializeOwned>(
+        &self,
+        tenant: &Tenant,
+        collection: &'static str,
+        name: &str,
+    ) -> Result<Option<Stored<T>>, Refusal> {
+        let place = names::of_tenant(tenant, collection, name);
+        let Some(bytes) = self.store.get(&place).map_err(unavailable)? else { return Ok(None) };
+        let record = serde_json::from_slice(bytes.expose()).map_err(|error| internal(&error))?;
+        Ok(Some(Stored { record, place, bytes }))
+    }
+
+    /// Writes a record where there is none.
+    pub(super) fn add<T: Serialize>(
+        &self,
+        tenant: &Tenant,
+        collection: &'static str,
+        name: &str,
+        record: &T,
+    ) -> Result<(), Refusal> {
+        let place = names::of_tenant(tenant, collection, name);
+        self.swap(&place, None, Some(record), name)
+    }
+
+    /// Puts a record in the place of the one that was read.
+    pub(super) fn replace<T: Serialize>(
+        &self,
+        stored: &Stored<T>,
+        record: &T,
+        name: &str,
+    ) -> Result<(), Refusal> {
+        self.swap(&stored.place, Some(&stored.bytes), Some(record), name)
+    }
+
+    /// Removes the record that was read.
+    pub(super) fn remove<T: Serialize>(
+        &self,
+        stored: &Stored<T>,
+        name: &str,
+    ) -> Result<(), Refusal> {
+        self.swap::<T>(&stored.place, Some(&stored.bytes), None, name)
+    }
+
+    /// Removes whatever stands there.
+    pub(super) fn forget(
+        &self,
+        tenant: &Tenant,
+        collection: &'static str,
+        name: &str,
+    ) -> Result<(), Refusal> {
+        let place = names::of_tenant(tenant, collection, name);
+        for _ in 0..8 {
+            let Some(bytes) = self.store.get(&place).map_err(unavailable)? else { return Ok(()) };
+            if self.store.swap(&place, Some(bytes.expose()), None).map_err(unavailable)? {
+                return Ok(());
+            }
+        }
+        Err(Refusal::new(Code::StoreUnavailable, format!("the record of {name} keeps changing")))
+    }
+
+    /// Names behind `after`, at most `limit`.
+    pub(super) fn names(
+        &self,
+        tenant: &Tenant,
+        collection: &'static str,
+        prefix: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<String>, Refusal> {
+        let prefix = names::of_tenant(tenant, collection, prefix);
+        let after = after.map(|after| format!("{prefix}{after}"));
+        let keys = self.store.range(&prefix, after.as_deref(), limit).map_err(unavailable)?;
+        Ok(keys.iter().filter_map(|key| key.strip_prefix(&prefix)).map(str::to_owned).collect())
+    }
+
+    fn swap<T: Serialize>(
+        &self,
+        place: &str,
+        was: Option<&Secret>,
+        record: Option<&T>,
+        name: &str,
+    ) -> Result<(), Refusal> {
+        let bytes = record.map(serde_json::to_vec).transpose().map_err(|error| internal(&error))?;
+        let bytes = bytes.map(Secret::new);
+        let (was, now) = (was.map(Secret::expose), bytes.as_ref().map(Secret::expose));
+        match self.store.swap(place, was, now).map_err(unavailable)? {
+            true => Ok(()),
+            false => Err(Refusal::new(Code::Conflict, format!("{name} was changed meanwhile"))),
+        }
+    }
+}
+
+/// Refuses a use outside of the time, or of what is disabled.
+pub(super) fn usable(described: &Described, what: &str, now: Timestamp) -> Result<(), Refusal> {
+    let refuse = |code, why: &str| Err(Refusal::new(code, format!("{what} {why}")));
+    if !described.enabled {
+        return refuse(Code::KeyDisabled, "is disabled");
+    }
+    if described.not_before.is_some_and(|begins| now < begins) {
+        return refuse(Code::KeyNotYetValid, "is not valid yet");
+    }
+    if described.expires.is_some_and(|ends| ends <= now) {
+        return refuse(Code::KeyExpired, "has expired");
+    }
+    Ok(())
+}
+
+pub(super) fn internal(error: &impl ToString) -> Refusal {
+    Refusal::new(Code::Internal, error.to_string())
+}
+
+fn unavailable(error: StoreError) -> Refusal {
+    Refusal::new(Code::StoreUnavailable, error.to_string())
+}
