@@ -15,6 +15,7 @@
 mod commands;
 mod doctor;
 mod flood;
+mod key_vault;
 mod kills;
 mod plugins;
 mod production;

@@ -7,6 +7,7 @@ pub mod fake_vault;
 pub mod hostile;
 pub mod minted;
 pub mod moment;
+pub mod python;
 pub mod server;
 pub mod service;
 pub mod site;

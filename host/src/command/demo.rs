@@ -50,6 +50,7 @@ async fn demonstrate() -> anyhow::Result<ExitCode> {
         token: Some(token.clone()),
         api: any,
         admin: any,
+        authorities: Vec::new(),
         life: LifePlan::default(),
     };
     let host = serve::open(move || development.service()).await?;

@@ -14,7 +14,7 @@ use crate::audit;
 use crate::audit::Digest;
 use crate::clock::{Clock, SystemClock, Timestamp};
 use crate::flow::TokenSettings;
-use crate::foreign::Issuers;
+use crate::foreign::{IssuerPlan, Issuers};
 use crate::http::azure::{
     AttestationSettings, AzureSettings, Principal, Principals, Proof, Signing, VaultSettings,
 };
@@ -44,12 +44,14 @@ pub(super) struct Development {
     pub(super) admin: SocketAddr,
     /// Who may sign plugins, and where they are dropped in.
     pub(super) life: LifePlan,
+    /// Other attestation services whose tokens are believed.
+    pub(super) authorities: Vec<IssuerPlan>,
 }
 
 impl Development {
     /// What is to be served. Takes its time where hardware is to be minted.
     pub(super) fn service(self) -> anyhow::Result<Service> {
-        let Self { folder, kept, token, api, admin, life } = self;
+        let Self { folder, kept, token, api, admin, life, authorities } = self;
         let (clock, random) = (SystemClock, SystemRandomness::default());
         note!(
             "\n  DEVELOPMENT HOST, NOT FOR PRODUCTION: simulated hardware is accepted as if it were \
@@ -77,6 +79,7 @@ impl Development {
             store,
             master_key,
             plugin_cache: kept.then(|| folder.join("plugin-cache")),
+            authorities,
             life: LifePlan { installed: kept.then(|| folder.join("plugins")), ..life },
             ..plan(&family, folder.join("audit"))?
         };

@@ -1,11 +1,11 @@
 //! `serve`: configuration read, host built, doors opened, signal awaited, requests drained.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use anyhow::ensure;
+use anyhow::{Context, ensure};
 use clap::Args;
 use data_encoding::BASE64URL_NOPAD;
 use tokio::signal::unix::{SignalKind, signal};
@@ -17,13 +17,18 @@ use super::stopping::Stop;
 use crate::assemble::{self, Plan};
 use crate::clock::SystemClock;
 use crate::config::{self, Config, Planned};
+use crate::files;
 use crate::flow::Host;
+use crate::foreign::IssuerPlan;
 use crate::http::{Administrator, Credential, HttpSettings, Listeners, ServerHandle, serve};
 use crate::plugin::verification::Verification;
 use crate::plugin::{LifePlan, ProgressEvent};
 use crate::random::{Random, SystemRandomness};
 use crate::store::{Embedded, private_file};
 use crate::telemetry::{self, LogFormat};
+
+/// The largest file of certificate authorities, in bytes.
+const LARGEST_AUTHORITY: u64 = 1 << 20;
 
 /// The shortest administrator's token that is taken from the command line, in bytes: whoever holds
 /// a valid one is never made to wait, so it must not be one that is guessed.
@@ -61,6 +66,9 @@ pub(super) struct Arguments {
     /// With --dev: load the plugins in this folder, and what is dropped into it
     #[arg(long, requires = "dev", conflicts_with = "config", value_name = "FOLDER")]
     plugin_directory: Option<PathBuf>,
+    /// With --dev: believe tokens of this attestation service, whose server this CA (PEM) certifies
+    #[arg(long, requires = "dev", conflicts_with = "config", num_args = 2, value_names = ["URL", "CA"])]
+    authority: Vec<String>,
     /// How log lines look
     #[arg(long, value_enum, default_value_t)]
     log: LogFormat,
@@ -120,6 +128,7 @@ fn development(arguments: Arguments) -> anyhow::Result<(Development, Option<Fold
     let long_enough = token.as_ref().is_none_or(|token| token.len() >= SHORTEST_TOKEN);
     ensure!(long_enough, "--dev-token: at least {SHORTEST_TOKEN} bytes, and not to be guessed");
     let (api, admin) = (arguments.listen, arguments.listen_admin);
+    let authorities = authorities(&arguments.authority)?;
     let verification = arguments.plugin_verification.as_deref().map(Verification::read);
     let life = LifePlan {
         verification: verification.transpose()?.map(Arc::new),
@@ -129,14 +138,34 @@ fn development(arguments: Arguments) -> anyhow::Result<(Development, Option<Fold
     match arguments.state {
         Some(folder) => {
             private_file::create_directory(&folder)?;
-            Ok((Development { folder, kept: true, token, api, admin, life }, None))
+            let kept = true;
+            Ok((Development { folder, kept, token, api, admin, life, authorities }, None))
         }
         None => {
             let fresh = Folder::new(&SystemRandomness::default())?;
             let folder = fresh.path().to_owned();
-            Ok((Development { folder, kept: false, token, api, admin, life }, Some(fresh)))
+            let kept = false;
+            Ok((Development { folder, kept, token, api, admin, life, authorities }, Some(fresh)))
         }
     }
+}
+
+/// Attestation services by pairs of URL and file.
+fn authorities(pairs: &[String]) -> anyhow::Result<Vec<IssuerPlan>> {
+    let plan = |(issuer, ca): (&String, &String)| {
+        let ca = files::read_bounded(Path::new(ca), LARGEST_AUTHORITY)
+            .with_context(|| format!("--authority: {ca}"))?;
+        Ok(IssuerPlan {
+            issuer: issuer.clone(),
+            audience: None,
+            ca: Some(ca),
+            jwks: None,
+            jwks_host: None,
+            max_token_age: 3600,
+        })
+    };
+    let (urls, files) = (pairs.iter().step_by(2), pairs.iter().skip(1).step_by(2));
+    urls.zip(files).map(plan).collect()
 }
 
 /// A production host.

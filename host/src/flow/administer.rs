@@ -146,9 +146,10 @@ impl Host {
                 let (kms, policies) = (host.kms()?, &host.parts.release_policies);
                 let had_policy = policies.remove(&tenant, kms.name(), &name)?;
                 match kms.delete(&tenant, &name).await {
-                    Err(KmsFailure::NotFound) if had_policy => Ok(()),
-                    deleted => deleted.map_err(|failure| refuse_kms(kms.name(), failure)),
+                    Err(KmsFailure::NotFound) if had_policy => {}
+                    deleted => deleted.map_err(|failure| refuse_kms(kms.name(), failure))?,
                 }
+                host.parts.vault.forget_key(&tenant, &name)
             },
         )
         .await

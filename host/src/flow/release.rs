@@ -35,6 +35,8 @@ impl Permitted {
     ) -> Result<Recorded, Refusal> {
         let Asked { evidence, principal, form, .. } = asked;
         let wrapped = self.fetch(kms, parts, evidence, form).await?;
+        let tenant = self.basis.tenant();
+        parts.vault.releasable(tenant, &self.key, &wrapped.version, parts.clock.now())?;
         self.still_by(&*parts.reference_values(self.basis.tenant()).await?)?;
         self.still(&parts.release_policies)?;
         let mut entry = self

@@ -82,6 +82,15 @@ impl Raw {
         self.receive().await
     }
 
+    /// The same with a `host` of its own among the headers.
+    pub async fn ask_as(&mut self, method: &str, path: &str, headers: &str, body: &str) -> Answer {
+        let length = body.len();
+        let head = format!("{method} {path} HTTP/1.1\r\n{headers}content-length: {length}\r\n\r\n");
+        self.0.write_all((head + body).as_bytes()).await.unwrap();
+        self.0.flush().await.unwrap();
+        self.receive().await
+    }
+
     async fn receive(&mut self) -> Answer {
         let mut head = Vec::new();
         while !head.ends_with(b"\r\n\r\n") {

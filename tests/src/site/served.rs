@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use claviger::client::{Client, ClientSettings};
 use claviger::clock::{Clock, SystemClock};
+use claviger::http::azure::AzureSettings;
 use claviger::http::{
     AdminListener, Administrator, Credential, DevelopmentCertificates, HttpSettings, Listener,
     Listeners, ServerCertificate, ServerHandle, serve,
@@ -30,6 +31,16 @@ impl Site {
 
     /// Opens the front doors.
     pub async fn serve_by(&self, settings: HttpSettings) -> Served {
+        self.serve_all(settings, None).await
+    }
+
+    /// Opens the front doors with the one that clients of Microsoft's services know.
+    pub async fn serve_azure(&self, azure: AzureSettings) -> Served {
+        let settings = HttpSettings { rate: None, ..HttpSettings::default() };
+        self.serve_all(settings, Some(azure)).await
+    }
+
+    async fn serve_all(&self, settings: HttpSettings, azure: Option<AzureSettings>) -> Served {
         // Certificates are looked at by the system's clock, on both sides.
         let minted = DevelopmentCertificates::mint(SystemClock.now()).unwrap();
         let (certificate, key) = (minted.certificate.as_bytes(), minted.key.expose());
@@ -44,7 +55,7 @@ impl Site {
             credential: Credential::of_token(ADMINISTRATOR),
         }];
         let admin = AdminListener { listener: listener(), client_authority: None, administrators };
-        let listeners = Listeners { api: listener(), admin: Some(admin), azure: None };
+        let listeners = Listeners { api: listener(), admin: Some(admin), azure };
         let random = Arc::new(SystemRandomness::default());
         let handle = serve(self.host.clone(), random, settings, listeners).await.unwrap();
         Served { handle, authority: minted.authority.into_bytes() }
@@ -84,6 +95,12 @@ impl Served {
     /// The same to the administrators' door.
     pub async fn raw_admin(&self) -> Raw {
         Raw::connect(self.admin_port(), &self.authority).await
+    }
+
+    /// The port of the workloads' door.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.handle.api_address().port()
     }
 
     fn admin_port(&self) -> u16 {

@@ -12,6 +12,7 @@ use claviger::quote::snp::Product;
 use claviger::result::Form;
 use claviger::simulated::report::POLICY_DEBUG;
 use claviger::simulated::{Family, SimulatedGuest};
+pub(crate) use claviger_tests::python::made;
 use claviger_tests::site::{Guest, Site};
 use coset::{CoseSign1, TaggedCborSerializable};
 use data_encoding::{BASE64URL_NOPAD, HEXLOWER};
@@ -19,20 +20,8 @@ use serde_json::{Value, json};
 
 /// The interpreter of a virtual environment with these packages, which is made where it is not there.
 pub(crate) fn python(environment: &str, requirements: &Path) -> Option<PathBuf> {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(environment);
-    let (interpreter, ready) = (folder.join("bin/python"), folder.join("ready"));
-    let wanted = std::fs::read(requirements).unwrap();
-    if std::fs::read(&ready).is_ok_and(|made| made == wanted) {
-        return Some(interpreter);
-    }
-    let mut venv = Command::new("python3");
-    venv.args(["-m", "venv", "--clear"]).arg(&folder);
-    let mut pip = Command::new(&interpreter);
-    pip.args(["-m", "pip", "install", "--quiet", "--requirement"]).arg(requirements);
-    made(venv, "Python environment")?;
-    made(pip, "Python packages")?;
-    std::fs::write(&ready, wanted).unwrap();
-    Some(interpreter)
+    let base = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    claviger_tests::python::environment(base, environment, requirements)
 }
 
 /// The reader of claims that stands on the crate `ear`.
@@ -44,21 +33,6 @@ fn ear_reader() -> Option<PathBuf> {
     cargo.arg("--target-dir").arg(&target);
     made(cargo, "crate `ear`")?;
     Some(target.join("debug/ear-reader"))
-}
-
-/// Runs what makes something. None, said aloud, where it cannot be made; in continuous integration
-/// it must be.
-pub(crate) fn made(mut command: Command, what: &str) -> Option<()> {
-    let why = match command.output() {
-        Ok(output) if output.status.success() => return Some(()),
-        Ok(output) => String::from_utf8_lossy(&output.stderr).into_owned(),
-        Err(error) => error.to_string(),
-    };
-    assert!(std::env::var_os("CI").is_none(), "no {what}: {why}");
-    // Not by `eprintln!`, whose words the test harness keeps to itself.
-    let skipped = format!("SKIPPED: no {what}: {}\n", why.trim());
-    let _ = std::io::stderr().write_all(skipped.as_bytes());
-    None
 }
 
 /// What each implementation says of each token: name, implementation, whether accepted, status.

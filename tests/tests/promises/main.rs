@@ -29,6 +29,7 @@ mod examples;
 mod explanations;
 mod foreign;
 mod grants;
+mod key_vault;
 mod keys;
 mod languages;
 mod meanwhile;

@@ -9,7 +9,6 @@ use aws_lc_rs::cipher::{
 use aws_lc_rs::digest::{self, Digest};
 use aws_lc_rs::iv::FixedLength;
 use aws_lc_rs::key_wrap::{AES_128 as KW_128, AES_256 as KW_256, AesKek, KeyWrap};
-use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::{
     KeyPair as RsaKeyPair, OAEP_SHA1_MGF1SHA1, OAEP_SHA256_MGF1SHA256, OaepAlgorithm,
     OaepPrivateDecryptingKey, OaepPublicEncryptingKey, PrivateDecryptingKey,

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use super::Actor;
-use super::keys::{deleted, not_found, pick};
+use super::keys::{not_found, pick};
 use super::record::{KEYS, KeyRecord, Stored};
 use super::types::{Deletion, KeyDescription, Page, RECOVERABLE_DAYS};
 use crate::audit::Event;
-use crate::error::{Code, Refusal};
+use crate::error::Refusal;
 use crate::flow::host::Host;
 use crate::flow::release::refuse_kms;
 use crate::flow::release_policies::check_name;
@@ -145,16 +145,6 @@ impl Host {
         match kms.delete(tenant, name).await {
             Ok(()) | Err(KmsFailure::NotFound) => self.parts.vault.forget(tenant, KEYS, name),
             Err(failure) => Err(refuse_kms(kms.name(), failure)),
-        }
-    }
-
-    /// Refuses what a deleted key is asked for by those who know nothing of vaults.
-    pub(in crate::flow) fn not_deleted(&self, tenant: &Tenant, name: &str) -> Result<(), Refusal> {
-        let stored = self.parts.vault.read::<KeyRecord>(tenant, KEYS, name)?;
-        match stored.is_some_and(|stored| stored.record.deletion.is_some()) {
-            true => Err(deleted(name))
-                .map_err(|refusal: Refusal| Refusal { code: Code::KeyNotFound, ..refusal }),
-            false => Ok(()),
         }
     }
 }

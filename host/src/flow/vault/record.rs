@@ -192,6 +192,35 @@ impl Vault {
         Err(Refusal::new(Code::StoreUnavailable, format!("the record of {name} keeps changing")))
     }
 
+    /// The same of a key that is gone.
+    pub(in crate::flow) fn forget_key(&self, tenant: &Tenant, name: &str) -> Result<(), Refusal> {
+        self.forget(tenant, KEYS, name)
+    }
+
+    /// Refuses the release of a version that is deleted, never leaves, or is outside its time; of a key that
+    /// nothing is known of here, nothing.
+    pub(in crate::flow) fn releasable(
+        &self,
+        tenant: &Tenant,
+        name: &str,
+        number: &str,
+        now: Timestamp,
+    ) -> Result<(), Refusal> {
+        let Some(Stored { record, .. }) = self.read::<KeyRecord>(tenant, KEYS, name)? else {
+            return Ok(());
+        };
+        if record.deletion.is_some() {
+            return Err(Refusal::new(Code::KeyNotFound, format!("{name} is deleted")));
+        }
+        if !record.exportable {
+            return Err(Refusal::new(Code::KeyNotExportable, format!("{name} is never released")));
+        }
+        match record.versions.iter().find(|version| version.number == number) {
+            Some(version) => usable(&version.described, &format!("{name}/{}", version.id), now),
+            None => Ok(()),
+        }
+    }
+
     /// Names behind `after`, at most `limit`.
     pub(super) fn names(
         &self,

@@ -97,7 +97,7 @@ mod tests {
         Authority::new("https://keys.example:8443/", names).unwrap()
     }
 
-    // attack 36
+    // attack 40
     #[test]
     fn a_host_header_chooses_between_listed_names_and_no_others() {
         let of = |host: &str| authority().of(Some(host));
