@@ -16,7 +16,9 @@ use crate::egress::{EgressLimits, TargetPlan};
 use crate::endorsements::{Endorsements, SourcePlan};
 use crate::files;
 use crate::flow::vault::Vault;
-use crate::flow::{Challenges, Host, Keyring, Parts, ReleasePolicies, TokenSettings, Tokens};
+use crate::flow::{
+    Attestations, Challenges, Host, Keyring, Parts, ReleasePolicies, TokenSettings, Tokens,
+};
 use crate::foreign::{IssuerPlan, Issuers};
 use crate::plugin::catalogue::{Plugins, Source};
 use crate::plugin::import::settings::Values;
@@ -234,6 +236,7 @@ pub fn assemble(
         issuers,
         tokens,
         release_policies: ReleasePolicies::new(Arc::clone(&store)),
+        attestations: Attestations::new(Arc::clone(&store)),
         vault: Vault::new(store, vault_random),
         audit,
         development: plan.development,

@@ -343,6 +343,13 @@ impl Record {
         self
     }
 
+    /// What is fresh of the evidence: `challenge`, or `recipient-key`.
+    #[must_use]
+    pub fn freshness(mut self, freshness: &'static str) -> Self {
+        self.freshness = Some(Cow::Borrowed(freshness));
+        self
+    }
+
     /// Whether the key management service wrapped the key, so that the host cannot vouch for it.
     #[must_use]
     pub fn wrapped_by_connector(mut self, wrapped: bool) -> Self {

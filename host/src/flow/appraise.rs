@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use super::bind::Bound;
+use super::challenge::Freshness;
 use super::gate::{Said, Verified, VerifierIdentity};
 use super::request::Finding;
 use crate::appraisal::{Appraisal, Appraiser, Case, Status, Vector};
@@ -35,8 +36,10 @@ pub struct Appraised {
 /// What the evidence answered.
 #[derive(Clone, Debug)]
 pub struct Occasion {
-    /// The nonce of the challenge.
+    /// The nonce of the challenge; the digest of the runtime data where there was none.
     pub nonce: [u8; 32],
+    /// What is fresh of it.
+    pub freshness: Freshness,
     /// The purpose of that challenge.
     pub purpose: String,
     /// The token's identifier, where the judgement is of a token.
@@ -120,6 +123,7 @@ impl Bound {
         let Self { fresh, verified, companions, recipient } = self;
         let occasion = Occasion {
             nonce: *fresh.nonce(),
+            freshness: fresh.freshness(),
             purpose: fresh.purpose().to_owned(),
             token: None,
             simulated,
@@ -139,7 +143,7 @@ impl Bound {
 }
 
 impl Subject {
-    fn of(verified: Verified) -> Self {
+    pub(super) fn of(verified: Verified) -> Self {
         let path = verified.path().iter().map(Step::words).collect();
         let evidence = Some(verified.evidence());
         let Said { facts, claims, vector, verifier } = verified.into_said();

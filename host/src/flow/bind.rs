@@ -3,7 +3,7 @@
 
 use data_encoding::HEXLOWER;
 
-use super::challenge::Fresh;
+use super::challenge::{Fresh, Freshness};
 use super::gate::Verified;
 use super::report_data::Companion;
 use super::verify::Genuine;
@@ -33,6 +33,10 @@ impl Genuine {
     /// carry the challenge; which recipient is meant, the main evidence says.
     pub fn bind(self, recipient: RecipientKey) -> Result<Bound, Refusal> {
         let Self { fresh, verified, companions } = self;
+        if fresh.freshness() != Freshness::Challenge {
+            let explanation = Explanation::of("binding").seen("no challenge").wanted("a challenge");
+            return Err(not_bound(&verified, explanation, "the evidence answers no challenge"));
+        }
         let (named, companions): (Vec<Companion>, Vec<Verified>) = companions.into_iter().unzip();
         let carried = carried(&fresh, &verified, &recipient, &named)?;
         let whole = match named.is_empty() {
@@ -121,7 +125,11 @@ fn carried(
     Ok(carried)
 }
 
-fn not_bound(verified: &Verified, explanation: Explanation, reason: impl Into<String>) -> Refusal {
+pub(super) fn not_bound(
+    verified: &Verified,
+    explanation: Explanation,
+    reason: impl Into<String>,
+) -> Refusal {
     let path = verified.path().iter().map(Step::words).collect();
     Refusal::new(Code::EvidenceNotBound, reason).explain(explanation.trust_path(path))
 }

@@ -118,7 +118,8 @@ impl Challenges {
             return Err(Refusal::new(Code::ChallengeExpired, reason));
         }
         self.spent.spend(nonce, expires, now).map_err(refuse_spending)?;
-        Ok(Fresh { nonce, tenant: tenant.clone(), purpose, host: self.host.clone(), at: now })
+        let (tenant, host) = (tenant.clone(), self.host.clone());
+        Ok(Fresh { nonce, tenant, purpose, host, at: now, freshness: Freshness::Challenge })
     }
 
     /// How many spent challenges are remembered now.
@@ -139,7 +140,36 @@ impl Challenges {
     }
 }
 
-/// Proof that a challenge of this host was spent by this request, and by no other.
+/// What keeps evidence from being of use a second time, or to somebody else.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Freshness {
+    /// It answers a challenge of this host, which was spent for it.
+    Challenge,
+    /// It answers none. What it binds is the recipient key: whoever shows it again gets what only the
+    /// holder of that key can open.
+    RecipientKey,
+}
+
+impl Freshness {
+    /// The form that stands in results, records and what policies see.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Challenge => "challenge",
+            Self::RecipientKey => "recipient-key",
+        }
+    }
+
+    /// And back.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        [Self::Challenge, Self::RecipientKey].into_iter().find(|one| one.name() == name)
+    }
+}
+
+/// Proof that a challenge of this host was spent by this request, and by no other; or, and it says so,
+/// that the request came by the way that has no challenges ([`Freshness::RecipientKey`]), on which
+/// nothing is bound but runtime data.
 #[derive(Debug)]
 pub struct Fresh {
     nonce: [u8; 32],
@@ -147,9 +177,29 @@ pub struct Fresh {
     purpose: String,
     host: String,
     at: Timestamp,
+    freshness: Freshness,
 }
 
 impl Fresh {
+    /// The start of the way without a challenge. The digest of the runtime data stands in the nonce's
+    /// place; [`super::verify::Genuine::bind`] takes no such proof.
+    pub(super) fn by_runtime_data(tenant: &Tenant, digest: [u8; 32], at: Timestamp) -> Self {
+        Self {
+            nonce: digest,
+            tenant: tenant.clone(),
+            purpose: Purpose::Attestation.label(),
+            host: String::new(),
+            at,
+            freshness: Freshness::RecipientKey,
+        }
+    }
+
+    /// What is fresh.
+    #[must_use]
+    pub fn freshness(&self) -> Freshness {
+        self.freshness
+    }
+
     /// The challenge's nonce.
     #[must_use]
     pub fn nonce(&self) -> &[u8; 32] {

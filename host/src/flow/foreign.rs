@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use super::appraise::Appraised;
+use super::challenge::Freshness;
 use super::record;
 use super::request::Caller;
 use crate::appraisal::Status;
@@ -19,7 +20,7 @@ use crate::tenant::Tenant;
 
 /// What kept evidence or token from being of use to anybody else: the recipient key alone, for such
 /// a token answers no challenge of this host.
-const FRESHNESS: &str = "recipient-key";
+const FRESHNESS: &str = Freshness::RecipientKey.name();
 
 /// A token of another service, strictly checked, in the request of this tenant.
 #[derive(Debug)]

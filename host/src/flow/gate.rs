@@ -113,6 +113,12 @@ impl Verified {
         self.statements.iter().map(Statement::expires).min().unwrap_or_default()
     }
 
+    /// The moment at which the newest collateral of its report was issued.
+    #[must_use]
+    pub fn collateral_from(&self) -> Option<Timestamp> {
+        self.statements.iter().find_map(Statement::collateral_from)
+    }
+
     /// The custody operations that it rests on, anchor first.
     #[must_use]
     pub fn path(&self) -> Vec<Step> {

@@ -8,10 +8,11 @@ use tokio::sync::Semaphore;
 
 use super::appraise::Appraised;
 use super::bind::Bound;
-use super::challenge::Challenges;
+use super::challenge::{Challenges, Freshness};
 use super::companions;
 use super::foreign::{Basis, Vouched};
 use super::gate::VerifierIdentity;
+use super::maa::Attestations;
 use super::recent::Recent;
 use super::record;
 use super::release::{append, append_announced};
@@ -67,6 +68,8 @@ pub struct Parts {
     pub release_policies: ReleasePolicies,
     /// What else is known of keys, and secrets.
     pub vault: Vault,
+    /// What a face that plays Microsoft Azure Attestation keeps.
+    pub attestations: Attestations,
     /// The audit log.
     pub audit: AuditLog,
     /// Whether development switches are on.
@@ -222,7 +225,7 @@ impl Host {
     /// hardware that is not accepted any more, and revocation that was waived then take their tokens
     /// along: the host that made them over the same store may have been configured otherwise. (A
     /// verifier that was swapped is believed until its last token is over, unless it was revoked.)
-    fn still_stands(
+    pub(super) fn still_stands(
         &self,
         appraised: &Appraised,
         plugins: &Plugins,
@@ -361,6 +364,7 @@ impl Host {
                     .tee(verifier.description().tee.as_str())
                     .recipient(&thumbprint)
                     .challenge(Digest::of(&nonce))
+                    .freshness(Freshness::Challenge.name())
                     .evidence(digest)
                     .verifier(verifier.name(), verifier.digest())
                     .companions(told)
@@ -447,7 +451,10 @@ impl<'a> Asked<'a> {
     }
 }
 
-fn verifier_of(plugins: &Plugins, evidence: &Evidence) -> Result<Arc<VerifierPlugin>, Refusal> {
+pub(super) fn verifier_of(
+    plugins: &Plugins,
+    evidence: &Evidence,
+) -> Result<Arc<VerifierPlugin>, Refusal> {
     plugins.of_tee(&evidence.tee).cloned().ok_or_else(|| {
         let reason = format!("no verifier for {:?}", evidence.tee);
         Refusal::new(Code::EvidenceUnsupported, reason)
@@ -462,7 +469,7 @@ fn connector(plugins: &Plugins) -> Result<Arc<KmsPlugin>, Refusal> {
 }
 
 /// One line per step: what an operator sees when a request does not get as far as it should.
-fn step(caller: &Caller, reached: &'static str) {
+pub(super) fn step(caller: &Caller, reached: &'static str) {
     tracing::debug!(request = caller.request_id, step = reached, "reached");
 }
 

@@ -28,6 +28,7 @@ mod foreign;
 mod gate;
 mod host;
 mod keyring;
+mod maa;
 mod permit;
 mod recent;
 mod record;
@@ -45,11 +46,15 @@ mod waiting;
 
 pub use appraise::{Appraised, Occasion, Part, Subject};
 pub use bind::Bound;
-pub use challenge::{Challenges, Fresh};
+pub use challenge::{Challenges, Fresh, Freshness};
 pub use explain::{RequestReport, is_plain};
 pub use gate::{Verified, VerifierIdentity};
 pub use host::{Host, Parts};
 pub use keyring::Keyring;
+pub use maa::{
+    AttestationKind, AttestationRules, Attestations, MaaAttested, MaaFailure, MaaRequest,
+    RuntimeData,
+};
 pub use release::Recorded;
 pub use release_policies::ReleasePolicies;
 pub use report_data::{Companion, ReportDataInput};

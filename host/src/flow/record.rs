@@ -1,6 +1,7 @@
 //! What the audit log says of a decision.
 
 use super::appraise::{Appraised, Part};
+use super::challenge::Freshness;
 use super::report_data::Companion as Named;
 use super::request::Caller;
 use crate::audit::{Companion, Digest, Event, Module, Record};
@@ -27,13 +28,17 @@ pub(super) fn of(event: Event, caller: &Caller, appraised: &Appraised) -> Record
     let record = plain(event, caller, appraised.at)
         .tee(appraisal.tee.as_str())
         .recipient(&appraised.recipient.thumbprint())
-        .challenge(Digest::of(&occasion.nonce))
+        .freshness(occasion.freshness.name())
         .verifier(subject.verifier.name.as_str(), subject.verifier.digest.as_str())
         .policy(appraisal.policy.as_str())
         .trust_path(subject.path.clone())
         .companions(appraised.companions.iter().map(companion).collect())
         .simulated(occasion.simulated)
         .detail(appraised.why());
+    let record = match occasion.freshness {
+        Freshness::Challenge => record.challenge(Digest::of(&occasion.nonce)),
+        Freshness::RecipientKey => record,
+    };
     let record = match appraised.explanation() {
         Some(explanation) => record.explained(explanation),
         None => record,

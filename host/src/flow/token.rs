@@ -7,6 +7,7 @@ use std::sync::Arc;
 use data_encoding::BASE64URL_NOPAD;
 
 use super::appraise::{Appraised, Occasion, Part, Subject};
+use super::challenge::Freshness;
 use super::companions;
 use super::gate::VerifierIdentity;
 use super::keyring::Keyring;
@@ -70,6 +71,34 @@ impl Tokens {
         wanted: Wanted,
     ) -> Result<Minted, Refusal> {
         self.mint(appraised, jti, &self.audience(&appraised.tenant), wanted)
+    }
+
+    /// For the token of another form that this host issues: what a release by that one judges anew. Its
+    /// audience is another, so that it releases nothing by itself.
+    pub(super) fn for_service(
+        &self,
+        appraised: &Appraised,
+        jti: &str,
+        wanted: Wanted,
+    ) -> Result<Minted, Refusal> {
+        self.mint(appraised, jti, &self.service_audience(&appraised.tenant), wanted)
+    }
+
+    fn service_audience(&self, tenant: &Tenant) -> String {
+        format!("{}/azure", self.audience(tenant))
+    }
+
+    /// Takes such a one back.
+    pub(super) fn appraise_for_service(
+        &self,
+        tenant: &Tenant,
+        token: &str,
+        now: Timestamp,
+        appraiser: &Appraiser,
+        references: Arc<Snapshot>,
+    ) -> Result<Appraised, Refusal> {
+        let ear = self.read(&self.service_audience(tenant), token, now)?;
+        self.judge_again(tenant, ear, now, appraiser, references)
     }
 
     /// For a connector's key management service. Its audience is another: what a connector gets to
@@ -153,6 +182,7 @@ impl Tokens {
             submods: submods.collect(),
             own: Own {
                 purpose: Cow::Borrowed(&occasion.purpose),
+                freshness: Cow::Borrowed(occasion.freshness.name()),
                 simulated: occasion.simulated,
                 evidence_expires: occasion.expires,
                 verifier: module(subject),
@@ -191,7 +221,18 @@ impl Tokens {
         appraiser: &Appraiser,
         references: Arc<Snapshot>,
     ) -> Result<Appraised, Refusal> {
-        let ear = self.read(tenant, token, now)?;
+        let ear = self.read(&self.audience(tenant), token, now)?;
+        self.judge_again(tenant, ear, now, appraiser, references)
+    }
+
+    fn judge_again(
+        &self,
+        tenant: &Tenant,
+        ear: Ear<'static>,
+        now: Timestamp,
+        appraiser: &Appraiser,
+        references: Arc<Snapshot>,
+    ) -> Result<Appraised, Refusal> {
         let Understood { recipient, occasion, main, companions } =
             understand(ear).ok_or_else(|| {
                 Refusal::new(Code::TokenInvalid, "the token does not say what this version writes")
@@ -221,10 +262,8 @@ impl Tokens {
     }
 
     /// Checks a token and reads it. A JWT has dots; a CWT is the base64url of its bytes.
-    fn read(&self, tenant: &Tenant, token: &str, now: Timestamp) -> Result<Ear<'static>, Refusal> {
-        let audience = self.audience(tenant);
-        let expected =
-            Expected { issuer: &self.issuer, audience: &audience, typ: TYP_EAT, at: now, skew: 0 };
+    fn read(&self, audience: &str, token: &str, now: Timestamp) -> Result<Ear<'static>, Refusal> {
+        let expected = Expected { issuer: &self.issuer, audience, typ: TYP_EAT, at: now, skew: 0 };
         let keys = self.keyring.keys();
         if token.contains('.') {
             let claims = keys.verify(token, &expected);
@@ -340,6 +379,7 @@ fn understand(ear: Ear<'static>) -> Option<Understood> {
     let main = subject(submod, own.verifier, own.verifier_vector, own.trust_path);
     let occasion = Occasion {
         nonce: ear.nonce.0,
+        freshness: Freshness::named(&own.freshness)?,
         purpose: own.purpose.into_owned(),
         token: Some(ear.id.0.into_owned()),
         simulated: own.simulated,

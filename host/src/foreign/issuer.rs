@@ -53,6 +53,22 @@ impl Issuer {
         Ok(Self { issuer, audience, max_token_age, source })
     }
 
+    /// A service whose keys are at hand: this host's own, where it plays one.
+    ///
+    /// # Errors
+    /// What is wrong with URL or keys.
+    pub fn pinned(issuer: String, jwks: Vec<u8>, max_token_age: u64) -> Result<Self, String> {
+        let jwks = Some(jwks);
+        Self::new(IssuerPlan {
+            issuer,
+            audience: None,
+            ca: None,
+            jwks,
+            jwks_host: None,
+            max_token_age,
+        })
+    }
+
     /// `iss`.
     #[must_use]
     pub fn name(&self) -> &str {

@@ -20,3 +20,4 @@ mod tests;
 pub use error::ForeignError;
 pub use issuer::{Issuer, IssuerPlan, Issuers};
 pub use jwt::ForeignResult;
+pub(crate) use recipient::recipient_of;

@@ -46,6 +46,17 @@ pub(super) fn of(claims: &Map<String, Value>) -> Result<Recipient, ForeignError>
     }
 }
 
+/// The key of claims that this host is about to sign; none where they name none.
+pub(crate) fn recipient_of(
+    claims: &Map<String, Value>,
+) -> Result<Option<RecipientKey>, ForeignError> {
+    match of(claims) {
+        Ok(recipient) => Ok(Some(recipient.key)),
+        Err(ForeignError::NoRecipient) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 fn for_encryption(key: &Value) -> bool {
     let is = |name: &str, wanted: &str| key.get(name).is_some_and(|value| value == wanted);
     let operations = key.get("key_ops").and_then(Value::as_array);

@@ -13,6 +13,7 @@ mod builtins;
 mod compile;
 mod document;
 mod error;
+pub mod maa;
 mod nesting;
 mod position;
 pub mod tester;

@@ -160,6 +160,17 @@ impl Statement {
         self.0.parts.expires
     }
 
+    /// The moment at which the newest of what vouches for it was issued; none where the host does not
+    /// know the format.
+    #[must_use]
+    pub fn collateral_from(&self) -> Option<Timestamp> {
+        match &self.0.parts.format {
+            Format::Snp(Some(endorsement)) => Some(endorsement.from),
+            Format::Dcap(Some(appraised)) => Some(appraised.endorsement.from),
+            Format::Opaque | Format::Snp(None) | Format::Dcap(None) => None,
+        }
+    }
+
     /// The trust path, anchor first.
     #[must_use]
     pub fn path(&self) -> Vec<Step> {

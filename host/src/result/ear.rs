@@ -70,6 +70,8 @@ claims_set! {
     pub struct Own<'a> {
         /// The purpose of the challenge.
         pub purpose: Cow<'a, str> = "purpose",
+        /// What is fresh: `challenge`, or `recipient-key` where evidence answered none.
+        pub freshness: Cow<'a, str> = "freshness",
         /// Whether any of it rests on simulated hardware.
         pub simulated: bool = "simulated",
         /// From this moment a certificate or revocation list behind it is out of date.

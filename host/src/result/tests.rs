@@ -48,6 +48,7 @@ fn ear(recipient: &Json) -> Ear<'_> {
         submods: BTreeMap::from([("snp".into(), submod)]),
         own: Own {
             purpose: "attestation".into(),
+            freshness: "challenge".into(),
             simulated: true,
             evidence_expires: Timestamp(5_000),
             verifier: VerifierModule { name: "verifier-snp".into(), digest: "00".into() },
