@@ -4,6 +4,7 @@
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
+use std::time::Duration;
 
 use claviger_client::PlatformError;
 
@@ -17,6 +18,12 @@ const LARGEST: usize = 4096;
 /// Bytes in front of an answer's parameters: tag, size, code.
 const HEADER: usize = 10;
 
+/// `TPM_RC_YIELDED`, `TPM_RC_TESTING` and `TPM_RC_RETRY`: the same command, once more.
+const AGAIN: [[u8; 4]; 3] = [[0, 0, 9, 0x08], [0, 0, 9, 0x0a], [0, 0, 9, 0x22]];
+/// How often that is done, and how long to wait in between.
+const ATTEMPTS: u32 = 50;
+const PAUSE: Duration = Duration::from_millis(20);
+
 /// Where a TPM listens: the resource manager's device, or a simulator's socket.
 pub(super) enum Line {
     Device(File),
@@ -27,8 +34,15 @@ impl Line {
     /// Sends a command, reads its answer, checks its code; gives what stands behind the header.
     pub(super) fn send(&mut self, command: &Command) -> Result<Answer, PlatformError> {
         let bytes = command.bytes()?;
-        let answer = self.exchange(&bytes).map_err(|error| PlatformError::new("tpm", error))?;
-        Answer::read(answer, command.name, !command.authorised.is_empty())
+        let mut attempts = ATTEMPTS;
+        loop {
+            let answer = self.exchange(&bytes).map_err(|error| PlatformError::new("tpm", error))?;
+            if attempts == 0 || !AGAIN.iter().any(|code| answer.get(6..HEADER) == Some(code)) {
+                return Answer::read(answer, command.name, !command.authorised.is_empty());
+            }
+            attempts = attempts.saturating_sub(1);
+            std::thread::sleep(PAUSE);
+        }
     }
 
     /// A device answers with one read; a socket byte by byte, its length in front.

@@ -1,0 +1,44 @@
+//! A key, fetched once.
+
+use crate::support::{Host, ran};
+
+#[test]
+fn a_key_opens_for_a_recipient_of_every_kind() {
+    let Some(host) = Host::start() else { return };
+    host.import("disk", &[0xa5; 32]);
+    for kind in ["x-wing", "x25519", "p256", "rsa3072"] {
+        let mut command = host.sidecar(&format!("recipient = \"{kind}\""));
+        let (code, output, errors) = ran(command.args(["fetch", "disk"]));
+        assert_eq!((code, output), (Some(0), format!("{}\n", "a5".repeat(32))), "{kind}: {errors}");
+    }
+    // Refused, and said by the host's code.
+    let (code, _, errors) = ran(host.sidecar("").args(["fetch", "nobodys"]));
+    assert_eq!(code, Some(77), "{errors}");
+    assert!(errors.contains("key-not-found"), "{errors}");
+}
+
+#[test]
+fn a_host_that_is_not_the_one_that_was_meant_gets_no_evidence() {
+    let Some(host) = Host::start() else { return };
+    host.import("disk", &[0xa5; 32]);
+    let pin = format!("pins = [\"{}\"]", "00".repeat(32));
+    let (code, output, errors) = ran(host.sidecar(&pin).args(["fetch", "disk"]));
+    assert_eq!((code, output.as_str()), (Some(70), ""), "{errors}");
+    assert!(errors.contains("certificate is not trusted"), "{errors}");
+    let (code, _, errors) = ran(host.sidecar("id = \"another\"").args(["fetch", "disk"]));
+    assert_eq!(code, Some(70), "{errors}");
+    let (code, _, errors) = ran(host.sidecar("tenant = \"another\"").args(["fetch", "disk"]));
+    assert_eq!(code, Some(77), "{errors}");
+}
+
+// attack 61
+#[test]
+fn without_the_development_flag_there_is_no_platform_here_and_no_key() {
+    let (code, output, errors) = ran(crate::support::sidecar().args(["fetch", "disk"]));
+    if code == Some(64) {
+        // A machine with a TEE: then the configuration is what is missing.
+        return;
+    }
+    assert_eq!((code, output.as_str()), (Some(70), ""));
+    assert!(errors.contains("no trusted execution environment is found"), "{errors}");
+}
