@@ -4,10 +4,11 @@
 
 mod fake;
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use claviger_client::{ClientError, Trust, UnwrapError};
-use fake::{FakeHost, challenge, problem};
+use claviger_client::{ClientError, End, KeptKey, KeyState, Renewal, Trust, UnwrapError};
+use fake::{FakeHost, challenge, problem, release};
 use serde_json::json;
 
 #[tokio::test]
@@ -108,4 +109,67 @@ async fn a_name_that_would_change_the_path_is_not_sent() {
         assert!(matches!(error, ClientError::Configuration(_)), "{name}");
     }
     assert!(host.seen.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_key_counts_only_as_what_was_asked_for() {
+    let host = FakeHost::start(vec![challenge(), release(|_| {})]).await;
+    let key = host.client().fetch("disk", None).await.unwrap();
+    assert!(key.secret.matches(b"key material"));
+    for (name, value) in [
+        ("key", json!("other")),
+        ("tenant", json!("other")),
+        ("version", json!("2")),
+        ("challenge", json!("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA")),
+    ] {
+        let released = release(|body| body["wrap"][name] = value);
+        let host = FakeHost::start(vec![challenge(), released]).await;
+        let error = host.client().fetch("disk", None).await.unwrap_err();
+        let wrong = matches!(error, ClientError::Unwrap(UnwrapError::WrongContext));
+        assert!(wrong, "{name}: {error}");
+    }
+    let host = FakeHost::start(vec![challenge(), release(|_| {})]).await;
+    let error = host.client().fetch("disk", Some("2")).await.unwrap_err();
+    assert!(matches!(error, ClientError::Unwrap(UnwrapError::WrongContext)), "{error}");
+}
+
+fn second(body: &mut serde_json::Value) {
+    body["version"] = json!("2");
+    body["wrap"]["version"] = json!("2");
+}
+
+#[tokio::test]
+async fn a_kept_key_is_renewed_and_ends_with_a_refusal() {
+    let host = FakeHost::start(vec![
+        challenge(),
+        release(|_| {}),
+        challenge(),
+        release(second),
+        challenge(),
+        problem(403, "", "key-disabled"),
+    ])
+    .await;
+    let renewal = Renewal::of(Duration::from_millis(600));
+    let mut kept = KeptKey::fetch(Arc::new(host.client()), "disk", renewal).await.unwrap();
+    assert_eq!(kept.current().unwrap().version, "1");
+    let KeyState::Held(renewed) = kept.changed().await else { panic!("it was not renewed") };
+    assert_eq!(renewed.version, "2");
+    let wanted = End::Refused("key-disabled".to_owned());
+    let KeyState::Ended(end) = kept.changed().await else { panic!("it did not end") };
+    assert_eq!(end, wanted);
+    assert_eq!(kept.current().unwrap_err(), wanted);
+}
+
+#[tokio::test]
+async fn a_kept_key_does_not_outlive_its_time_where_the_host_is_not_to_be_had() {
+    let mut answers = vec![challenge(), release(|_| {})];
+    answers.extend((0..999).map(|_| problem(503, "", "overloaded")));
+    let host = FakeHost::start(answers).await;
+    let renewal = Renewal::of(Duration::from_millis(900));
+    let began = Instant::now();
+    let mut kept = KeptKey::fetch(Arc::new(host.client()), "disk", renewal).await.unwrap();
+    let KeyState::Ended(end) = kept.changed().await else { panic!("it was renewed") };
+    assert!(matches!(end, End::Unreachable(_)), "{end}");
+    assert!(began.elapsed() >= Duration::from_millis(500), "{:?}", began.elapsed());
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
 }

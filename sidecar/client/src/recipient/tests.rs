@@ -1,5 +1,5 @@
 //! A sender of the tests' own wraps to an X25519 key; that the host's wraps open for every kind of key
-//! is tried with the host itself (`tests/tests/sidecar.rs`).
+//! is tried with the host itself (`sidecar/tests/process`).
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use serde_json::json;
