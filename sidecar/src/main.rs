@@ -50,6 +50,8 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
+    /// Attest, check the host's result, and print its token
+    Attest,
     /// Fetch a key once and print it
     Fetch {
         /// The key's name
@@ -106,6 +108,12 @@ async fn perform(arguments: &Arguments) -> Result<ExitCode, Exit> {
         tokio::task::spawn_blocking(move || platform::find(&settings, development.as_deref()));
     let ground = found.await.map_err(Exit::failed)?.map_err(Exit::failed)?;
     match &arguments.verb {
+        Verb::Attest => {
+            let (client, _) = client(&config, ground, simulated)?;
+            let attested = client.attest().await.map_err(|error| Exit::from(&error))?;
+            writeln!(std::io::stdout(), "{}", attested.token).map_err(Exit::failed)?;
+            Ok(ExitCode::SUCCESS)
+        }
         Verb::Fetch { key, encoding } => {
             let (client, _) = client(&config, ground, simulated)?;
             let released = client.fetch(key, None).await.map_err(|error| Exit::from(&error))?;

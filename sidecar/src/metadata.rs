@@ -1,8 +1,10 @@
 //! Azure's instance metadata service: what a VM can ask about itself. Plain HTTP to a link-local
 //! address; nothing that it says is believed beyond what somebody else checks.
 
+use std::time::Duration;
+
 use claviger_client::PlatformError;
-use claviger_client::http::Service;
+use claviger_client::http::{Bounds, Service};
 use http::header::{CONTENT_TYPE, HeaderValue};
 use http::{Method, Request};
 use http_body_util::Full;
@@ -22,7 +24,8 @@ pub(crate) struct Metadata {
 impl Metadata {
     pub(crate) fn new(url: &str) -> Result<Self, PlatformError> {
         let service = Service::plain(url).map_err(|error| PlatformError::new("azure", error))?;
-        Ok(Self { service })
+        let bounds = Bounds { time: Duration::from_secs(10), ..Bounds::default() };
+        Ok(Self { service: service.bounded(bounds) })
     }
 
     /// Asks, from a thread that may wait.

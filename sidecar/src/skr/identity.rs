@@ -1,18 +1,23 @@
 //! The bearer token for Key Vault: given with the request, by workload identity, or by the machine's
 //! managed identity.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use claviger_client::http::Service;
 use claviger_client::{PlatformError, Secret};
 use http::Method;
 use http::header::{CONTENT_TYPE, HeaderValue};
 use serde::Deserialize;
-use std::sync::Arc;
 use zeroize::Zeroizing;
 
 use crate::metadata::Metadata;
 
 /// Who gives out tokens for workload identities.
 const AUTHORITY: &str = "https://login.microsoftonline.com";
+
+/// When the metadata service is asked again: it is known to be slow after a machine's start.
+const AGAIN: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(4)];
 
 /// Where tokens come from.
 #[derive(Clone)]
@@ -60,7 +65,14 @@ impl Identity {
         if let Some(client) = &self.client_id {
             path.push_str(&format!("&client_id={}", encode(client)));
         }
-        let answer = metadata.fetch(&path).await?;
+        let mut waits = AGAIN.into_iter();
+        let answer = loop {
+            match (metadata.fetch(&path).await, waits.next()) {
+                (Ok(answer), _) => break answer,
+                (Err(_), Some(wait)) => tokio::time::sleep(wait).await,
+                (Err(error), None) => return Err(error),
+            }
+        };
         token(serde_json::from_value(answer).ok())
     }
 

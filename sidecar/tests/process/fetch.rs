@@ -18,6 +18,26 @@ fn a_key_opens_for_a_recipient_of_every_kind() {
 }
 
 #[test]
+fn a_result_counts_by_the_hosts_own_keys_and_about_this_workload() {
+    let Some(host) = Host::start() else { return };
+    let (code, output, errors) = ran(host.sidecar("").arg("attest"));
+    assert_eq!((code, output.split('.').count()), (Some(0), 3), "{errors}");
+    let (code, output, errors) = ran(host.sidecar("issuer = \"https://other\"").arg("attest"));
+    assert_eq!((code, output.as_str()), (Some(70), ""));
+    assert!(errors.contains("`iss`"), "{errors}");
+    // Keys of somebody else, pinned.
+    let (x, jwks) = ("A".repeat(43), host.path("jwks.json"));
+    let set = format!(
+        r#"{{"keys": [{{"kty": "EC", "crv": "P-256", "kid": "other", "x": "{x}", "y": "{x}"}}]}}"#
+    );
+    std::fs::write(&jwks, set).unwrap();
+    let pinned = format!("jwks = \"{}\"", jwks.display());
+    let (code, output, errors) = ran(host.sidecar(&pinned).arg("attest"));
+    assert_eq!((code, output.as_str()), (Some(70), ""));
+    assert!(errors.contains("names no key of this host"), "{errors}");
+}
+
+#[test]
 fn a_host_that_is_not_the_one_that_was_meant_gets_no_evidence() {
     let Some(host) = Host::start() else { return };
     host.import("disk", &[0xa5; 32]);

@@ -18,7 +18,7 @@ fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
 fn every_test_that_the_readme_names_is_there() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let mut files = Vec::new();
-    for folder in ["host", "plugins", "tests"] {
+    for folder in ["host", "plugins", "sidecar", "tests"] {
         sources(&root.join(folder), &mut files);
     }
     let mut functions = HashSet::new();
