@@ -13,7 +13,7 @@ use crate::assemble::{AuditPlan, Plan};
 use crate::audit;
 use crate::audit::Digest;
 use crate::clock::{Clock, SystemClock, Timestamp};
-use crate::flow::TokenSettings;
+use crate::flow::{AttestationRules, TokenSettings};
 use crate::foreign::{IssuerPlan, Issuers};
 use crate::http::azure::{
     AttestationSettings, AzureSettings, Principal, Principals, Proof, Signing, VaultSettings,
@@ -127,7 +127,9 @@ fn azure(folder: &Path, token: &str, now: Timestamp) -> anyhow::Result<AzureSett
         principals: Principals::new(vec![principal], Issuers::default()),
         signing: Signing::Development { folder: folder.to_owned(), now },
     });
-    azure.attestation = Some(AttestationSettings::default());
+    // Who holds the administrator's token may set policies.
+    let rules = AttestationRules { unsigned_policies: true, ..AttestationRules::default() };
+    azure.attestation = Some(AttestationSettings { rules });
     Ok(azure)
 }
 

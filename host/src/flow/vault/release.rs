@@ -67,6 +67,9 @@ impl Host {
             Refusal::new(Code::TokenInvalid, "the token is of a service that nobody listed")
         })?;
         let vouched = Vouched::check(issuer, tenant, token, now).await?;
+        if own.is_some_and(|own| std::ptr::eq(own, issuer)) {
+            self.maa_still_stands(actor.caller, vouched.result.claims()).await?;
+        }
         let recipient = vouched.result.recipient_kid().to_owned();
         let basis = Basis::Foreign(Box::new(vouched));
         let asked = Asked {

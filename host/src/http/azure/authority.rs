@@ -47,6 +47,19 @@ impl Authority {
         std::iter::once(self.base.clone()).chain(below)
     }
 
+    /// Every URL under which this tenant is meant.
+    pub(super) fn urls_of(&self, tenant: &Tenant) -> Vec<String> {
+        let plain = (*tenant == Tenant::default()).then(|| self.url());
+        let named = self.names.iter().filter(|(_, of)| *of == tenant);
+        let named = named.map(|(name, _)| format!("https://{name}.{}", self.base));
+        plain.into_iter().chain(named).collect()
+    }
+
+    /// Whether `host` is one of the face's names.
+    pub(super) fn names_it(&self, host: &str) -> bool {
+        normal(host).is_some_and(|host| self.all().any(|name| name == host))
+    }
+
     /// Which vault a request is for, by its `Host`. A name below ours that nobody listed is refused:
     /// its client means a vault that is not here. Any other, such as the address of this machine
     /// behind a load balancer, is the plain one.

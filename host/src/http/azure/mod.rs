@@ -7,7 +7,7 @@
 //!  └── what fails below these paths leaves in the services' own error envelope (`error`)
 //! ```
 
-mod attestation;
+pub(super) mod attestation;
 mod authority;
 mod body;
 mod error;
@@ -21,7 +21,7 @@ pub use settings::{AzureSettings, NotAnAuthority};
 pub use vault::{Principal, Principals, Proof, ReleaseSigner, SignerError, Signing, VaultSettings};
 
 pub(super) use error::render;
-pub(super) use visit::Visit;
+pub(super) use visit::{Visit, host};
 
 use axum::Router;
 use axum::extract::{MatchedPath, Request};

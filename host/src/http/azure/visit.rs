@@ -13,6 +13,7 @@ use crate::flow::Caller;
 use crate::http::door::Door;
 use crate::http::gate::RequestId;
 use crate::http::problem::Refused;
+use crate::tenant::Tenant;
 
 /// Which service is meant, and which vault.
 #[derive(Clone, Debug)]
@@ -38,6 +39,21 @@ impl Face {
     /// `https://host[:port]`, of the default tenant.
     pub(super) fn url(&self) -> String {
         self.authority.url()
+    }
+
+    /// `https://host[:port]` of whom this `Host` names.
+    pub(super) fn addressed(&self, host: Option<&str>) -> Result<String, Refusal> {
+        self.authority.of(host).map(|addressed| addressed.url)
+    }
+
+    /// Every URL of a tenant's.
+    pub(super) fn urls_of(&self, tenant: &Tenant) -> Vec<String> {
+        self.authority.urls_of(tenant)
+    }
+
+    /// Whether this `Host` is one of the face's own names, and not merely somewhere that leads here.
+    pub(super) fn is_named(&self, host: Option<&str>) -> bool {
+        host.is_some_and(|host| self.authority.names_it(host))
     }
 
     /// What the face makes of a request, whose path is put into its one spelling; none: it is the
@@ -82,7 +98,7 @@ impl Visit {
 }
 
 /// `host[:port]` as the client wrote it: the authority of HTTP/2, or the one header `Host`.
-fn host<'a>(uri: &'a Uri, headers: &'a HeaderMap) -> Option<&'a str> {
+pub(in crate::http) fn host<'a>(uri: &'a Uri, headers: &'a HeaderMap) -> Option<&'a str> {
     if let Some(authority) = uri.authority() {
         return Some(authority.as_str());
     }

@@ -5,16 +5,17 @@ use std::collections::BTreeMap;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json as JsonAnswer};
-use http::StatusCode;
 use http::header::{CONTENT_TYPE, HeaderValue};
+use http::{HeaderMap, StatusCode, Uri};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
 use crate::flow::Health;
+use crate::http::azure::{self, attestation};
 use crate::http::door::Door;
 use crate::http::openapi;
-use crate::http::problem::Deliberate;
+use crate::http::problem::{Deliberate, Refused};
 
 /// How the host is.
 #[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
@@ -57,8 +58,8 @@ pub(crate) async fn health(State(door): State<Door>) -> Response {
     get, path = "/.well-known/jwks.json", tag = "status", operation_id = "jwks",
     responses((status = 200, description = "A JWK set (RFC 7517).", body = Object)),
 )]
-pub(crate) async fn jwks(State(door): State<Door>) -> JsonAnswer<Value> {
-    JsonAnswer(door.api.jwks())
+pub(crate) async fn jwks(State(door): State<Door>) -> Result<JsonAnswer<Value>, Refused> {
+    Ok(JsonAnswer(attestation::keys(&door).await?))
 }
 
 /// Read what an OpenID client wants to know of the issuer of tokens.
@@ -66,8 +67,12 @@ pub(crate) async fn jwks(State(door): State<Door>) -> JsonAnswer<Value> {
     get, path = "/.well-known/openid-configuration", tag = "status", operation_id = "openidConfiguration",
     responses((status = 200, description = "Issuer, the address of its keys, algorithms (OpenID Connect Discovery 1.0).", body = Object)),
 )]
-pub(crate) async fn discovery(State(door): State<Door>) -> JsonAnswer<Value> {
-    JsonAnswer(door.api.discovery())
+pub(crate) async fn discovery(
+    State(door): State<Door>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> JsonAnswer<Value> {
+    JsonAnswer(attestation::discovery(&door, azure::host(&uri, &headers)))
 }
 
 /// Read this description.

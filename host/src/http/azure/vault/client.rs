@@ -27,15 +27,15 @@ const MISSING: &str = "AKV10000: Request is missing a Bearer or PoP token.";
 const INVALID: &str = "AKV10022: Invalid token: the token is not valid for this vault.";
 
 /// Who asks a vault.
-pub(super) struct Client {
-    pub(super) caller: Caller,
+pub(in crate::http::azure) struct Client {
+    pub(in crate::http::azure) caller: Caller,
     /// His name, as it stands in the audit log.
-    pub(super) principal: String,
-    pub(super) permissions: Permissions,
+    pub(in crate::http::azure) principal: String,
+    pub(in crate::http::azure) permissions: Permissions,
     /// `https://host[:port]` of the vault.
-    pub(super) url: String,
+    pub(in crate::http::azure) url: String,
     /// As the request has it.
-    pub(super) api_version: String,
+    pub(in crate::http::azure) api_version: String,
 }
 
 impl Client {

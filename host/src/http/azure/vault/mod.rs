@@ -14,6 +14,7 @@ mod signer;
 mod wire;
 mod words;
 
+pub(super) use client::Client;
 pub use principal::{Principal, Principals, Proof};
 pub use signer::{ReleaseSigner, SignerError};
 

@@ -12,6 +12,7 @@ use super::words::{About, refuse};
 use super::{ReleaseSigner, Signing};
 use crate::error::{Code, Refusal};
 use crate::flow::vault::{VaultRelease, VaultReleased};
+use crate::foreign::Issuer;
 use crate::http::azure::body::Raw;
 use crate::http::door::Door;
 use crate::keys::RsaAesKeyWrap;
@@ -45,8 +46,11 @@ pub(super) async fn release(
     }
     // What signs comes first: without it nothing is released that could not be handed out.
     let signer = signer(door)?;
-    let wanted = VaultRelease { key: name, version, token: &body.target, wrap, own: None };
-    let released = host(door)?.vault_release(client.actor(), wanted).await;
+    let host = host(door)?;
+    let own = own(door, client, &body.target).await?;
+    let own = own.as_ref();
+    let wanted = VaultRelease { key: name, version, token: &body.target, wrap, own };
+    let released = host.vault_release(client.actor(), wanted).await;
     let released = released.map_err(|refusal| About::Key(name).fault(refusal))?;
 
     let mut request = Map::new();
@@ -59,6 +63,20 @@ pub(super) async fn release(
     }
     let payload = json!({"request": request, "response": {"key": key(&released, client, wrap)}});
     Ok(Json(json!({"value": signer.sign(&payload)?})))
+}
+
+/// This host's own attestation service, where the token says that it is of it. The tenant may have more
+/// names than one: the token is of whichever was attested at.
+async fn own(door: &Door, client: &Client, token: &str) -> Result<Option<Issuer>, Refusal> {
+    let Some(face) = door.azure.as_ref() else { return Ok(None) };
+    let Ok(attestation) = face.attestation() else { return Ok(None) };
+    for url in face.urls_of(&client.caller.tenant) {
+        let issuer = host(door)?.maa_issuer(&url, &attestation.rules).await?;
+        if issuer.said_by(token) {
+            return Ok(Some(issuer));
+        }
+    }
+    Ok(None)
 }
 
 /// The key bundle, with the wrapped key (`key_hsm`) in it.
