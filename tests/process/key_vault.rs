@@ -27,7 +27,7 @@ const DONE: [&str; 12] = [
 
 #[test]
 fn microsofts_clients_for_python_work_unchanged() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("python");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/python");
     let requirements = folder.join("azure-requirements.txt");
     let base = Path::new(env!("CARGO_TARGET_TMPDIR"));
     let Some(python) = python::environment(base, "azure", &requirements) else { return };
