@@ -64,6 +64,7 @@ fn granting(grant: impl FnOnce(&mut KmsServices)) -> Site {
     let tokens =
         Tokens { keyring, issuer: "https://grants.test".to_owned(), lifetime: 300, settings };
     let host = Host::new(Parts {
+        attestations: claviger::flow::Attestations::new(store.clone()),
         vault: claviger::flow::vault::Vault::new(store.clone(), random.clone()),
         challenges: Challenges::new(plan.id, 300, 1_000, random.clone()).unwrap(),
         clock,
