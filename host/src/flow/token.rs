@@ -102,7 +102,8 @@ impl Tokens {
     }
 
     /// For a connector's key management service. Its audience is another: what a connector gets to
-    /// see releases nothing here.
+    /// see releases nothing here. An RSA recipient stands also where Azure Key Vault looks for the key
+    /// that it wraps to (`x-ms-runtime.keys`).
     pub(super) fn for_connector(
         &self,
         appraised: &Appraised,
@@ -110,7 +111,21 @@ impl Tokens {
         connector: &str,
     ) -> Result<Minted, Refusal> {
         let audience = format!("{}/kms/{connector}", self.audience(&appraised.tenant));
-        self.mint(appraised, jti, &audience, Wanted::default())
+        let ear = self.ear(appraised, jti, &audience, self.settings.trust_path);
+        let mut claims = serde_json::to_value(&ear).map_err(unmade)?;
+        let recipient = &appraised.recipient;
+        if let (Some(claims), Some("RSA")) =
+            (claims.as_object_mut(), recipient.jwk().get("kty").and_then(|kind| kind.as_str()))
+        {
+            let mut key = recipient.jwk().clone();
+            if let Some(key) = key.as_object_mut() {
+                key.insert("kid".to_owned(), recipient.kid().into());
+                key.insert("key_ops".to_owned(), serde_json::json!(["encrypt"]));
+            }
+            claims.insert("x-ms-runtime".to_owned(), serde_json::json!({ "keys": [key] }));
+        }
+        let token = self.keyring.keys().sign(&claims, TYP_EAT).map_err(unmade)?;
+        Ok(Minted { token, expires: ear.expires })
     }
 
     /// What a token for a client says, `jti` aside, for no token is made: the document that release

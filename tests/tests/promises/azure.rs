@@ -12,15 +12,16 @@ use aws_lc_rs::rsa::{
     KeyPair, KeySize, OAEP_SHA256_MGF1SHA256, OaepPrivateDecryptingKey, PrivateDecryptingKey,
 };
 use aws_lc_rs::signature::KeyPair as _;
-use claviger::assemble::PluginPlan;
+use claviger::assemble::{Plan, PluginPlan};
 use claviger::clock::{Clock, SystemClock};
 use claviger::credentials::{CredentialKind, CredentialPlan, HeaderPlan, SecretSource};
 use claviger::egress::{
     EgressLimits, Gate, Outgoing, Resolver, SystemResolver, TargetPlan, TlsPlan,
 };
 use claviger::error::Code;
-use claviger::flow::{NewKey, NewReleasePolicy};
+use claviger::flow::{NewKey, NewReleasePolicy, ReportDataInput};
 use claviger::foreign::IssuerPlan;
+use claviger::http::AttestationRequest;
 use claviger::release_policy::Language;
 use claviger::tenant::Tenant;
 use claviger_tests::azure_model::AzureModel;
@@ -29,6 +30,8 @@ use claviger_tests::service::Reply;
 use claviger_tests::site::{Ground, Guest, Site, caller, code, new_key};
 use data_encoding::{BASE64, BASE64URL_NOPAD};
 use serde_json::{Value, json};
+
+use super::key_vault::Vault;
 
 const VERSION: &str = "00112233445566778899aabbccddeeff";
 
@@ -212,8 +215,86 @@ async fn a_vault_releases_to_the_recipient_of_an_attestation_token_and_nobody_el
     // The vault's own policy has its say: with the token altered, or of what it does not believe.
     let altered = format!("{}x", token);
     assert_eq!(code(site.redeem(&guest, "k", &altered).await), Code::TokenInvalid);
-    // On evidence the vault is shown this host's result, which its policy does not name.
     assert_eq!(site.releases(), 1);
+}
+
+// invariants 2, 4 and 10
+#[tokio::test(flavor = "multi_thread")]
+async fn a_vault_that_believes_this_host_releases_on_its_result_to_the_attested_recipient() {
+    let bundled = |plan: &mut Plan| {
+        plan.bundled = Some(["kms-azure", "kms-local", "verifier-snp"].map(str::to_owned).into());
+    };
+    let ours = Site::with(|_, plan| bundled(plan)).await;
+    let issuer = "https://claviger.test";
+    let believed = IssuerPlan {
+        issuer: issuer.to_owned(),
+        audience: None,
+        ca: None,
+        jwks: Some(ours.host.jwks().to_string().into_bytes()),
+        jwks_host: None,
+        max_token_age: 300,
+    };
+    // The vault: another host, with its face for Azure's clients.
+    let vault = Vault::believing(vec![believed]).await;
+    let condition = json!({ "claim": "submods.snp.ear_status", "equals": "affirming" });
+    let policy = json!({"version": "1.0.0",
+        "anyOf": [{ "authority": issuer, "allOf": [condition] }]});
+    let data = BASE64URL_NOPAD.encode(policy.to_string().as_bytes());
+    let key = [9_u8; 32];
+    let body = json!({ "Hsm": true, "attributes": { "exportable": true },
+        "key": { "kty": "oct-HSM", "k": BASE64URL_NOPAD.encode(&key) },
+        "release_policy": { "data": data } });
+    vault.done("PUT", "/keys/7-default-k", body).await;
+
+    let ca = std::fs::read(vault.site.ground.path().join("ca.pem")).unwrap();
+    let folder = ours.ground.path().to_owned();
+    let given = as_principal(&folder, connector(&folder, &vault.url(), &ca, "release"), "root");
+    let ours = ours.again(|_, plan| {
+        bundled(plan);
+        plan.kms = "kms-azure".to_owned();
+        plan.plugins.push(given);
+    });
+    let ours = ours.await;
+    ours.host.create_key(&caller(&Tenant::default()), "tests", new_key("k")).await.unwrap();
+
+    let (guest, recipient) = (Guest::new(), Recipient::new());
+    let challenge = ours.challenge_for(&guest, "k");
+    let thumbprint = BASE64URL_NOPAD.decode(recipient.jwk["kid"].as_str().unwrap().as_bytes());
+    let made_for = ReportDataInput {
+        host: &challenge.host,
+        tenant: &guest.tenant,
+        purpose: &challenge.purpose,
+        nonce: challenge.nonce.0.as_slice().try_into().unwrap(),
+        recipient: thumbprint.unwrap().as_slice().try_into().unwrap(),
+        companions: &[],
+    };
+    let report = guest.hardware.report(made_for.digest()).to_vec();
+    let answer = AttestationRequest {
+        recipient: recipient.jwk.as_object().unwrap().clone(),
+        ..guest.answer_with(&challenge, report)
+    };
+    let released = ours.submit(&guest, "k", answer).await.unwrap();
+    assert_eq!(recipient.open(&released.jwe), key);
+    let of_vault = vault.site.records().pop().unwrap();
+    assert_eq!((&of_vault["event"], &of_vault["principal"]), (&"released".into(), &"root".into()));
+
+    // A recipient that is no RSA key: the vault has nothing to wrap to.
+    let refusal = ours.release(&Guest::new(), "k").await.unwrap_err();
+    assert_eq!(refusal.code, Code::KmsUnsupported, "{refusal}");
+    assert_eq!(ours.releases(), 1);
+}
+
+/// The same connector with another's token.
+fn as_principal(folder: &Path, mut given: PluginPlan, token: &str) -> PluginPlan {
+    for target in &mut given.targets {
+        let kind = CredentialKind::Header(HeaderPlan {
+            header: "authorization".to_owned(),
+            prefix: "Bearer ".to_owned(),
+            source: SecretSource::File(private(folder, "principal", token)),
+        });
+        target.credential = Some(CredentialPlan { name: "azure".to_owned(), kind });
+    }
+    given
 }
 
 // invariants 4 and 10

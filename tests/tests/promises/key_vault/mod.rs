@@ -72,9 +72,14 @@ pub(super) struct Vault {
 
 impl Vault {
     pub(super) async fn open() -> Self {
+        Self::believing(Vec::new()).await
+    }
+
+    /// One that believes the tokens of others, too.
+    pub(super) async fn believing(others: Vec<IssuerPlan>) -> Self {
         let (attestation, identity) = (Service::new(ATTESTATION), Service::new(IDENTITY));
-        let plan = attestation.plan(None);
-        let site = Site::with(|_, all| all.authorities = vec![plan]).await;
+        let plans = std::iter::once(attestation.plan(None)).chain(others).collect();
+        let site = Site::with(|_, all| all.authorities = plans).await;
         let now = SystemClock.now();
         DevelopmentCertificates::open(site.ground.path(), now).unwrap();
         let mut azure =
