@@ -156,3 +156,95 @@ fn principal(one: VaultPrincipal, listed: &BTreeSet<String>) -> Result<Principal
     let permissions = of_roles.chain(permissions).collect();
     Ok(Principal { name, tenant, proof, permissions })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::http::{DevelopmentCertificates, ReleaseSigning};
+
+    fn made() -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        let now = SystemClock.now();
+        DevelopmentCertificates::open(folder.path(), now).unwrap();
+        ReleaseSigning::open(folder.path(), &["localhost:8443".to_owned()], now).unwrap();
+        folder
+    }
+
+    fn planned(folder: &Path, text: &str, host: &str) -> Result<VaultSettings, String> {
+        let mut vault: Vault = toml::from_str(text).unwrap();
+        vault.each_path(|path| *path = folder.join(&*path));
+        plan(vault, [host.to_owned()]).map_err(|error| error.to_string())
+    }
+
+    const SIGNING: &str = "signing_certificate = \"release-signing.pem\"\n\
+        signing_key = \"release-signing-key.pem\"\n";
+
+    // attack 63
+    #[test]
+    fn a_host_does_not_start_that_could_not_sign_what_it_releases() {
+        let folder = made();
+        let folder = folder.path();
+        planned(folder, SIGNING, "localhost").unwrap();
+        let read = |name: &str| std::fs::read_to_string(folder.join(name)).unwrap();
+        let chain = read("release-signing.pem");
+        let leaf = chain.split_inclusive("-----END CERTIFICATE-----\n").next().unwrap();
+        std::fs::write(folder.join("leaf.pem"), leaf).unwrap();
+        // The leaf under a root that did not issue it.
+        std::fs::write(folder.join("other.pem"), format!("{leaf}{}", read("server.pem"))).unwrap();
+        let ec = format!("{}{}", read("server.pem"), read("ca.pem"));
+        std::fs::write(folder.join("ec.pem"), ec).unwrap();
+        let moved = std::fs::copy(folder.join("release-signing-key.pem"), folder.join("open.pem"));
+        moved.unwrap();
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o644);
+        std::fs::set_permissions(folder.join("open.pem"), mode).unwrap();
+        for (certificate, key, host, why) in [
+            ("leaf.pem", "release-signing-key.pem", "localhost", "at least two"),
+            ("other.pem", "release-signing-key.pem", "localhost", "chain"),
+            ("release-signing.pem", "release-signing-key.pem", "keys.example", "chain"),
+            ("ec.pem", "server-key.pem", "localhost", "RSA"),
+            ("ec.pem", "release-signing-key.pem", "localhost", "not that of the first"),
+            ("release-signing.pem", "open.pem", "localhost", "everybody"),
+            ("none.pem", "release-signing-key.pem", "localhost", "none.pem"),
+        ] {
+            let text =
+                format!("signing_certificate = \"{certificate}\"\nsigning_key = \"{key}\"\n");
+            let refused = planned(folder, &text, host).unwrap_err();
+            assert!(refused.contains(why), "{certificate} {key}: {refused}");
+        }
+    }
+
+    #[test]
+    fn a_principal_has_one_proof_and_one_that_proves_something() {
+        let folder = made();
+        let hash = "07".repeat(32);
+        let issuer = "[[issuers]]\nissuer = \"https://i.example\"\naudience = \"a\"\n\
+            ca = \"ca.pem\"\n";
+        let token = format!("token_sha256 = \"{hash}\"");
+        let try_one = |principal: &str| {
+            let text = format!("{SIGNING}{issuer}[[principals]]\nname = \"p\"\n{principal}\n");
+            planned(folder.path(), &text, "localhost")
+        };
+        for sound in [
+            token.as_str(),
+            "issuer = \"https://i.example\"\nclaims = { oid = \"1\" }\nroles = [\"release-user\"]",
+        ] {
+            try_one(sound).unwrap();
+        }
+        for bad in [
+            "",
+            "issuer = \"https://i.example\"",
+            "issuer = \"https://other.example\"\nclaims = { oid = \"1\" }",
+            "claims = { oid = \"1\" }",
+            &format!("{token}\nclaims = {{ oid = \"1\" }}"),
+            &format!("{token}\nissuer = \"https://i.example\"\nclaims = {{ oid = \"1\" }}"),
+            &format!("{token}\n[[principals]]\nname = \"p\"\n{token}"),
+        ] {
+            let refused = try_one(bad).unwrap_err();
+            assert!(refused.contains("azure.vault.principals: p"), "{bad}: {refused}");
+        }
+        let bad = format!("authorization = \"https://a.example/\\\", resource=\\\"x\"\n{SIGNING}");
+        assert!(planned(folder.path(), &bad, "localhost").is_err());
+    }
+}
