@@ -1,5 +1,6 @@
 //! Clients of Azure Key Vault: what they may, what they get, and what they are told, by a host in this process.
 
+mod bodies;
 mod keys;
 mod permissions;
 mod releases;

@@ -190,3 +190,21 @@ async fn a_version_of_the_interface_must_be_named_and_may_be_a_new_one() {
         assert_eq!(answer.status, status, "{query}");
     }
 }
+
+// attack 55
+#[tokio::test]
+async fn guessing_a_vaults_token_ends_in_waiting_and_a_good_one_is_never_made_to_wait() {
+    let vault = Vault::open().await;
+    let mut seen = Vec::new();
+    for number in 0..20 {
+        let guess = format!("guess-{number}");
+        let answer = vault.ask(&guess, "GET", "/keys", Value::Null).await;
+        if answer.status == 429 {
+            assert_eq!(answer.body()["error"]["code"], "Throttled");
+            assert!(answer.header("retry-after").is_some());
+        }
+        seen.push(answer.status);
+        assert_eq!(vault.ask("root", "GET", "/keys", Value::Null).await.status, 200);
+    }
+    assert!(seen.starts_with(&[401; 5]) && seen.ends_with(&[429; 5]), "{seen:?}");
+}
