@@ -54,24 +54,27 @@ impl Model {
 
     /// Imports a key that the model's own attestation service may release.
     fn import(&self, name: &str, key: &Value) {
-        let policy = json!({"version": "1.0.0", "anyOf": [{
-            "authority": format!("https://{}", self.endpoint),
-            "allOf": [{"claim": "x-ms-attestation-type", "equals": "sevsnpvm"}]}]});
-        let body = json!({"key": key, "hsm": true, "attributes": {"exportable": true},
-            "release_policy": {"data": data_encoding::BASE64URL_NOPAD.encode(policy.to_string().as_bytes())}});
-        let tls = Trust::roots(self.ca.clone()).tls().unwrap();
-        let service =
-            Service::https(&format!("https://{}", self.endpoint), Arc::clone(&tls)).unwrap();
-        let path = format!("/keys/{name}?api-version=7.4");
-        let mut request =
-            service.request(Method::PUT, &path, body.to_string().into_bytes()).unwrap();
-        let headers = request.headers_mut();
-        headers.insert(AUTHORIZATION, HeaderValue::from_static("Bearer x"));
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        let runtime = tokio::runtime::Runtime::new().unwrap();
-        let answer = runtime.block_on(service.send(request)).unwrap();
-        assert!(answer.status().is_success(), "{:?}", answer.body());
+        import(&self.endpoint, &self.ca, "x", name, key);
     }
+}
+
+/// Imports a key that attestation by the service itself releases.
+pub(crate) fn import(endpoint: &str, ca: &[u8], token: &str, name: &str, key: &Value) {
+    let policy = json!({"version": "1.0.0", "anyOf": [{
+            "authority": format!("https://{}", endpoint),
+            "allOf": [{"claim": "x-ms-attestation-type", "equals": "sevsnpvm"}]}]});
+    let body = json!({"key": key, "hsm": true, "attributes": {"exportable": true},
+            "release_policy": {"data": data_encoding::BASE64URL_NOPAD.encode(policy.to_string().as_bytes())}});
+    let tls = Trust::roots(ca).tls().unwrap();
+    let service = Service::https(&format!("https://{}", endpoint), Arc::clone(&tls)).unwrap();
+    let path = format!("/keys/{name}?api-version=7.4");
+    let mut request = service.request(Method::PUT, &path, body.to_string().into_bytes()).unwrap();
+    let headers = request.headers_mut();
+    headers.insert(AUTHORIZATION, HeaderValue::from_str(&format!("Bearer {token}")).unwrap());
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let answer = runtime.block_on(service.send(request)).unwrap();
+    assert!(answer.status().is_success(), "{:?}", answer.body());
 }
 
 #[test]

@@ -8,7 +8,7 @@ url, ca, command = sys.argv[1:]
 
 
 def client(**settings):
-    return Client(url, Command(command.split()), ca=ca, **({"simulated": True} | settings))
+    return Client(url, Command(command.split()), **({"ca": ca, "simulated": True} | settings))
 
 
 def fails(kind, call):

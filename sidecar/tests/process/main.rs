@@ -7,6 +7,7 @@
 #![allow(clippy::indexing_slicing, reason = "tests may stop")]
 
 mod azure;
+mod face;
 mod fetch;
 mod python;
 mod run;

@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tempfile::TempDir;
 
-const TOKEN: &str = "an-administrator-of-tests-0001";
+/// The administrator's; a development host's Azure face takes it, too.
+pub(crate) const TOKEN: &str = "an-administrator-of-tests-0001";
 
 /// Says aloud that something is not there; in continuous integration it must be.
 pub(crate) fn skipped(what: &str) {
@@ -92,6 +93,13 @@ impl Host {
 
     pub(crate) fn url(&self) -> String {
         format!("https://{}", self.addresses["api"].as_str().unwrap())
+    }
+
+    /// Where its Azure face is reached: `localhost:port`.
+    pub(crate) fn endpoint(&self) -> String {
+        let address: std::net::SocketAddr =
+            self.addresses["api"].as_str().unwrap().parse().unwrap();
+        format!("localhost:{}", address.port())
     }
 
     /// What the sidecar's `--development-platform` gets.
