@@ -115,9 +115,7 @@ fn is_valid_for(certificate: &EndEntityCert<'_>, endpoint: &str) -> bool {
 fn names(leaf: &CertificateDer<'_>, endpoint: &str) -> bool {
     let Ok((_, certificate)) = X509Certificate::from_der(leaf) else { return false };
     let names = certificate.subject_alternative_name().ok().flatten();
-    names.is_some_and(|names| {
-        names.value.general_names.iter().any(|name| *name == GeneralName::DNSName(endpoint))
-    })
+    names.is_some_and(|names| names.value.general_names.contains(&GeneralName::DNSName(endpoint)))
 }
 
 fn octets(part: &str) -> Result<Vec<u8>, JwsError> {

@@ -10,7 +10,7 @@ use data_encoding::BASE64URL;
 use http::Method;
 use http::header::{CONTENT_TYPE, HeaderValue, USER_AGENT};
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::failure::Failure;
 use super::{Skr, upstream};
@@ -67,19 +67,21 @@ impl Skr {
 /// The request of `SevSnpVm` (2020-10-01), as the SKR sidecar writes it: base64url with padding.
 fn body(report: &[u8], chain: &str, reference: &str, runtime_data: &[u8]) -> Value {
     let encode = |bytes: &[u8]| BASE64URL.encode(bytes);
-    let mut evidence =
-        json!({"SnpReport": encode(report), "VcekCertChain": encode(chain.as_bytes())});
+    let mut evidence = Map::new();
+    evidence.insert("SnpReport".to_owned(), json!(encode(report)));
+    evidence.insert("VcekCertChain".to_owned(), json!(encode(chain.as_bytes())));
     if let Ok(cose) = data_encoding::BASE64.decode(reference.as_bytes())
         && !cose.is_empty()
     {
         let uvm = json!({"Uvm": [encode(&cose)]});
-        evidence["Endorsements"] = json!(encode(uvm.to_string().as_bytes()));
+        let uvm = encode(uvm.to_string().as_bytes());
+        evidence.insert("Endorsements".to_owned(), json!(uvm));
     }
     let mut nonce = [0; 8];
     // It keeps two requests apart; what is attested is in the runtime data.
     let _ = aws_lc_rs::rand::fill(&mut nonce);
     json!({
-        "report": encode(evidence.to_string().as_bytes()),
+        "report": encode(Value::Object(evidence).to_string().as_bytes()),
         "runtimeData": {"data": encode(runtime_data), "dataType": "JSON"},
         "initTimeData": {"data": "", "dataType": ""},
         "nonce": u64::from_be_bytes(nonce),

@@ -79,7 +79,11 @@ impl Attester for AzureVm {
             (tpm.nv_read(REPORT)?, tpm.quote(KEY, data)?)
         };
         let pcrs: Vec<String> = quote.pcrs.iter().map(|value| HEXLOWER.encode(value)).collect();
-        let mut body = json!({
+        let (name, endorsement) = match self.kind {
+            Kind::Snp => ("vcek", self.vcek()?),
+            Kind::Tdx => ("td_quote", self.td_quote(&report)?),
+        };
+        let body = json!({
             "version": 1,
             "hcl_report": BASE64.encode(&report),
             "tpm_quote": {
@@ -87,11 +91,8 @@ impl Attester for AzureVm {
                 "signature": HEXLOWER.encode(&quote.signature),
                 "pcrs": pcrs,
             },
+            name: endorsement,
         });
-        match self.kind {
-            Kind::Snp => body["vcek"] = self.vcek()?,
-            Kind::Tdx => body["td_quote"] = self.td_quote(&report)?,
-        }
         let body = body.to_string().into_bytes();
         let mut evidence = Evidence::new(self.name(), "application/json", body);
         attach_log(&mut evidence, &self.event_log);

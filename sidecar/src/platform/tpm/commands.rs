@@ -25,6 +25,9 @@ const ALL: [u8; 3] = [0xff; 3];
 /// A TPM that is spoken to.
 pub(crate) struct Tpm(Line);
 
+/// The counter of updates, which registers were read, their values.
+type Registers = (u32, [u8; 3], Vec<[u8; 32]>);
+
 /// A quote, and the values that it is about.
 pub(super) struct Quote {
     /// TPMS_ATTEST.
@@ -116,10 +119,7 @@ impl Tpm {
     }
 
     /// TPM2_PCR_Read (part 3, section 22.4): some of those that are asked for, from the lowest on.
-    fn pcr_read(
-        &mut self,
-        wanted: [u8; 3],
-    ) -> Result<(u32, [u8; 3], Vec<[u8; 32]>), PlatformError> {
+    fn pcr_read(&mut self, wanted: [u8; 3]) -> Result<Registers, PlatformError> {
         let wrong = || PlatformError::new("tpm", "registers in another form");
         let command = Command::new("TPM2_PCR_Read", 0x17e).parameter(&selection(wanted));
         let mut answer = self.0.send(&command)?;

@@ -55,19 +55,20 @@ impl Attester for TpmAttester {
     fn gather(&self, data: &[u8]) -> Result<Evidence, PlatformError> {
         let mut tpm = self.tpm.lock().unwrap_or_else(PoisonError::into_inner);
         let quote = tpm.quote(self.key, data)?;
-        let mut body = json!({
-            "quote": BASE64.encode(&quote.message),
-            "signature": BASE64.encode(&quote.signature),
-            "pcrs": {"sha256": registers(&quote)},
-        });
-        if self.certificates.is_empty() {
-            body["ak_public"] = json!(BASE64.encode(&tpm.public(self.key)?));
+        let (name, key) = if self.certificates.is_empty() {
+            ("ak_public", json!(BASE64.encode(&tpm.public(self.key)?)))
         } else {
             let read: Result<Vec<_>, _> =
                 self.certificates.iter().map(std::fs::read_to_string).collect();
             let read = read.map_err(|error| PlatformError::new("tpm", error))?;
-            body["ak_certificates"] = json!(read);
-        }
+            ("ak_certificates", json!(read))
+        };
+        let body = json!({
+            "quote": BASE64.encode(&quote.message),
+            "signature": BASE64.encode(&quote.signature),
+            "pcrs": {"sha256": registers(&quote)},
+            name: key,
+        });
         let mut evidence = Evidence::new("tpm", "application/json", body.to_string().into_bytes());
         attach_log(&mut evidence, &self.event_log);
         Ok(evidence)
