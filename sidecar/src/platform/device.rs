@@ -12,7 +12,7 @@ use rustix::ioctl::{Opcode, Updater, ioctl};
 /// `SNP_GET_REPORT` and `SNP_GET_EXT_REPORT` (linux/sev-guest.h): `_IOWR('S', 0 and 2, 32 bytes)`.
 const SNP_GET_REPORT: Opcode = 0xc020_5300;
 const SNP_GET_EXT_REPORT: Opcode = 0xc020_5302;
-/// `NSM_IOCTL_RAW`'s forerunner that all kernels know (linux/nsm.h): `_IOWR(0x0a, 0, 32 bytes)`.
+/// `NSM_IOCTL_RAW` (linux/nsm.h): `_IOWR(0x0a, 0, 32 bytes)`.
 const NSM_REQUEST: Opcode = 0xc020_0a00;
 
 /// Bytes of `MSG_REPORT_RSP` in the kernel's buffer.
