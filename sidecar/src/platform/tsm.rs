@@ -142,4 +142,27 @@ mod tests {
             Tsm::new(Path::new("/nonexistent"), Path::new("/nonexistent")).gather(&[]).is_err()
         );
     }
+
+    /// Somebody else asks between our request and its answer: the fake's `outblob` is a pipe, whose
+    /// writer raises the generation as soon as it is read.
+    #[test]
+    fn a_report_that_another_asked_for_is_not_taken() {
+        let root = tempfile::tempdir().unwrap();
+        let entry = Entry::make(root.path()).unwrap();
+        fake(&entry, "sev_guest\n", b"");
+        let (outblob, generation) = (entry.0.join("outblob"), entry.0.join("generation"));
+        fs::remove_file(&outblob).unwrap();
+        let mode = rustix::fs::Mode::from(0o600);
+        rustix::fs::mknodat(rustix::fs::CWD, &outblob, rustix::fs::FileType::Fifo, mode, 0)
+            .unwrap();
+        let other = std::thread::spawn(move || {
+            use std::io::Write;
+            let mut outblob = fs::File::options().write(true).open(outblob).unwrap();
+            fs::write(generation, b"2\n").unwrap();
+            outblob.write_all(b"report").unwrap();
+        });
+        let error = entry.report(&[7; 64]).unwrap_err();
+        other.join().unwrap();
+        assert!(error.to_string().contains("asked for by another"), "{error}");
+    }
 }
