@@ -2,13 +2,19 @@
 
 use std::sync::Arc;
 
+use claviger::audit::Digest;
 use claviger::client::{Client, ClientSettings};
 use claviger::clock::{Clock, SystemClock};
-use claviger::http::azure::AzureSettings;
+use claviger::flow::AttestationRules;
+use claviger::foreign::Issuers;
+use claviger::http::azure::{
+    AttestationSettings, AzureSettings, Principal, Principals, Proof, Signing, VaultSettings,
+};
 use claviger::http::{
     AdminListener, Administrator, Credential, DevelopmentCertificates, HttpSettings, Listener,
     Listeners, ServerCertificate, ServerHandle, serve,
 };
+use claviger::permission::Permissions;
 use claviger::random::SystemRandomness;
 use claviger::tenant::Tenant;
 
@@ -31,16 +37,39 @@ impl Site {
 
     /// Opens the front doors.
     pub async fn serve_by(&self, settings: HttpSettings) -> Served {
-        self.serve_all(settings, None).await
+        self.serve_with(settings, None).await
+    }
+
+    /// The same with the face that speaks as Azure's services do, for the principal who shows
+    /// [`ADMINISTRATOR`].
+    pub async fn serve_attestation(&self, rules: AttestationRules) -> Served {
+        let now = SystemClock.now();
+        let folder = self.ground.path().join("azure");
+        DevelopmentCertificates::open(&folder, now).unwrap();
+        let mut azure = AzureSettings::new(None, std::collections::BTreeMap::new()).unwrap();
+        let principal = Principal {
+            name: "tests".to_owned(),
+            tenant: None,
+            proof: Proof::Token(Digest::of(ADMINISTRATOR.as_bytes()).0),
+            permissions: Permissions::all(),
+        };
+        azure.vault = Some(VaultSettings {
+            authorization: "https://login.example/common".to_owned(),
+            resource: None,
+            principals: Principals::new(vec![principal], Issuers::default()),
+            signing: Signing::Development { folder, now },
+        });
+        azure.attestation = Some(AttestationSettings { rules });
+        self.serve_azure(azure).await
     }
 
     /// Opens the front doors with the one that clients of Microsoft's services know.
     pub async fn serve_azure(&self, azure: AzureSettings) -> Served {
         let settings = HttpSettings { rate: None, ..HttpSettings::default() };
-        self.serve_all(settings, Some(azure)).await
+        self.serve_with(settings, Some(azure)).await
     }
 
-    async fn serve_all(&self, settings: HttpSettings, azure: Option<AzureSettings>) -> Served {
+    async fn serve_with(&self, settings: HttpSettings, azure: Option<AzureSettings>) -> Served {
         // Certificates are looked at by the system's clock, on both sides.
         let minted = DevelopmentCertificates::mint(SystemClock.now()).unwrap();
         let (certificate, key) = (minted.certificate.as_bytes(), minted.key.expose());
@@ -101,6 +130,11 @@ impl Served {
     #[must_use]
     pub fn port(&self) -> u16 {
         self.handle.api_address().port()
+    /// The workloads' door, and the authority of its certificate (PEM).
+    #[must_use]
+    pub fn address(&self) -> (String, &[u8]) {
+        let url = format!("https://localhost:{}", self.handle.api_address().port());
+        (url, &self.authority)
     }
 
     fn admin_port(&self) -> u16 {

@@ -11,6 +11,7 @@
 )]
 
 mod administration;
+mod attestation;
 mod attesters;
 mod authorities;
 mod azure;

@@ -235,7 +235,7 @@ fn a_fault_names_line_and_column() {
         ("versio=1.0;", 1, 1),
         ("version=1.0;\nauthorizationrules {\n  => grant();\n};", 3, 6),
         ("version=1.0;\nauthorizationrules {\n  [typ==\"a\"] => permit();\n};", 3, 4),
-        ("version=1.0;\nauthorizationrules {\n  [type==\"ä\" value==1] => permit();\n};", 3, 13),
+        ("version=1.0;\nauthorizationrules {\n  [type==\"ä\" value==1] => permit();\n};", 3, 14),
         ("version=1.0;\nauthorizationrules { => permit() => permit(); };", 2, 34),
         ("version=1.0;authorizationrules{ [type==\"a", 1, 40),
     ] {

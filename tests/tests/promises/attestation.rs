@@ -1,0 +1,602 @@
+//! Attestation as Microsoft Azure Attestation does it, without a challenge: what is bound to runtime data,
+//! judged and permitted gets a token, and nothing else does.
+
+use std::path::Path;
+use std::process::Command;
+use std::sync::OnceLock;
+
+use claviger::assemble::Plan;
+use claviger::clock::{Clock, SystemClock, Timestamp};
+use claviger::error::Code;
+use claviger::flow::{
+    AttestationKind, AttestationRules, Evidence, MaaAttested, MaaFailure, MaaRequest, RuntimeData,
+};
+use claviger::keys::RecipientKind;
+use claviger::reference::Group;
+use claviger::simulated::intel::{Intel, QuoteBody, Revocations};
+use claviger::simulated::report::POLICY_DEBUG;
+use claviger_tests::site::{ADMINISTRATOR, Answer, Guest, NOW, Site, tenant};
+use data_encoding::{BASE64, BASE64URL, BASE64URL_NOPAD, HEXLOWER};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use crate::foreign::{answer, python};
+
+const URL: &str = "https://keys.test";
+
+fn sha256(bytes: &[u8]) -> [u8; 32] {
+    Sha256::digest(bytes).into()
+}
+
+fn padded(bytes: &[u8]) -> [u8; 64] {
+    let mut padded = [0; 64];
+    padded[..32].copy_from_slice(&sha256(bytes));
+    padded
+}
+
+fn guest() -> Guest {
+    Guest::with_key(RecipientKind::Rsa2048)
+}
+
+/// The runtime data of the Go sidecar: the recipient key.
+fn runtime(guest: &Guest) -> Vec<u8> {
+    let mut key = guest.key.jwk().clone();
+    key["key_ops"] = json!(["encrypt"]);
+    key["kid"] = "a-key".into();
+    json!({"keys": [key]}).to_string().into_bytes()
+}
+
+fn request(guest: &Guest, runtime: &[u8], report_data: [u8; 64]) -> MaaRequest {
+    MaaRequest {
+        kind: AttestationKind::SevSnpVm,
+        evidence: Evidence {
+            tee: "snp".to_owned(),
+            media_type: None,
+            data: guest.hardware.report(report_data).to_vec(),
+            attachments: guest.hardware.attachments.clone(),
+        },
+        runtime: RuntimeData {
+            bytes: runtime.to_vec(),
+            json: serde_json::from_slice(runtime).ok(),
+        },
+        initial: None,
+        nonce: None,
+        draft: None,
+    }
+}
+
+fn sound(guest: &Guest) -> MaaRequest {
+    let runtime = runtime(guest);
+    request(guest, &runtime, padded(&runtime))
+}
+
+async fn attest(
+    site: &Site,
+    guest: &Guest,
+    request: MaaRequest,
+) -> Result<MaaAttested, MaaFailure> {
+    site.host.maa_attest(&guest.caller(), URL, request, &AttestationRules::default()).await
+}
+
+fn refused(outcome: Result<MaaAttested, MaaFailure>) -> Code {
+    match outcome {
+        Err(MaaFailure::Refused(refusal)) => refusal.code,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn part(token: &str, index: usize) -> Value {
+    let part = token.split('.').nth(index).unwrap();
+    serde_json::from_slice(&BASE64URL_NOPAD.decode(part.as_bytes()).unwrap()).unwrap()
+}
+
+fn claims(token: &str) -> Value {
+    part(token, 1)
+}
+
+#[tokio::test]
+async fn evidence_bound_to_runtime_data_gets_a_token_that_says_what_is_fresh() {
+    let (site, guest) = (Site::new().await, guest());
+    let token = attest(&site, &guest, sound(&guest)).await.unwrap().token;
+    let header = part(&token, 0);
+    assert_eq!(header["alg"], "RS256");
+    assert_eq!(header["typ"], "JWT");
+    assert_eq!(header["jku"], "https://keys.test/certs");
+    let jwks = site.host.maa_jwks(URL, &AttestationRules::default()).await.unwrap();
+    assert_eq!(jwks["keys"][0]["kid"], header["kid"]);
+    let certificate = jwks["keys"][0]["x5c"][0].as_str().unwrap();
+    let digest = sha256(&BASE64.decode(certificate.as_bytes()).unwrap());
+    assert_eq!(header["kid"], BASE64.encode(&digest));
+    let said = claims(&token);
+    let template = &guest.hardware.template;
+    for (name, value) in [
+        ("iss", json!(URL)),
+        ("iat", json!(NOW.0)),
+        ("x-ms-ver", json!("1.0")),
+        ("x-ms-attestation-type", json!("sevsnpvm")),
+        ("x-ms-sevsnpvm-launchmeasurement", json!(HEXLOWER.encode(&template.measurement))),
+        ("x-ms-sevsnpvm-hostdata", json!(HEXLOWER.encode(&template.host_data))),
+        ("x-ms-sevsnpvm-is-debuggable", json!(false)),
+        ("x-ms-sevsnpvm-vmpl", json!(0)),
+        ("x-ms-sevsnpvm-reportdata", json!(HEXLOWER.encode(&padded(&runtime(&guest))))),
+        ("x-ms-runtime", serde_json::from_slice(&runtime(&guest)).unwrap()),
+        ("x-claviger-freshness", json!("recipient-key")),
+        ("x-claviger-status", json!("affirming")),
+        ("x-claviger-simulated", json!(true)),
+    ] {
+        assert_eq!(said[name], value, "{name}");
+    }
+    assert_eq!(said["jti"].as_str().unwrap().len(), 64);
+    let record = site.records().pop().unwrap();
+    assert_eq!(record["event"], "attested");
+    assert_eq!(record["freshness"], "recipient-key");
+    assert!(record.get("challenge").is_none());
+    // The native way says the other thing.
+    let native = site.attest(&guest).await.unwrap().token;
+    assert_eq!(claims(&native)["claviger"]["freshness"], "challenge");
+    assert_eq!(site.records().pop().unwrap()["freshness"], "challenge");
+}
+
+// attacks 1, 8, 9, 10; invariant 2
+#[tokio::test]
+async fn a_report_that_does_not_carry_the_digest_of_the_runtime_data_and_zeros_is_refused() {
+    let (site, guest) = (Site::new().await, guest());
+    let (mine, thief) = (runtime(&guest), self::guest());
+    let theirs = runtime(&thief);
+    // The same report with another key: what was shown once is of use to nobody else.
+    let relayed = request(&guest, &theirs, padded(&mine));
+    assert_eq!(refused(attest(&site, &guest, relayed).await), Code::EvidenceNotBound);
+    for change in [32, 63] {
+        let mut data = padded(&mine);
+        data[change] = 1;
+        let request = request(&guest, &mine, data);
+        assert_eq!(refused(attest(&site, &guest, request).await), Code::EvidenceNotBound);
+    }
+    let zeros = request(&guest, &mine, [0; 64]);
+    assert_eq!(refused(attest(&site, &guest, zeros).await), Code::EvidenceNotBound);
+    let nothing = request(&guest, b"", padded(b""));
+    assert_eq!(refused(attest(&site, &guest, nothing).await), Code::RequestMalformed);
+    // Evidence for a challenge is none for this way.
+    let challenge = site.challenge(&guest);
+    let answered = request(&guest, &mine, guest.report_data(&challenge));
+    assert_eq!(refused(attest(&site, &guest, answered).await), Code::EvidenceNotBound);
+    assert_eq!(site.records().pop().unwrap()["event"], "refused");
+}
+
+#[tokio::test]
+async fn init_data_is_what_the_host_launched_the_guest_with() {
+    let site = Site::new().await;
+    let mut guest = guest();
+    guest.hardware.template.host_data = sha256(b"{\"policy\":1}");
+    let with = |initial: &[u8]| {
+        let json = serde_json::from_slice(initial).ok();
+        let initial = Some(RuntimeData { bytes: initial.to_vec(), json });
+        MaaRequest { initial, ..sound(&guest) }
+    };
+    let token = attest(&site, &guest, with(b"{\"policy\":1}")).await.unwrap().token;
+    assert_eq!(claims(&token)["x-ms-inittime"], json!({"policy": 1}));
+    let other = attest(&site, &guest, with(b"{\"policy\":2}")).await;
+    assert_eq!(refused(other), Code::EvidenceNotBound);
+}
+
+// attack 53
+#[tokio::test]
+async fn a_recipient_key_that_is_weak_or_not_the_only_one_is_refused() {
+    let (site, guest) = (Site::new().await, guest());
+    let key: Value = serde_json::from_slice(&runtime(&guest)).unwrap();
+    let key = &key["keys"][0];
+    let mut weak = key.clone();
+    weak["e"] = "Aw".into();
+    for keys in [json!([weak]), json!([key, key])] {
+        let runtime = json!({"keys": keys}).to_string().into_bytes();
+        let request = request(&guest, &runtime, padded(&runtime));
+        assert_eq!(refused(attest(&site, &guest, request).await), Code::RecipientKeyInvalid);
+    }
+    // Without any there is a token, that releases nothing.
+    let none = br#"{"keys":[],"other":1}"#;
+    let token = attest(&site, &guest, request(&guest, none, padded(none))).await.unwrap().token;
+    assert!(claims(&token).get("x-claviger-result").is_none());
+}
+
+// attack 17
+#[tokio::test]
+async fn what_the_appraisal_contraindicates_gets_no_token() {
+    let site = Site::new().await;
+    let mut guest = guest();
+    guest.hardware.template.policy |= POLICY_DEBUG;
+    assert_eq!(refused(attest(&site, &guest, sound(&guest)).await), Code::NotAffirming);
+    assert_eq!(site.records().pop().unwrap()["code"], "not-affirming");
+}
+
+#[tokio::test]
+async fn evidence_whose_newest_collateral_is_too_old_is_refused() {
+    let (site, guest) = (Site::new().await, guest());
+    site.at(86_400);
+    let by =
+        |collateral_seconds| AttestationRules { collateral_seconds, ..AttestationRules::default() };
+    let outcome = |rules: AttestationRules| {
+        let (host, caller, request) = (site.host.clone(), guest.caller(), sound(&guest));
+        async move { host.maa_attest(&caller, URL, request, &rules).await }
+    };
+    assert_eq!(refused(outcome(by(3600)).await), Code::EvidenceExpired);
+    outcome(by(10 * 86_400)).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_draft_is_tried_and_nobody_believes_what_comes_out() {
+    let (site, guest) = (Site::new().await, guest());
+    let with = |draft: &str| MaaRequest { draft: Some(draft.to_owned()), ..sound(&guest) };
+    let policy = |rules: &str, issuance: &str| {
+        format!("version=1.0; authorizationrules {{ {rules} }}; issuancerules {{ {issuance} }};")
+    };
+    let permits = policy(
+        "[type==\"x-ms-sevsnpvm-vmpl\", value==0] && [type==\"x-claviger-status\", \
+         value==\"affirming\"] => permit();",
+        "c:[type==\"x-ms-sevsnpvm-vmpl\"] => issue(type=\"level\", value=c.value);",
+    );
+    let token = attest(&site, &guest, with(&permits)).await.unwrap().token;
+    assert_eq!(part(&token, 0), json!({"alg": "none"}));
+    assert!(token.ends_with('.'));
+    let said = claims(&token);
+    assert_eq!((&said["level"], &said["x-ms-policy"]["level"]), (&json!(0), &json!(0)));
+    assert!(said.get("x-claviger-result").is_none());
+    let denied = attest(&site, &guest, with(&policy("", ""))).await;
+    assert!(matches!(denied, Err(MaaFailure::Denied)));
+    assert_eq!(site.records().pop().unwrap()["event"], "refused");
+    let challenged = "[type==\"x-claviger-freshness\", value==\"challenge\"] => permit();";
+    let denied = attest(&site, &guest, with(&policy(challenged, ""))).await;
+    assert!(matches!(denied, Err(MaaFailure::Denied)));
+    let unread = attest(&site, &guest, with("version=9.9;")).await;
+    assert!(matches!(unread, Err(MaaFailure::Policy(_))));
+}
+
+// attack 52, invariant 1
+#[tokio::test]
+async fn a_policy_says_nothing_in_the_hosts_name() {
+    let (site, guest) = (Site::new().await, guest());
+    for name in [
+        "exp",
+        "iss",
+        "x-claviger-freshness",
+        "x-claviger-result",
+        "x-ms-compliance-status",
+        "x-ms-runtime",
+        "x-ms-sevsnpvm-vmpl",
+        "x-ms-sevsnpvm-new",
+    ] {
+        let draft = format!(
+            "version=1.0;authorizationrules{{=>permit();}};issuancerules{{=>issue(type=\"{name}\",value=\"x\");}};"
+        );
+        let request = MaaRequest { draft: Some(draft), ..sound(&guest) };
+        let outcome = attest(&site, &guest, request).await;
+        assert!(matches!(outcome, Err(MaaFailure::Policy(_))), "{name}");
+    }
+}
+
+// invariant 8; attacks 13, 54
+#[tokio::test]
+async fn what_a_token_says_is_judged_anew_and_its_inner_result_releases_nothing_by_itself() {
+    let (site, guest) = (Site::new().await, guest());
+    site.key("k").await;
+    let token = attest(&site, &guest, sound(&guest)).await.unwrap().token;
+    let said = claims(&token);
+    let caller = guest.caller();
+    site.host.maa_still_stands(&caller, &said).await.unwrap();
+    let inner = said["x-claviger-result"].as_str().unwrap().to_owned();
+    assert_eq!(claims(&inner)["claviger"]["freshness"], "recipient-key");
+    for stolen in [&inner, &token] {
+        let released = site.redeem(&guest, "k", stolen).await;
+        assert_eq!(released.unwrap_err().code, Code::TokenInvalid);
+    }
+    // Another tenant's, none at all, and one from before simulated hardware was accepted no more.
+    let other = claviger_tests::site::caller(&tenant("other"));
+    assert!(site.host.maa_still_stands(&other, &said).await.is_err());
+    assert!(site.host.maa_still_stands(&caller, &json!({})).await.is_err());
+    let site = site.again(|_, plan| plan.simulated_roots.clear()).await;
+    let later = site.host.maa_still_stands(&caller, &said).await;
+    assert_eq!(later.unwrap_err().code, Code::EvidenceUntrusted);
+}
+
+fn intel() -> &'static Intel {
+    static INTEL: OnceLock<Intel> = OnceLock::new();
+    INTEL.get_or_init(|| Intel::mint(SystemClock.now()).unwrap())
+}
+
+fn enclave(report_data: [u8; 64]) -> Vec<u8> {
+    intel().quote(&intel().quote_template(QuoteBody::Sgx3, report_data)).unwrap()
+}
+
+/// A host that has Intel's collateral, as one that speaks with Azure's clients must: they send none.
+fn with_intel(plan: &mut Plan) {
+    plan.simulated_roots.push(intel().root());
+    let [root, pck] = intel().lists(Revocations::default()).unwrap();
+    for (tcb, qe) in [("SGX", "QE"), ("TDX", "TD_QE")] {
+        plan.endorsements.push(intel().tcb_info(&intel().tcb_template(tcb)).unwrap());
+        plan.endorsements.push(intel().qe_identity(&intel().qe_template(qe)).unwrap());
+    }
+    plan.endorsements.extend([intel().tcb_signer(), root, pck]);
+    let group = |tee: &str, name: &str, value: &[u8]| Group {
+        tee: tee.to_owned(),
+        values: [(name.to_owned(), HEXLOWER.encode(value).into())].into(),
+    };
+    let template = intel().quote_template(QuoteBody::Sgx3, [0; 64]);
+    plan.configured.push(group("sgx", "mrenclave", &template.body[64..96]));
+    plan.configured.push(group("tdx", "mrtd", &[0x3d; 48]));
+    let bundled = ["kms-local", "verifier-snp", "verifier-sgx", "verifier-tdx"];
+    plan.bundled = Some(bundled.map(str::to_owned).into());
+}
+
+async fn intel_site() -> Site {
+    let site = Site::with(|_, plan| with_intel(plan)).await;
+    site.ground.clock.set(SystemClock.now());
+    site
+}
+
+fn framed(quote: &[u8]) -> Vec<u8> {
+    let mut framed = vec![1, 0, 0, 0, 2, 0, 0, 0];
+    framed.extend(u64::try_from(quote.len()).unwrap().to_le_bytes());
+    framed.extend(quote);
+    framed
+}
+
+async fn posted(site: &Site, path: &str, body: &Value) -> Answer {
+    let served = site.serve_attestation(AttestationRules::default()).await;
+    served.raw().await.post(path, &body.to_string()).await
+}
+
+#[tokio::test]
+async fn enclaves_and_trust_domains_are_attested_over_the_wire() {
+    let site = intel_site().await;
+    let (runtime, b64) = (b"\x00binary", |bytes: &[u8]| BASE64URL_NOPAD.encode(bytes));
+    let data = json!({"data": b64(runtime), "dataType": "Binary"});
+    let quote = enclave(padded(runtime));
+    let sgx = json!({"quote": b64(&quote), "runtimeData": data});
+    let open = json!({"report": b64(&framed(&quote)), "runtimeData": data});
+    for (path, body) in [("SgxEnclave", &sgx), ("openenclave", &open)] {
+        let answer = posted(&site, &format!("/attest/{path}?api-version=2022-08-01"), body).await;
+        assert_eq!(answer.status, 200, "{}", answer.text);
+        let said = claims(answer.body()["token"].as_str().unwrap());
+        assert_eq!(said["x-ms-attestation-type"], "sgx");
+        assert_eq!(said["x-ms-sgx-ehd"], b64(runtime));
+        assert_eq!(said["maa-ehd"], b64(runtime));
+        assert_eq!(said["x-ms-sgx-is-debuggable"], false);
+        assert_eq!((&said["is-debuggable"], &said["tee"]), (&json!(false), &json!("sgx")));
+        let hash = HEXLOWER.encode(&sha256(&quote));
+        assert_eq!(said["x-ms-sgx-collateral"]["quotehash"], hash);
+    }
+    let domain = intel().quote(&intel().quote_template(QuoteBody::Td4, padded(b"{}"))).unwrap();
+    let tdx = json!({"quote": b64(&domain), "runtimeData": {"data": "e30", "dataType": "JSON"}});
+    let answer = posted(&site, "/attest/TdxVm?api-version=2025-06-01", &tdx).await;
+    assert_eq!(answer.status, 200, "{}", answer.text);
+    let said = claims(answer.body()["token"].as_str().unwrap());
+    for (name, value) in [
+        ("x-ms-attestation-type", json!("tdxvm")),
+        ("tdx_mrtd", json!("3d".repeat(48))),
+        ("attester_tcb_status", json!("UpToDate")),
+        ("dbgstat", json!("disabled")),
+        ("tdx_seamsvn", json!(0x0107)),
+        ("tdx_td_attributes_septve_disable", json!(true)),
+        ("x-ms-runtime", json!({})),
+    ] {
+        assert_eq!(said[name], value, "{name}");
+    }
+}
+
+// attacks 35, 40, 62
+#[tokio::test]
+async fn a_go_sidecar_is_answered_and_what_is_wrong_is_said_in_the_services_words() {
+    let (site, guest) = (Site::new().await, guest());
+    let served = site.serve_attestation(AttestationRules::default()).await;
+    let (url, _) = served.address();
+    let mut raw = served.raw().await;
+    let go = |runtime: &[u8], report_data: [u8; 64]| {
+        let pem: String = guest
+            .hardware
+            .attachments
+            .iter()
+            .map(|der| {
+                let body = BASE64.encode(der);
+                format!("-----BEGIN CERTIFICATE-----\n{body}\n-----END CERTIFICATE-----\n")
+            })
+            .collect();
+        let report = json!({
+            "SnpReport": BASE64URL.encode(&guest.hardware.report(report_data)),
+            "VcekCertChain": BASE64URL.encode(pem.as_bytes()),
+        });
+        json!({
+            "report": BASE64URL.encode(report.to_string().as_bytes()),
+            "runtimeData": {"data": BASE64URL.encode(runtime), "dataType": "JSON"},
+            "initTimeData": {"data": "", "dataType": ""},
+            "nonce": u64::MAX,
+        })
+        .to_string()
+    };
+    let runtime = runtime(&guest);
+    let path = "/attest/SevSnpVM?api-version=2020-10-01";
+    let answer = raw.post(path, &go(&runtime, padded(&runtime))).await;
+    assert_eq!(answer.status, 200, "{}", answer.text);
+    let said = claims(answer.body()["token"].as_str().unwrap());
+    assert_eq!((&said["iss"], &said["nonce"]), (&json!(url), &json!(u64::MAX.to_string())));
+    for (path, body, code) in [
+        (path, go(&runtime, [0; 64]), "InvalidParameter"),
+        (path, "{}".to_owned(), "InvalidParameter"),
+        (path, "{\"report\":1}".to_owned(), "InvalidParameter"),
+        ("/attest/AzureGuest", "{}".to_owned(), "InvalidOperation"),
+        ("/attest/Tpm", "{}".to_owned(), "InvalidOperation"),
+        ("/attest/SevSnpVm2", "{}".to_owned(), "NotFound"),
+        ("/attest/%2e%2e", "{}".to_owned(), "NotFound"),
+    ] {
+        let answer = raw.post(path, &body).await;
+        assert_eq!(answer.body()["error"]["code"], code, "{path} {}", answer.text);
+        assert_eq!(answer.header("x-ms-error-code"), Some(code));
+        assert!(answer.status == if code == "NotFound" { 404 } else { 400 });
+        assert!(!answer.text.contains("report data"), "{}", answer.text);
+    }
+    // What others need to check tokens.
+    let certs = raw.ask("GET", "/certs", "", "").await.body();
+    assert_eq!(certs["keys"][0]["kty"], "RSA");
+    let discovery = raw.ask("GET", "/.well-known/openid-configuration", "", "").await.body();
+    assert_eq!(discovery["issuer"], "https://claviger.test");
+    let named = format!("host: localhost:{}\r\n", url.rsplit(':').next().unwrap());
+    // The native document is the one of whoever comes under no name of the face's.
+    assert!(discovery["jwks_uri"].as_str().unwrap().ends_with("/.well-known/jwks.json"), "{named}");
+    let all = raw.ask("GET", "/.well-known/jwks.json", "", "").await.body();
+    let kids: Vec<_> = all["keys"].as_array().unwrap().iter().map(|key| &key["kid"]).collect();
+    assert!(kids.contains(&&certs["keys"][0]["kid"]) && kids.len() == 2);
+}
+
+fn jwt(text: &str) -> String {
+    let part = |value: Value| BASE64URL_NOPAD.encode(value.to_string().as_bytes());
+    let policy = BASE64URL_NOPAD.encode(text.as_bytes());
+    format!("{}.{}.", part(json!({"alg": "none"})), part(json!({"AttestationPolicy": policy})))
+}
+
+// attacks 55, 61
+#[tokio::test]
+async fn a_policy_is_set_by_a_principal_who_may_and_signed_where_that_is_wanted() {
+    let (site, guest) = (Site::new().await, guest());
+    let text =
+        "version=1.0;authorizationrules{[type==\"x-ms-sevsnpvm-vmpl\",value==3]=>permit();};";
+    let bearer = format!("authorization: Bearer {ADMINISTRATOR}\r\ncontent-type: text/plain\r\n");
+    let path = "/policies/SevSnpVm?api-version=2022-08-01";
+    let strict = site.serve_attestation(AttestationRules::default()).await;
+    let refused = strict.raw().await.ask("PUT", path, &bearer, &jwt(text)).await;
+    assert_eq!((refused.status, &refused.body()["error"]["code"]), (403, &json!("Forbidden")));
+    let rules = AttestationRules { unsigned_policies: true, ..AttestationRules::default() };
+    let served = site.serve_attestation(rules).await;
+    let mut raw = served.raw().await;
+    for (method, headers) in [("PUT", ""), ("GET", ""), ("PUT", "authorization: Bearer wrong\r\n")]
+    {
+        let refused = raw.ask(method, path, headers, &jwt(text)).await;
+        assert_eq!(refused.status, 401, "{method} {headers}");
+    }
+    attest(&site, &guest, sound(&guest)).await.unwrap();
+    let broken =
+        raw.ask("PUT", path, &bearer, &jwt("version=1.0;\nauthorizationrules{ => x(); };")).await;
+    assert_eq!(broken.body()["error"]["code"], "PolicyParsingError");
+    assert!(broken.body()["error"]["message"].as_str().unwrap().starts_with("line 2, column 24"));
+    let set = raw.ask("PUT", path, &bearer, &jwt(text)).await;
+    assert_eq!(set.status, 200, "{}", set.text);
+    let said = claims(set.body()["token"].as_str().unwrap());
+    assert_eq!(said["x-ms-policy-result"], "Updated");
+    let hash = BASE64URL_NOPAD.encode(&sha256(jwt(text).as_bytes()));
+    assert_eq!(said["x-ms-policy-token-hash"], hash);
+    let denied = attest(&site, &guest, sound(&guest)).await;
+    assert!(matches!(denied, Err(MaaFailure::Denied)));
+    // Of this tenant and this type only.
+    let other = guest.caller();
+    let elsewhere = claviger::flow::Caller { tenant: tenant("other"), ..other };
+    let rules = AttestationRules::default();
+    site.host.maa_attest(&elsewhere, URL, sound(&guest), &rules).await.unwrap();
+    let read = raw.ask("GET", path, &bearer, "").await.body();
+    let policy = claims(read["token"].as_str().unwrap());
+    assert_eq!(policy["x-ms-policy"], jwt(text));
+    let reset = raw.ask("POST", "/policies/SevSnpVm:reset?api-version=1", &bearer, &jwt("")).await;
+    let said = claims(reset.body()["token"].as_str().unwrap());
+    assert_eq!(said["x-ms-policy-result"], "Removed");
+    attest(&site, &guest, sound(&guest)).await.unwrap();
+    let changes = site.records().into_iter().filter(|record| record["event"] == "policy-changed");
+    assert_eq!(changes.filter(|record| record["principal"] == "tests").count(), 4);
+}
+
+/// The whole way over the face: attested here, released here; what a release policy may demand.
+#[tokio::test]
+async fn a_key_is_released_by_a_token_of_the_hosts_own_unless_a_challenge_is_demanded() {
+    let (site, guest) = (Site::new().await, guest());
+    let served = site.serve_attestation(AttestationRules::default()).await;
+    let (url, _) = served.address();
+    let mut raw = served.raw().await;
+    let runtime = runtime(&guest);
+    let token = site
+        .host
+        .maa_attest(&guest.caller(), &url, sound(&guest), &AttestationRules::default())
+        .await
+        .unwrap()
+        .token;
+    assert!(!runtime.is_empty());
+    let bearer = format!("authorization: Bearer {ADMINISTRATOR}\r\n");
+    for (name, freshness, status) in [("fresh", "recipient-key", 200), ("strict", "challenge", 403)]
+    {
+        let policy = json!({"version": "1.0.0", "anyOf": [{
+            "authority": url,
+            "allOf": [
+                {"claim": "x-ms-attestation-type", "equals": "sevsnpvm"},
+                {"claim": "x-claviger-freshness", "equals": freshness},
+            ],
+        }]});
+        let key = json!({
+            "key": {"kty": "oct-HSM", "k": BASE64URL_NOPAD.encode(&[7; 32]), "key_ops": ["encrypt", "decrypt"]},
+            "hsm": true,
+            "attributes": {"exportable": true},
+            "release_policy": {"data": BASE64URL_NOPAD.encode(policy.to_string().as_bytes())},
+        });
+        let path = format!("/keys/{name}?api-version=7.4");
+        let made = raw.ask("PUT", &path, &bearer, &key.to_string()).await;
+        assert_eq!(made.status, 200, "{}", made.text);
+        let path = format!("/keys/{name}/release?api-version=7.4");
+        let body = json!({"target": token}).to_string();
+        let released = raw.ask("POST", &path, &bearer, &body).await;
+        assert_eq!(released.status, status, "{name} {}", released.text);
+    }
+    let mut forged = token.clone().into_bytes();
+    let at = forged.len() - 20;
+    forged[at] = if forged[at] == b'A' { b'B' } else { b'A' };
+    let body = json!({"target": String::from_utf8(forged).unwrap()}).to_string();
+    let refused = raw.ask("POST", "/keys/fresh/release?api-version=7.4", &bearer, &body).await;
+    assert!(refused.status >= 400, "{}", refused.text);
+}
+
+/// Microsoft's own client, as it is.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_sdk_for_python_attests_sets_policies_and_believes_what_it_gets() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("python");
+    let Some(python) = python("azure-attestation", &folder.join("azure-attestation.txt")) else {
+        return;
+    };
+    let site = intel_site().await;
+    let signer = rcgen::generate_simple_self_signed(vec!["signer.test".to_owned()]).unwrap();
+    let added = rcgen::generate_simple_self_signed(vec!["added.test".to_owned()]).unwrap();
+    let rules = AttestationRules {
+        unsigned_policies: true,
+        policy_signers: vec![signer.cert.der().to_vec()],
+        ..AttestationRules::default()
+    };
+    let served = site.serve_attestation(rules).await;
+    let (url, ca) = served.address();
+    let authority = site.ground.path().join("authority.pem");
+    std::fs::write(&authority, ca).unwrap();
+    let runtime = br#"{"a":1}"#;
+    let quote = enclave(padded(runtime));
+    let told = json!({
+        "url": url,
+        "ca": authority,
+        "token": ADMINISTRATOR,
+        "quote": BASE64.encode(&quote),
+        "report": BASE64.encode(&framed(&quote)),
+        "runtime": BASE64.encode(runtime),
+        "signer": {"key": signer.signing_key.serialize_pem(), "certificate": signer.cert.pem()},
+        "added": added.cert.pem(),
+    });
+    let mut command = Command::new(python);
+    command.arg(folder.join("attestation.py"));
+    let said = tokio::task::spawn_blocking(move || answer(command, &told.to_string()));
+    let said: Value = serde_json::from_str(&said.await.unwrap()).unwrap();
+    for step in [
+        "sgx",
+        "open-enclave",
+        "binary",
+        "draft",
+        "default-policy",
+        "set",
+        "get",
+        "denied",
+        "reset",
+        "signed",
+        "certificates",
+        "other-runtime",
+    ] {
+        assert_eq!(said[step], "ok", "{said:#}");
+    }
+    assert_eq!(said.as_object().unwrap().len(), 12, "{said:#}");
+    let _: Timestamp = NOW;
+}
