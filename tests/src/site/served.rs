@@ -130,6 +130,8 @@ impl Served {
     #[must_use]
     pub fn port(&self) -> u16 {
         self.handle.api_address().port()
+    }
+
     /// The workloads' door, and the authority of its certificate (PEM).
     #[must_use]
     pub fn address(&self) -> (String, &[u8]) {
