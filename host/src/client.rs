@@ -5,6 +5,7 @@
 
 mod connection;
 mod requests;
+mod vault;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,9 +1,11 @@
-//! What a principal may do with keys and secrets. Every permission stands alone: who may release a
-//! key need not be able to read or to enumerate.
+//! What a principal may do. Every permission stands alone: who may release a key need not be able to
+//! read or to enumerate.
 
 use std::collections::BTreeSet;
 use std::fmt;
 
+use serde::de::IntoDeserializer;
+use serde::de::value::StrDeserializer;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Code, Refusal};
@@ -28,6 +30,8 @@ macro_rules! permissions {
 }
 
 permissions! {
+    /// See what became of requests, and the audit log's checkpoint.
+    AuditRead = "audit/read";
     /// Take a sealed copy of a key along.
     KeysBackup = "keys/backup";
     /// Make a key, or a version of one.
@@ -68,8 +72,16 @@ permissions! {
     KeysVerify = "keys/verify";
     /// Wrap with a key.
     KeysWrap = "keys/wrap";
+    /// Install, swap, roll back and disable plugins, and choose the connector that holds the keys.
+    PluginsChange = "plugins/change";
+    /// See which plugins there are.
+    PluginsList = "plugins/list";
     /// Set attestation policies.
     PoliciesSet = "policies/set";
+    /// Add and revoke reference documents.
+    ReferencesChange = "references/change";
+    /// See reference documents and their history.
+    ReferencesList = "references/list";
     /// Take a sealed copy of a secret along.
     SecretsBackup = "secrets/backup";
     /// Delete a secret, so that it can be recovered.
@@ -86,6 +98,10 @@ permissions! {
     SecretsRestore = "secrets/restore";
     /// Store a secret, or a version of one.
     SecretsSet = "secrets/set";
+    /// See which keys sign attestation results.
+    TokenKeysList = "token-keys/list";
+    /// Have a fresh key sign attestation results.
+    TokenKeysRotate = "token-keys/rotate";
 }
 
 impl fmt::Display for Permission {
@@ -121,7 +137,16 @@ impl Role {
         use Permission as P;
         match self {
             Self::Administrator => Permission::ALL,
-            Self::Auditor => &[P::KeysGet, P::KeysGetRotationPolicy, P::KeysList, P::SecretsList],
+            Self::Auditor => &[
+                P::AuditRead,
+                P::KeysGet,
+                P::KeysGetRotationPolicy,
+                P::KeysList,
+                P::PluginsList,
+                P::ReferencesList,
+                P::SecretsList,
+                P::TokenKeysList,
+            ],
             Self::CryptoOfficer => &[
                 P::KeysBackup,
                 P::KeysCreate,
@@ -159,6 +184,40 @@ impl Role {
             ],
             Self::SecretsUser => &[P::SecretsGet],
         }
+    }
+}
+
+/// What may stand in a list of what somebody may do: a role, or one permission.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd)]
+#[serde(try_from = "String")]
+pub enum Allowance {
+    /// One thing.
+    Permission(Permission),
+    /// All that a role may do.
+    Role(Role),
+}
+
+impl TryFrom<String> for Allowance {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let permission = Permission::ALL.iter().find(|permission| permission.as_str() == text);
+        if let Some(permission) = permission {
+            return Ok(Self::Permission(*permission));
+        }
+        let name: StrDeserializer<'_, serde::de::value::Error> = text.as_str().into_deserializer();
+        let role = Role::deserialize(name);
+        role.map(Self::Role).map_err(|_| format!("{text:?} is neither a role nor a permission"))
+    }
+}
+
+impl FromIterator<Allowance> for Permissions {
+    fn from_iter<I: IntoIterator<Item = Allowance>>(allowances: I) -> Self {
+        let each = allowances.into_iter().flat_map(|allowance| match allowance {
+            Allowance::Permission(permission) => vec![permission],
+            Allowance::Role(role) => role.permissions().to_vec(),
+        });
+        each.collect()
     }
 }
 
@@ -215,6 +274,19 @@ mod tests {
         for role in [Role::Auditor, Role::CryptoOfficer, Role::CryptoUser, Role::SecretsOfficer] {
             assert!(!role.permissions().contains(&Permission::KeysRelease), "{role:?}");
         }
+    }
+
+    #[test]
+    fn an_allowance_is_a_role_or_a_permission() {
+        let parse = |text: &str| Allowance::try_from(text.to_owned());
+        assert_eq!(parse("keys/rotate"), Ok(Allowance::Permission(Permission::KeysRotate)));
+        assert_eq!(parse("crypto-officer"), Ok(Allowance::Role(Role::CryptoOfficer)));
+        for wrong in ["", "keys/*", "keys", "Auditor", "crypto_officer", "keys/rotate "] {
+            assert!(parse(wrong).is_err(), "{wrong}");
+        }
+        let both = [parse("release-user").unwrap(), parse("keys/list").unwrap()];
+        let both: Permissions = both.into_iter().collect();
+        assert_eq!(both, [Permission::KeysRelease, Permission::KeysList].into_iter().collect());
     }
 
     #[test]

@@ -17,9 +17,9 @@ use crate::plugin::Package;
 use crate::reference::Container;
 use crate::store::names;
 
-type Answer<T> = Result<T, ClientError>;
+pub(super) type Answer<T> = Result<T, ClientError>;
 
-const NOTHING: Option<&()> = None;
+pub(super) const NOTHING: Option<&()> = None;
 
 impl Client {
     /// `POST /v1/challenges`.
@@ -238,7 +238,7 @@ fn plugin_path(name: &str, rest: &str) -> Answer<String> {
 }
 
 /// A name stands in a path as it is; one that could change the path's meaning is not sent.
-fn key_path(name: &str, rest: &str) -> Answer<String> {
+pub(super) fn key_path(name: &str, rest: &str) -> Answer<String> {
     let plain =
         |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~');
     if name.is_empty() || !name.bytes().all(plain) {

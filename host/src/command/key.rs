@@ -1,6 +1,7 @@
 //! `key`: the keys of a running host, through its administration API.
 
 mod policy;
+mod vault;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -87,8 +88,10 @@ enum Command {
     /// Read or change a key's release policy
     #[command(subcommand)]
     Policy(policy::Command),
-    /// Destroy a key with all its versions
-    Delete {
+    #[command(flatten)]
+    Vault(vault::Command),
+    /// Destroy a key with all its versions at once; `delete` can be taken back
+    Destroy {
         /// Its name
         #[arg(value_parser = key_name)]
         name: String,
@@ -140,11 +143,12 @@ async fn perform(client: &Client, command: Command) -> anyhow::Result<()> {
             Ok(client.set_key_enabled(&name, version.as_deref(), false).await?)
         }
         Command::Policy(command) => policy::perform(client, command).await,
-        Command::Delete { name } => Ok(client.delete_key(&name).await?),
+        Command::Vault(command) => vault::perform(client, command).await,
+        Command::Destroy { name } => Ok(client.delete_key(&name).await?),
     }
 }
 
-fn print(value: &impl Serialize) -> anyhow::Result<()> {
+pub(super) fn print(value: &impl Serialize) -> anyhow::Result<()> {
     out!("{}", serde_json::to_string(value)?)
 }
 

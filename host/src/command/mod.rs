@@ -21,6 +21,7 @@ mod out;
 mod plugin;
 mod policy;
 mod reference;
+mod secret;
 mod serve;
 mod simulate;
 mod stopping;
@@ -69,6 +70,8 @@ enum Command {
     Plugin(plugin::Command),
     /// Administer the keys of a running host
     Key(key::Arguments),
+    /// Administer the secrets of a running host
+    Secret(secret::Arguments),
     /// Write, check, test and try policies
     #[command(subcommand)]
     Policy(policy::Command),
@@ -118,6 +121,7 @@ fn perform(command: Command) -> anyhow::Result<ExitCode> {
         Command::Verify(arguments) => verify::run(arguments),
         Command::Plugin(command) => plugin::run(command),
         Command::Key(arguments) => key::run(arguments),
+        Command::Secret(arguments) => secret::run(arguments),
         Command::Policy(command) => policy::run(command),
         Command::Reference(command) => reference::run(command),
         Command::Endorsements(command) => endorsements::run(command),

@@ -21,6 +21,7 @@ use crate::files;
 use crate::flow::Host;
 use crate::foreign::IssuerPlan;
 use crate::http::{Administrator, Credential, HttpSettings, Listeners, ServerHandle, serve};
+use crate::permission::Permissions;
 use crate::plugin::verification::Verification;
 use crate::plugin::{LifePlan, ProgressEvent};
 use crate::random::{Random, SystemRandomness};
@@ -279,6 +280,7 @@ pub(super) fn administrator(token: &str) -> Administrator {
     Administrator {
         name: "development".to_owned(),
         tenant: None,
+        permissions: Permissions::all(),
         credential: Credential::of_token(token),
     }
 }

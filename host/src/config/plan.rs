@@ -22,6 +22,7 @@ use crate::http::{
     AdminListener, Administrator, Credential, HttpSettings, Listener, Listeners, Rate,
     ServerCertificate,
 };
+use crate::permission::Permissions;
 use crate::plugin::verification::Verification;
 use crate::plugin::{self, LifePlan};
 use crate::policy::{LONGEST_SOURCE, Module};
@@ -204,7 +205,11 @@ fn admin(admin: Admin, of_api: &Arc<ServerCertificate>) -> Result<AdminListener,
             }
         };
         let (name, tenant) = (administrator.name.clone(), administrator.tenant.clone());
-        administrators.push(Administrator { name, tenant, credential });
+        let permissions = match administrator.may {
+            None => Permissions::all(),
+            Some(may) => may.into_iter().collect(),
+        };
+        administrators.push(Administrator { name, tenant, permissions, credential });
     }
     let listener = Listener { address: admin.listen, certificate };
     Ok(AdminListener { listener, client_authority, administrators })

@@ -13,6 +13,7 @@ use crate::appraisal::{MilanRule, SnpPolicy};
 use crate::endorsements::SourceKind;
 use crate::http::HttpSettings;
 use crate::keys::TokenAlgorithm;
+use crate::permission::Allowance;
 use crate::quote::snp::Tcb;
 use crate::tenant::Tenant;
 
@@ -62,6 +63,7 @@ sections! {
     pub struct Administrator {
         pub name: String,
         pub tenant: Option<Tenant>,
+        pub may: Option<BTreeSet<Allowance>>,
         pub token_sha256: Option<Hex<32>>,
         pub certificate_sha256: Option<Hex<32>>,
     }

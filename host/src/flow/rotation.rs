@@ -1,4 +1,5 @@
-//! Token signing keys under administration: listed, and rotated by hand or by the clock.
+//! Token signing keys under administration: listed, and rotated by hand or by the clock, which also
+//! has vaults do what is due.
 
 use std::time::Duration;
 
@@ -56,11 +57,14 @@ impl Host {
         Ok(true)
     }
 
-    /// Rotates by the clock until it is dropped.
+    /// Does what is due by the clock until it is dropped.
     pub async fn keep_rotating(&self) {
         loop {
             if let Err(refusal) = self.rotate_token_key_if_due().await {
                 tracing::error!(%refusal, "the token signing key is due and was not rotated");
+            }
+            if let Err(refusal) = self.vault_upkeep().await {
+                tracing::error!(%refusal, "what is due in the vaults was not done");
             }
             tokio::time::sleep(LOOK).await;
         }

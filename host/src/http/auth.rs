@@ -15,6 +15,9 @@ use super::problem::Refused;
 use super::rate::RateLimiter;
 use super::settings::Rate;
 use crate::error::{Code, Refusal};
+use crate::flow::Caller;
+use crate::flow::vault::Actor;
+use crate::permission::{Permission, Permissions};
 use crate::tenant::Tenant;
 
 /// One administrator and what proves that it is him.
@@ -24,6 +27,8 @@ pub struct Administrator {
     pub name: String,
     /// The one tenant whose keys he administers; none: every tenant's.
     pub tenant: Option<Tenant>,
+    /// What he may do there.
+    pub permissions: Permissions,
     /// What he shows.
     pub credential: Credential,
 }
@@ -116,34 +121,59 @@ impl Authentication {
     }
 }
 
-/// The name of the administrator who asks, permitted for the tenant in the path.
-pub(super) struct Principal(pub(super) String);
+/// The administrator who asks, permitted for the tenant in the path. His name is had only by asking
+/// whether he may do what is asked for.
+pub(super) struct Principal {
+    name: String,
+    permissions: Permissions,
+}
+
+impl Principal {
+    /// His name, if he may.
+    pub(super) fn may(&self, permission: Permission) -> Result<&str, Refusal> {
+        self.permissions.require(permission, &self.name)?;
+        Ok(&self.name)
+    }
+
+    /// What a vault asks of him.
+    pub(super) fn actor<'a>(&'a self, caller: &'a Caller) -> Actor<'a> {
+        Actor { caller, principal: &self.name, permissions: &self.permissions }
+    }
+}
 
 impl FromRequestParts<Door> for Principal {
     type Rejection = Refused;
 
     async fn from_request_parts(parts: &mut Parts, door: &Door) -> Result<Self, Refused> {
-        let (name, tenant) = administrator(parts, door)?;
+        let Administrator { name, tenant, permissions, .. } = administrator(parts, door)?;
+        let (name, permissions) = (name.clone(), permissions.clone());
         let Asks(caller) = Asks::from_request_parts(parts, door).await?;
-        if tenant.is_some_and(|tenant| tenant != caller.tenant) {
+        if tenant.as_ref().is_some_and(|tenant| *tenant != caller.tenant) {
             let reason = format!("{name} does not administer tenant {}", caller.tenant);
             return Err(Refused::new(Code::Forbidden, reason));
         }
         if let Some(known) = parts.extensions.get::<Known>() {
             known.set();
         }
-        Ok(Self(name))
+        Ok(Self { name, permissions })
     }
 }
 
-/// The name of an administrator of every tenant, who asks for what is the host's and no tenant's.
-pub(super) struct Operator(pub(super) String);
+/// An administrator of every tenant, who asks for what is the host's and no tenant's.
+pub(super) struct Operator(Principal);
+
+impl Operator {
+    /// His name, if he may.
+    pub(super) fn may(&self, permission: Permission) -> Result<&str, Refusal> {
+        self.0.may(permission)
+    }
+}
 
 impl FromRequestParts<Door> for Operator {
     type Rejection = Refused;
 
     async fn from_request_parts(parts: &mut Parts, door: &Door) -> Result<Self, Refused> {
-        let (name, tenant) = administrator(parts, door)?;
+        let Administrator { name, tenant, permissions, .. } = administrator(parts, door)?;
         if let Some(tenant) = tenant {
             let reason = format!("{name} administers tenant {tenant} only");
             return Err(Refused::new(Code::Forbidden, reason));
@@ -151,12 +181,12 @@ impl FromRequestParts<Door> for Operator {
         if let Some(known) = parts.extensions.get::<Known>() {
             known.set();
         }
-        Ok(Self(name))
+        Ok(Self(Principal { name: name.clone(), permissions: permissions.clone() }))
     }
 }
 
-/// Who shows a credential, and the one tenant that he administers, if it is one.
-fn administrator(parts: &Parts, door: &Door) -> Result<(String, Option<Tenant>), Refused> {
+/// Who shows a credential.
+fn administrator<'a>(parts: &Parts, door: &'a Door) -> Result<&'a Administrator, Refused> {
     let peer = parts.extensions.get::<Peer>().copied();
     let peer = peer.ok_or_else(|| Refused::new(Code::Internal, "a request without a peer"))?;
     let mut headers = parts.headers.get_all(AUTHORIZATION).iter();
@@ -164,8 +194,7 @@ fn administrator(parts: &Parts, door: &Door) -> Result<(String, Option<Tenant>),
         (Some(only), None) => Some(only.as_bytes()),
         _ => None,
     };
-    let administrator = door.authentication.authenticate(&peer, authorization)?;
-    Ok((administrator.name.clone(), administrator.tenant.clone()))
+    door.authentication.authenticate(&peer, authorization)
 }
 
 /// The token in `Bearer <token>`; the scheme in any case (RFC 9110, section 11.1), one space.

@@ -43,6 +43,16 @@ pub use admin::references::{
 pub use admin::release_policy::{KeyReleasePolicy, ReleasePolicyRequest, ReleasePolicyText};
 pub use admin::requests::Explained;
 pub use admin::token_keys::{RotateTokenKeyRequest, TokenKey, TokenKeyList};
+pub use admin::vault::VersionAttributes;
+pub use admin::vault::backups::Backup;
+pub use admin::vault::deleted_keys::{DeletedKey, DeletedKeyPage};
+pub use admin::vault::deleted_secrets::{DeletedSecret, DeletedSecretPage};
+pub use admin::vault::details::{KeyChangeRequest, KeyDetails};
+pub use admin::vault::operations::{PerformRequest, Performance};
+pub use admin::vault::rotation_policy::KeyRotationPolicy;
+pub use admin::vault::secrets::{
+    NewSecretRequest, SecretChangeRequest, SecretDetails, SecretPage, SecretValue, SecretVersions,
+};
 pub use admin::versions::{KeyVersions, RotateRequest, VersionRequest};
 pub use api::{Answer, Api};
 pub use auth::{Administrator, Credential};

@@ -81,6 +81,7 @@ impl Site {
         let administrators = vec![Administrator {
             name: "tests".to_owned(),
             tenant: None,
+            permissions: Permissions::all(),
             credential: Credential::of_token(ADMINISTRATOR),
         }];
         let admin = AdminListener { listener: listener(), client_authority: None, administrators };

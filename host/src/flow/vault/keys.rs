@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::material;
 use super::record::{KEYS, KeyRecord, KeyVersion, Stored};
+use super::schedule::over;
 use super::types::{
     Attributes, Described, KeyChange, KeyDescription, NewVaultKey, Operation, Page,
 };
@@ -244,6 +245,7 @@ impl Host {
                 versions: vec![first.clone()],
                 deletion: None,
                 rotation: None,
+                rotating: None,
             };
             let name = &new.name;
             self.parts.vault.add(tenant, KEYS, name, &record)?;
@@ -268,7 +270,7 @@ impl Host {
 
     async fn add_version(
         &self,
-        kms: &KmsPlugin,
+        kms: &Arc<KmsPlugin>,
         tenant: &Tenant,
         held: Stored<KeyRecord>,
         new: &NewVaultKey,
@@ -279,11 +281,23 @@ impl Host {
         }
         let rotated = kms.rotate(tenant, &new.name).await;
         let summary = rotated.map_err(|failure| refuse_kms(kms.name(), failure))?;
-        let added = self.version_of(kms, tenant, &summary, new).await?;
-        let mut record = held.record.clone();
-        record.versions.push(added.clone());
-        self.parts.vault.replace(&held, &record, &new.name)?;
-        self.describe(kms, tenant, &new.name, &record, &added)
+        let mut added = self.version_of(kms, tenant, &summary, new).await?;
+        for _ in 0..ATTEMPTS {
+            // Whoever looks meanwhile sees the version that the connector has, and gives it an identifier.
+            let held = self.alive(kms, tenant, &new.name).await?;
+            let mut record = held.record.clone();
+            let known = record.versions.iter_mut().find(|known| known.number == added.number);
+            let known = known.ok_or_else(|| not_found(&new.name))?;
+            added.id.clone_from(&known.id);
+            *known = added.clone();
+            record.rotating = None;
+            match self.parts.vault.replace(&held, &record, &new.name) {
+                Err(refusal) if refusal.code == Code::Conflict => {}
+                Err(refusal) => return Err(refusal),
+                Ok(()) => return self.describe(kms, tenant, &new.name, &record, &added),
+            }
+        }
+        Err(Refusal::new(Code::Conflict, format!("{} keeps changing", new.name)))
     }
 
     /// What is known of a version that the connector has just made.
@@ -359,8 +373,8 @@ impl Host {
                 again_on_conflict(added)?;
                 continue;
             };
-            if stored.record.deletion.is_some_and(|gone| gone.purge <= self.parts.clock.now()) {
-                self.destroy(kms, tenant, name).await?;
+            if over(stored.record.deletion, self.parts.clock.now()) {
+                self.expire_key(kms, tenant, name, &stored).await?;
                 return Err(not_found(name));
             }
             let record = self.reconciled(kms, tenant, Some(&stored.record), &versions).await?;
@@ -387,6 +401,7 @@ impl Host {
             versions: Vec::new(),
             deletion: None,
             rotation: None,
+            rotating: None,
         });
         let mut kept = Vec::with_capacity(versions.len());
         for summary in versions {

@@ -15,6 +15,7 @@ mod operate;
 mod record;
 mod release;
 mod rotation;
+mod schedule;
 mod secrets;
 mod types;
 
@@ -22,6 +23,7 @@ pub use cipher::Beside;
 pub use operate::OperationRequest;
 pub use record::Vault;
 pub use release::{VaultRelease, VaultReleased};
+pub use schedule::Upkeep;
 pub use secrets::{NewSecret, SecretChange};
 pub use types::{
     Attributes, Deletion, Described, KeyChange, KeyDescription, LifetimeAction, NewVaultKey,

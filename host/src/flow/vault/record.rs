@@ -42,6 +42,9 @@ pub(super) struct KeyRecord {
     pub(super) deletion: Option<Deletion>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) rotation: Option<RotationPolicy>,
+    /// When a host began to rotate it by its policy.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) rotating: Option<Timestamp>,
 }
 
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -218,6 +221,22 @@ impl Vault {
         match record.versions.iter().find(|version| version.number == number) {
             Some(version) => usable(&version.described, &format!("{name}/{}", version.id), now),
             None => Ok(()),
+        }
+    }
+
+    /// The tenants that have anything in the store.
+    pub(super) fn tenants(&self) -> Result<Vec<Tenant>, Refusal> {
+        let (mut tenants, mut after) = (Vec::new(), None::<String>);
+        loop {
+            let found = self.store.range("t/", after.as_deref(), 1).map_err(unavailable)?;
+            let name = found.first().and_then(|key| key.strip_prefix("t/")?.split('/').next());
+            let Some(name) = name else { return Ok(tenants) };
+            // Behind everything of that tenant: no name has a byte behind `~`.
+            after = Some(format!("t/{name}/~"));
+            match Tenant::parse(name) {
+                Ok(tenant) => tenants.push(tenant),
+                Err(error) => tracing::error!(name, %error, "a tenant in the store"),
+            }
         }
     }
 

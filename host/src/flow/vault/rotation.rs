@@ -1,25 +1,19 @@
-//! Rotation policies: read and set. When a key is due by its policy is seen by `vault_rotate_due`, which the
-//! host asks by the clock.
+//! Rotation policies: read and set, and when a key is due by its policy. They are carried out in `schedule`.
 
 use super::Actor;
-use super::record::{KEYS, KeyRecord};
+use super::record::KeyRecord;
 use super::types::{RotationPolicy, Trigger};
 use crate::audit::Event;
 use crate::clock::Timestamp;
 use crate::error::{Code, Refusal};
 use crate::flow::host::Host;
 use crate::flow::release_policies::check_name;
-use crate::flow::request::Caller;
-use crate::permission::{Permission, Permissions};
-use crate::tenant::Tenant;
+use crate::permission::Permission;
 
 const DAY: u64 = 86_400;
 
 /// The most actions of a policy.
 const MOST_ACTIONS: usize = 2;
-
-/// Who rotates by the clock, in the audit log.
-const SCHEDULE: &str = "schedule";
 
 impl Host {
     /// A key's rotation policy; the default one, which does nothing, where none was set.
@@ -65,35 +59,6 @@ impl Host {
         )
         .await
     }
-
-    /// Rotates the keys of a tenant that are due by their policies; answers which.
-    pub async fn vault_rotate_due(&self, tenant: &Tenant) -> Result<Vec<String>, Refusal> {
-        let (now, permissions) = (self.parts.clock.now(), Permissions::all());
-        let (mut rotated, mut after) = (Vec::new(), None);
-        loop {
-            let names = self.parts.vault.names(tenant, KEYS, "", after.as_deref(), 100)?;
-            let Some(last) = names.last() else { return Ok(rotated) };
-            after = Some(last.clone());
-            for name in names {
-                let stored = self.parts.vault.read::<KeyRecord>(tenant, KEYS, &name)?;
-                if !stored.is_some_and(|stored| due(&stored.record, now)) {
-                    continue;
-                }
-                let request_id = self.parts.identifier()?;
-                let caller = Caller { request_id, tenant: tenant.clone() };
-                let actor =
-                    Actor { caller: &caller, principal: SCHEDULE, permissions: &permissions };
-                match self.vault_rotate(actor, &name).await {
-                    Ok(_) => rotated.push(name),
-                    // Another replica was quicker.
-                    Err(refusal) if refusal.code == Code::Conflict => {}
-                    Err(refusal) => {
-                        tracing::error!(key = name, %refusal, "a key is due and was not rotated");
-                    }
-                }
-            }
-        }
-    }
 }
 
 /// When a version made now expires.
@@ -101,7 +66,8 @@ pub(super) fn expiry(policy: &RotationPolicy, now: Timestamp) -> Option<Timestam
     policy.expiry.as_deref().and_then(duration).map(|seconds| now.plus(seconds))
 }
 
-fn due(record: &KeyRecord, now: Timestamp) -> bool {
+/// Whether a key is to be rotated by its policy.
+pub(super) fn due(record: &KeyRecord, now: Timestamp) -> bool {
     let (Some(policy), Some(newest), None) =
         (&record.rotation, record.versions.last(), record.deletion)
     else {

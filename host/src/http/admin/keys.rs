@@ -18,6 +18,7 @@ use crate::http::caller::{Asks, KeyName};
 use crate::http::door::Door;
 use crate::http::problem::Refused;
 use crate::http::wire::SecretBytes;
+use crate::permission::Permission;
 
 /// A key to be made, or imported where `material` is given.
 #[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
@@ -98,12 +99,13 @@ pub struct KeyPage {
 )]
 pub(crate) async fn list(
     State(door): State<Door>,
-    Principal(by): Principal,
+    by: Principal,
     Asks(caller): Asks,
     RawQuery(query): RawQuery,
 ) -> Result<JsonAnswer<KeyPage>, Refused> {
+    let by = by.may(Permission::KeysList)?;
     let cursor = cursor(query.as_deref())?;
-    let (keys, next) = door.api.list_keys(&caller, &by, cursor).await?;
+    let (keys, next) = door.api.list_keys(&caller, by, cursor).await?;
     let keys = keys.into_iter().map(Key::from).collect();
     Ok(JsonAnswer(KeyPage { keys, next: next.map(opaque) }))
 }
@@ -116,11 +118,16 @@ pub(crate) async fn list(
 )]
 pub(crate) async fn create(
     State(door): State<Door>,
-    Principal(by): Principal,
+    by: Principal,
     Asks(caller): Asks,
     Json(request): Json<NewKeyRequest>,
 ) -> Result<(StatusCode, JsonAnswer<Key>), Refused> {
-    let key = door.api.create_key(&caller, &by, request.try_into()?).await?;
+    let permission = match request.material {
+        Some(_) => Permission::KeysImport,
+        None => Permission::KeysCreate,
+    };
+    let by = by.may(permission)?;
+    let key = door.api.create_key(&caller, by, request.try_into()?).await?;
     Ok((StatusCode::CREATED, JsonAnswer(key.into())))
 }
 
@@ -132,11 +139,12 @@ pub(crate) async fn create(
 )]
 pub(crate) async fn read(
     State(door): State<Door>,
-    Principal(by): Principal,
+    by: Principal,
     Asks(caller): Asks,
     KeyName(name): KeyName,
 ) -> Result<JsonAnswer<Key>, Refused> {
-    let key = door.api.get_key(&caller, &by, &name).await?;
+    let by = by.may(Permission::KeysGet)?;
+    let key = door.api.get_key(&caller, by, &name).await?;
     Ok(JsonAnswer(key.into()))
 }
 
@@ -148,17 +156,19 @@ pub(crate) async fn read(
 )]
 pub(crate) async fn delete(
     State(door): State<Door>,
-    Principal(by): Principal,
+    by: Principal,
     Asks(caller): Asks,
     KeyName(name): KeyName,
 ) -> Result<StatusCode, Refused> {
-    door.api.delete_key(&caller, &by, &name).await?;
+    by.may(Permission::KeysDelete)?;
+    let by = by.may(Permission::KeysPurge)?;
+    door.api.delete_key(&caller, by, &name).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 /// The one parameter that a list knows. Outside, a cursor is opaque and needs no percent encoding,
 /// whatever characters the connector puts into its own.
-fn cursor(query: Option<&str>) -> Result<Option<String>, Refused> {
+pub(super) fn cursor(query: Option<&str>) -> Result<Option<String>, Refused> {
     let Some(query) = query.filter(|query| !query.is_empty()) else { return Ok(None) };
     let cursor = query.strip_prefix("cursor=").filter(|cursor| !cursor.is_empty());
     let decoded = cursor
@@ -171,7 +181,7 @@ fn cursor(query: Option<&str>) -> Result<Option<String>, Refused> {
 }
 
 /// The connector's cursor, as it is told.
-fn opaque(cursor: String) -> String {
+pub(super) fn opaque(cursor: String) -> String {
     BASE64URL_NOPAD.encode(cursor.as_bytes())
 }
 

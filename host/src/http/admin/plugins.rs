@@ -14,6 +14,7 @@ use crate::http::body::{OptionalJson, Upload};
 use crate::http::caller::{Asks, PluginName};
 use crate::http::door::Door;
 use crate::http::problem::Refused;
+use crate::permission::Permission;
 
 /// The plugins of this host.
 #[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
@@ -95,9 +96,13 @@ impl From<PluginSummary> for Plugin {
     get, path = "/v1/plugins", tag = "administration", operation_id = "listPlugins",
     responses((status = 200, description = "All of them.", body = PluginList)),
 )]
-pub(crate) async fn list(State(door): State<Door>, _: Principal) -> JsonAnswer<PluginList> {
+pub(crate) async fn list(
+    State(door): State<Door>,
+    by: Principal,
+) -> Result<JsonAnswer<PluginList>, Refused> {
+    by.may(Permission::PluginsList)?;
     let plugins = door.api.plugins().into_iter().map(Plugin::from).collect();
-    JsonAnswer(PluginList { plugins })
+    Ok(JsonAnswer(PluginList { plugins }))
 }
 
 /// Install a plugin under a name that nothing serves under. It is let in by the operator's
@@ -112,11 +117,12 @@ pub(crate) async fn list(State(door): State<Door>, _: Principal) -> JsonAnswer<P
 )]
 pub(crate) async fn install(
     State(door): State<Door>,
-    Operator(by): Operator,
+    by: Operator,
     Asks(caller): Asks,
     Upload(package): Upload,
 ) -> Result<(StatusCode, JsonAnswer<Plugin>), Refused> {
-    let plugin = door.api.change_plugin(&caller, &by, PluginChange::Install(package)).await?;
+    let by = by.may(Permission::PluginsChange)?;
+    let plugin = door.api.change_plugin(&caller, by, PluginChange::Install(package)).await?;
     Ok((StatusCode::CREATED, JsonAnswer(plugin.into())))
 }
 
@@ -136,12 +142,13 @@ pub(crate) async fn install(
 )]
 pub(crate) async fn swap(
     State(door): State<Door>,
-    Operator(by): Operator,
+    by: Operator,
     Asks(caller): Asks,
     PluginName(name): PluginName,
     RawQuery(query): RawQuery,
     Upload(package): Upload,
 ) -> Result<JsonAnswer<Plugin>, Refused> {
+    let by = by.may(Permission::PluginsChange)?;
     let revoke = match query.as_deref() {
         None | Some("" | "revoke=false") => false,
         Some("revoke=true") => true,
@@ -150,7 +157,7 @@ pub(crate) async fn swap(
         }
     };
     let change = PluginChange::Swap { name, package, revoke };
-    Ok(JsonAnswer(door.api.change_plugin(&caller, &by, change).await?.into()))
+    Ok(JsonAnswer(door.api.change_plugin(&caller, by, change).await?.into()))
 }
 
 /// Go back to the version that served before, which is loaded still. Once more undoes it.
@@ -162,13 +169,14 @@ pub(crate) async fn swap(
 )]
 pub(crate) async fn roll_back(
     State(door): State<Door>,
-    Operator(by): Operator,
+    by: Operator,
     Asks(caller): Asks,
     PluginName(name): PluginName,
     OptionalJson(RollBackRequest { revoke }): OptionalJson<RollBackRequest>,
 ) -> Result<JsonAnswer<Plugin>, Refused> {
+    let by = by.may(Permission::PluginsChange)?;
     let change = PluginChange::RollBack { name, revoke };
-    Ok(JsonAnswer(door.api.change_plugin(&caller, &by, change).await?.into()))
+    Ok(JsonAnswer(door.api.change_plugin(&caller, by, change).await?.into()))
 }
 
 /// Have the keys held by another connector, which is loaded already. Its service is asked first; where it
@@ -181,13 +189,14 @@ pub(crate) async fn roll_back(
 )]
 pub(crate) async fn choose(
     State(door): State<Door>,
-    Operator(by): Operator,
+    by: Operator,
     Asks(caller): Asks,
     PluginName(name): PluginName,
     OptionalJson(ChooseConnectorRequest {}): OptionalJson<ChooseConnectorRequest>,
 ) -> Result<JsonAnswer<Plugin>, Refused> {
+    let by = by.may(Permission::PluginsChange)?;
     let change = PluginChange::Choose { name };
-    Ok(JsonAnswer(door.api.change_plugin(&caller, &by, change).await?.into()))
+    Ok(JsonAnswer(door.api.change_plugin(&caller, by, change).await?.into()))
 }
 
 /// Have nothing serve under a name, and refuse tokens that rest on its verdicts. A rollback undoes
@@ -200,11 +209,12 @@ pub(crate) async fn choose(
 )]
 pub(crate) async fn disable(
     State(door): State<Door>,
-    Operator(by): Operator,
+    by: Operator,
     Asks(caller): Asks,
     PluginName(name): PluginName,
     OptionalJson(DisablePluginRequest {}): OptionalJson<DisablePluginRequest>,
 ) -> Result<JsonAnswer<Plugin>, Refused> {
+    let by = by.may(Permission::PluginsChange)?;
     let change = PluginChange::Disable { name };
-    Ok(JsonAnswer(door.api.change_plugin(&caller, &by, change).await?.into()))
+    Ok(JsonAnswer(door.api.change_plugin(&caller, by, change).await?.into()))
 }

@@ -17,6 +17,7 @@ use crate::http::caller::{Asks, Identifier};
 use crate::http::door::Door;
 use crate::http::problem::Refused;
 use crate::http::wire::Base64Url;
+use crate::permission::Permission;
 use crate::reference::{Change, Event, Origin, Reference};
 
 /// A reference document.
@@ -162,12 +163,13 @@ impl From<Change> for ReferenceChange {
 )]
 pub(crate) async fn list(
     State(door): State<Door>,
-    Principal(by): Principal,
+    by: Principal,
     Asks(caller): Asks,
     RawQuery(query): RawQuery,
 ) -> Result<JsonAnswer<ReferencePage>, Refused> {
+    let by = by.may(Permission::ReferencesList)?;
     let cursor = only(query.as_deref(), "cursor")?;
-    let (references, next) = door.api.list_references(&caller, &by, cursor).await?;
+    let (references, next) = door.api.list_references(&caller, by, cursor).await?;
     let references = references.into_iter().map(ReferenceDocument::from).collect();
     Ok(JsonAnswer(ReferencePage { references, next }))
 }
@@ -188,13 +190,14 @@ pub(crate) async fn list(
 )]
 pub(crate) async fn add(
     State(door): State<Door>,
-    Principal(by): Principal,
+    by: Principal,
     Asks(caller): Asks,
     RawQuery(query): RawQuery,
     Document { container, bytes }: Document,
 ) -> Result<(StatusCode, JsonAnswer<ReferenceDocument>), Refused> {
+    let by = by.may(Permission::ReferencesChange)?;
     let replaces = only(query.as_deref(), "replaces")?;
-    let added = door.api.add_reference(&caller, &by, container, bytes, replaces).await?;
+    let added = door.api.add_reference(&caller, by, container, bytes, replaces).await?;
     Ok((StatusCode::CREATED, JsonAnswer(added.into())))
 }
 
@@ -206,11 +209,12 @@ pub(crate) async fn add(
 )]
 pub(crate) async fn read(
     State(door): State<Door>,
-    Principal(by): Principal,
+    by: Principal,
     Asks(caller): Asks,
     Identifier(id): Identifier,
 ) -> Result<JsonAnswer<ReferenceWithBytes>, Refused> {
-    let (reference, bytes) = door.api.get_reference(&caller, &by, &id).await?;
+    let by = by.may(Permission::ReferencesList)?;
+    let (reference, bytes) = door.api.get_reference(&caller, by, &id).await?;
     let (media_type, bytes) = (reference.media_type.clone(), Base64Url(bytes));
     Ok(JsonAnswer(ReferenceWithBytes { reference: reference.into(), media_type, bytes }))
 }
@@ -223,11 +227,12 @@ pub(crate) async fn read(
 )]
 pub(crate) async fn revoke(
     State(door): State<Door>,
-    Principal(by): Principal,
+    by: Principal,
     Asks(caller): Asks,
     Identifier(id): Identifier,
 ) -> Result<StatusCode, Refused> {
-    door.api.revoke_reference(&caller, &by, &id).await?;
+    let by = by.may(Permission::ReferencesChange)?;
+    door.api.revoke_reference(&caller, by, &id).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -238,10 +243,11 @@ pub(crate) async fn revoke(
 )]
 pub(crate) async fn history(
     State(door): State<Door>,
-    Principal(by): Principal,
+    by: Principal,
     Asks(caller): Asks,
 ) -> Result<JsonAnswer<ReferenceHistory>, Refused> {
-    let changes = door.api.reference_history(&caller, &by).await?;
+    let by = by.may(Permission::ReferencesList)?;
+    let changes = door.api.reference_history(&caller, by).await?;
     let changes = changes.into_iter().map(ReferenceChange::from).collect();
     Ok(JsonAnswer(ReferenceHistory { changes }))
 }

@@ -12,6 +12,7 @@ use crate::http::body::Json;
 use crate::http::caller::{Asks, KeyName};
 use crate::http::door::Door;
 use crate::http::problem::Refused;
+use crate::permission::Permission;
 use crate::release_policy::Language;
 
 /// A release policy: a language and a text; or only the name of a language without text.
@@ -97,11 +98,12 @@ impl From<ReleasePolicySummary> for KeyReleasePolicy {
 )]
 pub(crate) async fn read(
     State(door): State<Door>,
-    Principal(by): Principal,
+    by: Principal,
     Asks(caller): Asks,
     KeyName(name): KeyName,
 ) -> Result<JsonAnswer<KeyReleasePolicy>, Refused> {
-    let policy = door.api.release_policy(&caller, &by, &name)?;
+    let by = by.may(Permission::KeysGet)?;
+    let policy = door.api.release_policy(&caller, by, &name)?;
     Ok(JsonAnswer(policy.into()))
 }
 
@@ -115,11 +117,12 @@ pub(crate) async fn read(
 )]
 pub(crate) async fn set(
     State(door): State<Door>,
-    Principal(by): Principal,
+    by: Principal,
     Asks(caller): Asks,
     KeyName(name): KeyName,
     Json(request): Json<ReleasePolicyRequest>,
 ) -> Result<JsonAnswer<KeyReleasePolicy>, Refused> {
-    let policy = door.api.set_release_policy(&caller, &by, &name, request.try_into()?).await?;
+    let by = by.may(Permission::KeysUpdate)?;
+    let policy = door.api.set_release_policy(&caller, by, &name, request.try_into()?).await?;
     Ok(JsonAnswer(policy.into()))
 }

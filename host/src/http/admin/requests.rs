@@ -11,6 +11,7 @@ use crate::http::auth::Principal;
 use crate::http::caller::{Asks, RequestName};
 use crate::http::door::Door;
 use crate::http::problem::Refused;
+use crate::permission::Permission;
 
 /// What is known of a request.
 #[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
@@ -42,10 +43,11 @@ impl From<RequestReport> for Explained {
 )]
 pub(crate) async fn read(
     State(door): State<Door>,
-    _: Principal,
+    by: Principal,
     Asks(caller): Asks,
     RequestName(id): RequestName,
 ) -> Result<JsonAnswer<Explained>, Refused> {
+    by.may(Permission::AuditRead)?;
     let report = door.api.explain(&caller, &id).await?;
     Ok(JsonAnswer(report.into()))
 }

@@ -11,6 +11,7 @@ use crate::http::caller::Asks;
 use crate::http::door::Door;
 use crate::http::problem::Refused;
 use crate::keys::TokenKeySummary;
+use crate::permission::Permission;
 
 /// What may be known of a signing key.
 #[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
@@ -61,9 +62,13 @@ pub struct RotateTokenKeyRequest {
     get, path = "/v1/token-keys", tag = "administration", operation_id = "listTokenKeys",
     responses((status = 200, description = "All that are believed.", body = TokenKeyList)),
 )]
-pub(crate) async fn list(State(door): State<Door>, _: Operator) -> JsonAnswer<TokenKeyList> {
+pub(crate) async fn list(
+    State(door): State<Door>,
+    by: Operator,
+) -> Result<JsonAnswer<TokenKeyList>, Refused> {
+    by.may(Permission::TokenKeysList)?;
     let keys = door.api.token_keys().into_iter().map(TokenKey::from).collect();
-    JsonAnswer(TokenKeyList { keys })
+    Ok(JsonAnswer(TokenKeyList { keys }))
 }
 
 /// Have a fresh key sign attestation results.
@@ -74,10 +79,11 @@ pub(crate) async fn list(State(door): State<Door>, _: Operator) -> JsonAnswer<To
 )]
 pub(crate) async fn rotate(
     State(door): State<Door>,
-    Operator(by): Operator,
+    by: Operator,
     Asks(caller): Asks,
     OptionalJson(request): OptionalJson<RotateTokenKeyRequest>,
 ) -> Result<JsonAnswer<TokenKeyList>, Refused> {
-    let keys = door.api.rotate_token_key(&caller, &by, request.revoke).await?;
+    let by = by.may(Permission::TokenKeysRotate)?;
+    let keys = door.api.rotate_token_key(&caller, by, request.revoke).await?;
     Ok(JsonAnswer(TokenKeyList { keys: keys.into_iter().map(TokenKey::from).collect() }))
 }

@@ -13,6 +13,7 @@ use crate::http::body::OptionalJson;
 use crate::http::caller::{Asks, KeyName};
 use crate::http::door::Door;
 use crate::http::problem::Refused;
+use crate::permission::Permission;
 
 /// All versions of a key.
 #[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
@@ -43,11 +44,12 @@ pub struct VersionRequest {
 )]
 pub(crate) async fn list(
     State(door): State<Door>,
-    Principal(by): Principal,
+    by: Principal,
     Asks(caller): Asks,
     KeyName(name): KeyName,
 ) -> Result<JsonAnswer<KeyVersions>, Refused> {
-    let versions = door.api.key_versions(&caller, &by, &name).await?;
+    let by = by.may(Permission::KeysList)?;
+    let versions = door.api.key_versions(&caller, by, &name).await?;
     let versions = versions.into_iter().map(Key::from).collect();
     Ok(JsonAnswer(KeyVersions { versions }))
 }
@@ -61,12 +63,13 @@ pub(crate) async fn list(
 )]
 pub(crate) async fn rotate(
     State(door): State<Door>,
-    Principal(by): Principal,
+    by: Principal,
     Asks(caller): Asks,
     KeyName(name): KeyName,
     OptionalJson(RotateRequest {}): OptionalJson<RotateRequest>,
 ) -> Result<JsonAnswer<Key>, Refused> {
-    let key = door.api.rotate_key(&caller, &by, &name).await?;
+    let by = by.may(Permission::KeysRotate)?;
+    let key = door.api.rotate_key(&caller, by, &name).await?;
     Ok(JsonAnswer(key.into()))
 }
 
@@ -79,12 +82,13 @@ pub(crate) async fn rotate(
 )]
 pub(crate) async fn enable(
     State(door): State<Door>,
-    Principal(by): Principal,
+    by: Principal,
     Asks(caller): Asks,
     KeyName(name): KeyName,
     OptionalJson(request): OptionalJson<VersionRequest>,
 ) -> Result<StatusCode, Refused> {
-    set_enabled(&door, &caller, &by, &name, request, true).await
+    let by = by.may(Permission::KeysUpdate)?;
+    set_enabled(&door, &caller, by, &name, request, true).await
 }
 
 /// Stop releases.
@@ -96,12 +100,13 @@ pub(crate) async fn enable(
 )]
 pub(crate) async fn disable(
     State(door): State<Door>,
-    Principal(by): Principal,
+    by: Principal,
     Asks(caller): Asks,
     KeyName(name): KeyName,
     OptionalJson(request): OptionalJson<VersionRequest>,
 ) -> Result<StatusCode, Refused> {
-    set_enabled(&door, &caller, &by, &name, request, false).await
+    let by = by.may(Permission::KeysUpdate)?;
+    set_enabled(&door, &caller, by, &name, request, false).await
 }
 
 async fn set_enabled(

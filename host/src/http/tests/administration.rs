@@ -9,10 +9,12 @@ use serde_json::Value;
 use super::support::{FakeHost, Served, settings, start_host};
 use crate::audit::Digest;
 use crate::client::{Client, ClientSettings};
+use crate::http::admin::ROUTES;
 use crate::http::{
     Administrator, Credential, HttpSettings, NewKeyRequest, Rate, RotateTokenKeyRequest,
     SecretBytes,
 };
+use crate::permission::{Permission, Permissions};
 use crate::reference::Container;
 use crate::secret::Secret;
 use crate::telemetry::capture::capture;
@@ -24,6 +26,7 @@ fn administrator(name: &str, tenant: Option<&str>, credential: Credential) -> Ad
     Administrator {
         name: name.into(),
         tenant: tenant.map(|tenant| Tenant::parse(tenant).unwrap()),
+        permissions: Permissions::all(),
         credential,
     }
 }
@@ -188,6 +191,120 @@ async fn an_administrator_of_one_tenant_administers_no_other() {
         assert_eq!(refused.code(), Some("forbidden"));
     }
     assert_eq!(served.host.called(), ["team-7 bob lists from None"]);
+}
+
+/// Every route of administration with a body, and what one must be permitted to use it.
+const NEEDED: &[(&str, &str, &[Permission])] = {
+    use Permission as P;
+    &[
+        ("get /keys", "", &[P::KeysList]),
+        ("post /keys", NEW, &[P::KeysCreate]),
+        ("post /keys", IMPORTED, &[P::KeysImport]),
+        ("get /keys/{name}", "", &[P::KeysGet]),
+        ("delete /keys/{name}", "", &[P::KeysDelete, P::KeysPurge]),
+        ("get /keys/{name}/release-policy", "", &[P::KeysGet]),
+        ("put /keys/{name}/release-policy", "\"affirming\"", &[P::KeysUpdate]),
+        ("get /keys/{name}/versions", "", &[P::KeysList]),
+        ("post /keys/{name}/rotate", "{}", &[P::KeysRotate]),
+        ("post /keys/{name}/enable", "{}", &[P::KeysUpdate]),
+        ("post /keys/{name}/disable", "{}", &[P::KeysUpdate]),
+        ("get /keys/{name}/details", "", &[P::KeysGet]),
+        ("patch /keys/{name}", "{}", &[P::KeysUpdate]),
+        ("post /keys/{name}/perform", ENCRYPT, &[P::KeysEncrypt]),
+        ("post /keys/{name}/perform", DECRYPT, &[P::KeysDecrypt]),
+        ("get /keys/{name}/rotation-policy", "", &[P::KeysGetRotationPolicy]),
+        ("put /keys/{name}/rotation-policy", "{}", &[P::KeysSetRotationPolicy]),
+        ("post /keys/{name}/backup", "", &[P::KeysBackup]),
+        ("post /keys/{name}/delete", "", &[P::KeysDelete]),
+        ("post /key-backups", BACKUP, &[P::KeysRestore]),
+        ("get /deleted-keys", "", &[P::KeysList]),
+        ("get /deleted-keys/{name}", "", &[P::KeysGet]),
+        ("post /deleted-keys/{name}/recover", "", &[P::KeysRecover]),
+        ("delete /deleted-keys/{name}", "", &[P::KeysPurge]),
+        ("get /secrets", "", &[P::SecretsList]),
+        ("put /secrets/{name}", r#"{"value":"AAAA"}"#, &[P::SecretsSet]),
+        ("get /secrets/{name}", "", &[P::SecretsGet]),
+        ("patch /secrets/{name}", "{}", &[P::SecretsSet]),
+        ("get /secrets/{name}/versions", "", &[P::SecretsList]),
+        ("post /secrets/{name}/backup", "", &[P::SecretsBackup]),
+        ("post /secrets/{name}/delete", "", &[P::SecretsDelete]),
+        ("post /secret-backups", BACKUP, &[P::SecretsRestore]),
+        ("get /deleted-secrets", "", &[P::SecretsList]),
+        ("get /deleted-secrets/{name}", "", &[P::SecretsGet]),
+        ("post /deleted-secrets/{name}/recover", "", &[P::SecretsRecover]),
+        ("delete /deleted-secrets/{name}", "", &[P::SecretsPurge]),
+        ("get /plugins", "", &[P::PluginsList]),
+        ("post /plugins", "wasm", &[P::PluginsChange]),
+        ("put /plugins/{name}", "wasm", &[P::PluginsChange]),
+        ("post /plugins/{name}/choose", "{}", &[P::PluginsChange]),
+        ("post /plugins/{name}/disable", "{}", &[P::PluginsChange]),
+        ("post /plugins/{name}/rollback", "{}", &[P::PluginsChange]),
+        ("get /references", "", &[P::ReferencesList]),
+        ("post /references", "rim", &[P::ReferencesChange]),
+        ("get /references/history", "", &[P::ReferencesList]),
+        ("get /references/{id}", "", &[P::ReferencesList]),
+        ("delete /references/{id}", "", &[P::ReferencesChange]),
+        ("get /requests/{id}", "", &[P::AuditRead]),
+        ("get /token-keys", "", &[P::TokenKeysList]),
+        ("post /token-keys/rotate", "{}", &[P::TokenKeysRotate]),
+        ("get /audit/checkpoint", "", &[P::AuditRead]),
+    ]
+};
+
+const ENCRYPT: &str = r#"{"operation":"encrypt","algorithm":"A256GCM","value":"AAAA"}"#;
+const DECRYPT: &str = r#"{"operation":"decrypt","algorithm":"A256GCM","value":"AAAA"}"#;
+const BACKUP: &str = r#"{"backup":"AAAA"}"#;
+const NEW: &str = r#"{"name":"k","kind":"oct-256","release_policy":"affirming"}"#;
+const IMPORTED: &str =
+    r#"{"name":"k","kind":"oct-256","material":"AAAA","release_policy":"affirming"}"#;
+
+// attack 60
+#[tokio::test]
+async fn each_call_needs_its_permission_and_no_other() {
+    let open = ["/health", "/openapi.json"];
+    for (method, path) in ROUTES.iter().filter(|(_, path)| !open.contains(path)) {
+        let route = format!("{method} {path}");
+        assert!(NEEDED.iter().any(|(needed, ..)| *needed == route), "{route} is not in the table");
+    }
+    let mut administrators = Vec::new();
+    for (index, (_, _, needed)) in NEEDED.iter().enumerate() {
+        let mut add = |name: String, permissions: Permissions| {
+            let credential = Credential::of_token(&name);
+            let by = administrator(&name, None, credential);
+            administrators.push(Administrator { permissions, ..by });
+        };
+        add(format!("only-{index}"), needed.iter().copied().collect());
+        for (lacks, lacking) in needed.iter().enumerate() {
+            let all = Permission::ALL.iter().copied();
+            add(format!("lacks-{index}-{lacks}"), all.filter(|one| one != lacking).collect());
+        }
+    }
+    let served = start_host(FakeHost::default(), settings(), administrators, None).await;
+    let mut raw = served.raw_admin().await;
+    for (index, (route, body, needed)) in NEEDED.iter().enumerate() {
+        let (method, path) = route.split_once(' ').unwrap();
+        let path = path.replace("{name}", "k").replace("{id}", &"0".repeat(64));
+        let line = format!("{} /v1{path}", method.to_uppercase());
+        let media_type = match *body {
+            "wasm" => "application/wasm",
+            "rim" => "application/rim+cose",
+            _ => "application/json",
+        };
+        let media_type = match body.is_empty() {
+            true => String::new(),
+            false => format!("content-type: {media_type}\r\n"),
+        };
+        let mut ask = async |token: String| {
+            let headers = format!("authorization: Bearer {token}\r\n{media_type}");
+            raw.ask(&line, &headers, body).await.status
+        };
+        let calls = served.host.called().len();
+        for lacks in 0..needed.len() {
+            assert_eq!(ask(format!("lacks-{index}-{lacks}")).await, 403, "{route} {lacks}");
+        }
+        assert_eq!(served.host.called().len(), calls, "{route}");
+        assert_ne!(ask(format!("only-{index}")).await, 403, "{route}");
+    }
 }
 
 // attack 60

@@ -250,11 +250,10 @@ async fn a_key_is_rotated_by_hand_and_when_its_policy_says() {
     let set = vault.done("PUT", "/keys/k/rotationpolicy", policy).await;
     assert_eq!(set["id"], json!(format!("{}/keys/k/rotationpolicy", vault.url())));
     assert_eq!(set["attributes"]["created"], NOW.0);
-    let tenant = claviger_tests::site::tenant("default");
-    assert!(vault.site.host.vault_rotate_due(&tenant).await.unwrap().is_empty());
+    assert!(vault.site.host.vault_upkeep().await.unwrap().rotated.is_empty());
     vault.site.at(30 * 86_400);
-    assert_eq!(vault.site.host.vault_rotate_due(&tenant).await.unwrap(), ["k"]);
-    assert!(vault.site.host.vault_rotate_due(&tenant).await.unwrap().is_empty());
+    assert_eq!(vault.site.host.vault_upkeep().await.unwrap().rotated, ["default/k"]);
+    assert!(vault.site.host.vault_upkeep().await.unwrap().rotated.is_empty());
     let versions = vault.done("GET", "/keys/k/versions", Value::Null).await;
     assert_eq!(versions["value"].as_array().unwrap().len(), 3);
     let newest = vault.done("GET", "/keys/k", Value::Null).await;
