@@ -2,6 +2,7 @@
 //! A key that is unknown is refused with its place (a misspelt one would otherwise leave a check at
 //! its default), and there is no key for anything that only a development host may do.
 
+mod administrators;
 mod azure;
 mod plan;
 mod remote;

@@ -9,7 +9,7 @@ use super::sections::{
     Admin, Anchor, AnchorRevocation, Appraisal, Authority, Catalogue, Limits, MasterKey, Plugin,
     Reference, Signer, Snp,
 };
-use super::{Config, ConfigError, azure, remote};
+use super::{Config, ConfigError, administrators, azure, remote};
 use crate::appraisal::{Appraiser, MinimumTcb, SnpPolicy, TeePolicy};
 use crate::assemble::{AnchorPlan, AuditPlan, Plan, PluginPlan};
 use crate::audit;
@@ -18,11 +18,7 @@ use crate::endorsements::{Archive, SourcePlan};
 use crate::files;
 use crate::flow::TokenSettings;
 use crate::foreign::{IssuerPlan, Issuers};
-use crate::http::{
-    AdminListener, Administrator, Credential, HttpSettings, Listener, Listeners, Rate,
-    ServerCertificate,
-};
-use crate::permission::Permissions;
+use crate::http::{AdminListener, HttpSettings, Listener, Listeners, Rate, ServerCertificate};
 use crate::plugin::verification::Verification;
 use crate::plugin::{self, LifePlan};
 use crate::policy::{LONGEST_SOURCE, Module};
@@ -185,32 +181,7 @@ fn admin(admin: Admin, of_api: &Arc<ServerCertificate>) -> Result<AdminListener,
             Some(pem.map_err(|error| unreadable("admin.client_authority", path, &error))?)
         }
     };
-    let mut names = BTreeSet::new();
-    let mut administrators = Vec::new();
-    for administrator in admin.administrators {
-        let key = || format!("admin.administrators: {}", administrator.name);
-        if !names.insert(administrator.name.clone()) {
-            return Err(ConfigError::value(key(), "this name is taken"));
-        }
-        let credential = match (administrator.token_sha256, administrator.certificate_sha256) {
-            (Some(hash), None) => Credential::Token(hash.0),
-            (None, Some(_)) if client_authority.is_none() => {
-                let reason = "a client certificate needs `admin.client_authority`";
-                return Err(ConfigError::value(key(), reason));
-            }
-            (None, Some(hash)) => Credential::Certificate(hash.0),
-            _ => {
-                let reason = "one of `token_sha256` and `certificate_sha256`";
-                return Err(ConfigError::value(key(), reason));
-            }
-        };
-        let (name, tenant) = (administrator.name.clone(), administrator.tenant.clone());
-        let permissions = match administrator.may {
-            None => Permissions::all(),
-            Some(may) => may.into_iter().collect(),
-        };
-        administrators.push(Administrator { name, tenant, permissions, credential });
-    }
+    let administrators = administrators::plan(admin.administrators, client_authority.is_some())?;
     let listener = Listener { address: admin.listen, certificate };
     Ok(AdminListener { listener, client_authority, administrators })
 }

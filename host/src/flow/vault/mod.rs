@@ -9,6 +9,7 @@
 mod backup;
 mod cipher;
 mod deletion;
+mod holding;
 mod keys;
 mod material;
 mod operate;
