@@ -12,7 +12,7 @@ from azure.security.attestation import (
     AttestationAdministrationClient,
     AttestationClient,
     AttestationType,
-    PolicyCertificateResolution,
+    CertificateModification,
     PolicyModification,
 )
 
@@ -138,11 +138,11 @@ def _():
     listed, _token = administration.get_policy_management_certificates()
     assert len(listed) == 1, listed
     result, _token = administration.add_policy_management_certificate(told["added"], **signer)
-    assert result.certificate_resolution == PolicyCertificateResolution.IS_PRESENT
+    assert result.certificate_resolution == CertificateModification.IS_PRESENT
     listed, _token = administration.get_policy_management_certificates()
     assert len(listed) == 2, listed
     result, _token = administration.remove_policy_management_certificate(told["added"], **signer)
-    assert result.certificate_resolution == PolicyCertificateResolution.IS_ABSENT
+    assert result.certificate_resolution == CertificateModification.IS_ABSENT
 
 
 print(json.dumps(said))

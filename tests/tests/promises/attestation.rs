@@ -6,20 +6,21 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 use claviger::assemble::Plan;
-use claviger::clock::{Clock, SystemClock, Timestamp};
+use claviger::clock::{Clock, SystemClock};
 use claviger::error::Code;
 use claviger::flow::{
     AttestationKind, AttestationRules, Evidence, MaaAttested, MaaFailure, MaaRequest, RuntimeData,
 };
 use claviger::keys::RecipientKind;
 use claviger::reference::Group;
-use claviger::simulated::intel::{Intel, QuoteBody, Revocations};
+use claviger::simulated::intel::{Intel, QuoteBody};
 use claviger::simulated::report::POLICY_DEBUG;
 use claviger_tests::site::{ADMINISTRATOR, Answer, Guest, NOW, Site, tenant};
 use data_encoding::{BASE64, BASE64URL, BASE64URL_NOPAD, HEXLOWER};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
+use crate::dcap::collateral;
 use crate::foreign::{answer, python};
 
 const URL: &str = "https://keys.test";
@@ -292,7 +293,11 @@ async fn what_a_token_says_is_judged_anew_and_its_inner_result_releases_nothing_
     let other = claviger_tests::site::caller(&tenant("other"));
     assert!(site.host.maa_still_stands(&other, &said).await.is_err());
     assert!(site.host.maa_still_stands(&caller, &json!({})).await.is_err());
-    let site = site.again(|_, plan| plan.simulated_roots.clear()).await;
+    let forgotten = |plan: &mut Plan| {
+        plan.simulated_roots.clear();
+        plan.endorsements.clear();
+    };
+    let site = site.again(|_, plan| forgotten(plan)).await;
     let later = site.host.maa_still_stands(&caller, &said).await;
     assert_eq!(later.unwrap_err().code, Code::EvidenceUntrusted);
 }
@@ -309,12 +314,11 @@ fn enclave(report_data: [u8; 64]) -> Vec<u8> {
 /// A host that has Intel's collateral, as one that speaks with Azure's clients must: they send none.
 fn with_intel(plan: &mut Plan) {
     plan.simulated_roots.push(intel().root());
-    let [root, pck] = intel().lists(Revocations::default()).unwrap();
     for (tcb, qe) in [("SGX", "QE"), ("TDX", "TD_QE")] {
-        plan.endorsements.push(intel().tcb_info(&intel().tcb_template(tcb)).unwrap());
-        plan.endorsements.push(intel().qe_identity(&intel().qe_template(qe)).unwrap());
+        let tcb = intel().tcb_info(&intel().tcb_template(tcb)).unwrap();
+        let qe = intel().qe_identity(&intel().qe_template(qe)).unwrap();
+        plan.endorsements.push(collateral(intel(), &tcb, &qe));
     }
-    plan.endorsements.extend([intel().tcb_signer(), root, pck]);
     let group = |tee: &str, name: &str, value: &[u8]| Group {
         tee: tee.to_owned(),
         values: [(name.to_owned(), HEXLOWER.encode(value).into())].into(),
@@ -554,11 +558,15 @@ async fn the_sdk_for_python_attests_sets_policies_and_believes_what_it_gets() {
         return;
     };
     let site = intel_site().await;
-    let signer = rcgen::generate_simple_self_signed(vec!["signer.test".to_owned()]).unwrap();
+    // Of RSA: with others that client fails before it sends anything.
+    let size = rcgen::RsaKeySize::_2048;
+    let key = rcgen::KeyPair::generate_rsa_for(&rcgen::PKCS_RSA_SHA256, size).unwrap();
+    let names = vec!["signer.test".to_owned()];
+    let signer = rcgen::CertificateParams::new(names).unwrap().self_signed(&key).unwrap();
     let added = rcgen::generate_simple_self_signed(vec!["added.test".to_owned()]).unwrap();
     let rules = AttestationRules {
         unsigned_policies: true,
-        policy_signers: vec![signer.cert.der().to_vec()],
+        policy_signers: vec![signer.der().to_vec()],
         ..AttestationRules::default()
     };
     let served = site.serve_attestation(rules).await;
@@ -574,7 +582,7 @@ async fn the_sdk_for_python_attests_sets_policies_and_believes_what_it_gets() {
         "quote": BASE64.encode(&quote),
         "report": BASE64.encode(&framed(&quote)),
         "runtime": BASE64.encode(runtime),
-        "signer": {"key": signer.signing_key.serialize_pem(), "certificate": signer.cert.pem()},
+        "signer": {"key": key.serialize_pem(), "certificate": signer.pem()},
         "added": added.cert.pem(),
     });
     let mut command = Command::new(python);
@@ -598,5 +606,4 @@ async fn the_sdk_for_python_attests_sets_policies_and_believes_what_it_gets() {
         assert_eq!(said[step], "ok", "{said:#}");
     }
     assert_eq!(said.as_object().unwrap().len(), 12, "{said:#}");
-    let _: Timestamp = NOW;
 }

@@ -138,7 +138,8 @@ fn simulated() -> Vec<Question> {
     found
 }
 
-fn collateral(intel: &Intel, tcb: &[u8], qe: &[u8]) -> Vec<u8> {
+/// Collateral for one kind of TEE, in the form of the crate `dcap-qvl`.
+pub(crate) fn collateral(intel: &Intel, tcb: &[u8], qe: &[u8]) -> Vec<u8> {
     let text = |document: &[u8], member: &str| {
         let document = String::from_utf8(document.to_vec()).unwrap();
         let start = format!("{{\"{member}\":");
