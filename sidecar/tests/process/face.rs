@@ -47,18 +47,18 @@ fn a_token_and_keys_come_from_a_hosts_own_azure_face() {
     assert_eq!(claims["x-ms-runtime"]["mine"], 1);
 
     let k = BASE64URL_NOPAD.encode(&[0x5a; 32]);
-    import(&endpoint, &ca, TOKEN, "disk", &json!({"kty": "oct-HSM", "k": k}));
+    import(&endpoint, &ca, TOKEN, "of-the-face", &json!({"kty": "oct-HSM", "k": k}));
     let request = |kid: &str, token: &str| {
         json!({"maa_endpoint": endpoint, "akv_endpoint": endpoint, "kid": kid,
             "access_token": token})
         .to_string()
     };
-    let (status, answer) = served.ask("POST", "/key/release", &request("disk", TOKEN));
+    let (status, answer) = served.ask("POST", "/key/release", &request("of-the-face", TOKEN));
     assert_eq!(status, 200, "{answer}");
     let key: Value = serde_json::from_str(answer["key"].as_str().unwrap()).unwrap();
     assert_eq!((&key["kty"], &key["k"]), (&json!("oct"), &json!(k)));
 
-    for (kid, token, cause) in [("absent", TOKEN, "404"), ("disk", "nobodys", "401")] {
+    for (kid, token, cause) in [("absent", TOKEN, "404"), ("of-the-face", "nobodys", "401")] {
         let (status, answer) = served.ask("POST", "/key/release", &request(kid, token));
         assert_eq!(status, 403, "{answer}");
         assert!(answer["error"].as_str().unwrap().contains(cause), "{answer}");

@@ -5,10 +5,10 @@ use crate::support::{Host, ran};
 #[test]
 fn a_key_opens_for_a_recipient_of_every_kind() {
     let Some(host) = Host::start() else { return };
-    host.import("disk", &[0xa5; 32]);
+    host.import("of-every-kind", &[0xa5; 32]);
     for kind in ["x-wing", "x25519", "p256", "rsa3072"] {
         let mut command = host.sidecar(&format!("recipient = \"{kind}\""));
-        let (code, output, errors) = ran(command.args(["fetch", "disk"]));
+        let (code, output, errors) = ran(command.args(["fetch", "of-every-kind"]));
         assert_eq!((code, output), (Some(0), format!("{}\n", "a5".repeat(32))), "{kind}: {errors}");
     }
     // Refused, and said by the host's code.
@@ -40,14 +40,16 @@ fn a_result_counts_by_the_hosts_own_keys_and_about_this_workload() {
 #[test]
 fn a_host_that_is_not_the_one_that_was_meant_gets_no_evidence() {
     let Some(host) = Host::start() else { return };
-    host.import("disk", &[0xa5; 32]);
+    host.import("of-another-host", &[0xa5; 32]);
     let pin = format!("pins = [\"{}\"]", "00".repeat(32));
-    let (code, output, errors) = ran(host.sidecar(&pin).args(["fetch", "disk"]));
+    let (code, output, errors) = ran(host.sidecar(&pin).args(["fetch", "of-another-host"]));
     assert_eq!((code, output.as_str()), (Some(70), ""), "{errors}");
     assert!(errors.contains("certificate is not trusted"), "{errors}");
-    let (code, _, errors) = ran(host.sidecar("id = \"another\"").args(["fetch", "disk"]));
+    let (code, _, errors) =
+        ran(host.sidecar("id = \"another\"").args(["fetch", "of-another-host"]));
     assert_eq!(code, Some(70), "{errors}");
-    let (code, _, errors) = ran(host.sidecar("tenant = \"another\"").args(["fetch", "disk"]));
+    let (code, _, errors) =
+        ran(host.sidecar("tenant = \"another\"").args(["fetch", "of-another-host"]));
     assert_eq!(code, Some(77), "{errors}");
 }
 

@@ -10,7 +10,7 @@ use crate::support::{Host, Running, ran, wait_until};
 #[test]
 fn a_command_gets_the_key_in_each_way_and_its_exit_code_is_kept() {
     let Some(host) = Host::start() else { return };
-    host.import("disk", &[0x61; 32]);
+    host.import("in-each-way", &[0x61; 32]);
     let wanted = "a".repeat(32);
     for (by, script) in [
         ("file", "stat -c %a \"$CLAVIGER_KEY\" >&2; cat \"$CLAVIGER_KEY\"; exit 3"),
@@ -18,7 +18,7 @@ fn a_command_gets_the_key_in_each_way_and_its_exit_code_is_kept() {
         ("environment", "printf %s \"$CLAVIGER_KEY\" | base64 -d; exit 3"),
     ] {
         let mut command = host.sidecar("");
-        command.args(["run", "--key", "disk", "--by", by, "--", "sh", "-c", script]);
+        command.args(["run", "--key", "in-each-way", "--by", by, "--", "sh", "-c", script]);
         let (code, output, errors) = ran(&mut command);
         assert_eq!((code, output.as_str()), (Some(3), wanted.as_str()), "{by}: {errors}");
         assert_eq!(errors.contains("600"), by == "file", "{errors}");
@@ -34,12 +34,15 @@ fn a_command_gets_the_key_in_each_way_and_its_exit_code_is_kept() {
 #[test]
 fn signals_are_passed_on_and_the_key_goes_with_the_command() {
     let Some(host) = Host::start() else { return };
-    host.import("disk", &[0x61; 32]);
+    host.import("with-signals", &[0x61; 32]);
     let (key, ready) = (host.path("key"), host.path("ready"));
     let script =
         format!("trap 'exit 7' TERM; touch {}; while true; do sleep 0.1; done", ready.display());
     let mut command = host.sidecar("");
-    command.args(["run", "--key", "disk", "--file"]).arg(&key).args(["--", "sh", "-c", &script]);
+    command
+        .args(["run", "--key", "with-signals", "--file"])
+        .arg(&key)
+        .args(["--", "sh", "-c", &script]);
     let mut running = Running(command.stderr(Stdio::null()).spawn().unwrap());
     wait_until("the command runs", || ready.exists());
     assert!(key.exists());
@@ -51,17 +54,17 @@ fn signals_are_passed_on_and_the_key_goes_with_the_command() {
 #[test]
 fn a_key_is_renewed_and_when_the_host_refuses_it_it_is_taken_away() {
     let Some(host) = Host::start() else { return };
-    host.import("disk", &[0x61; 32]);
+    host.import("renewed", &[0x61; 32]);
     let key = host.path("key");
     let mut command = host.sidecar("lifetime_seconds = 3");
-    command.args(["run", "--key", "disk", "--file"]).arg(&key).args(["--", "sleep", "300"]);
+    command.args(["run", "--key", "renewed", "--file"]).arg(&key).args(["--", "sleep", "300"]);
     let mut running = Running(command.stderr(Stdio::null()).spawn().unwrap());
     wait_until("the key is there", || key.exists());
     let first = fs::read(&key).unwrap();
     assert_eq!(first, [0x61; 32]);
-    host.key(["rotate", "disk"]);
+    host.key(["rotate", "renewed"]);
     wait_until("the key is renewed", || fs::read(&key).is_ok_and(|now| now != first));
-    host.key(["disable", "disk"]);
+    host.key(["disable", "renewed"]);
     assert_eq!(running.code(), Some(77));
     assert!(!key.exists());
 }
@@ -69,15 +72,15 @@ fn a_key_is_renewed_and_when_the_host_refuses_it_it_is_taken_away() {
 #[test]
 fn a_command_may_run_on_without_its_key() {
     let Some(host) = Host::start() else { return };
-    host.import("disk", &[0x61; 32]);
+    host.import("running-on", &[0x61; 32]);
     let key = host.path("key");
     let script = format!("while [ -e {} ]; do sleep 0.1; done; exit 5", key.display());
     let mut command = host.sidecar("lifetime_seconds = 2");
-    command.args(["run", "--key", "disk", "--on-end", "continue", "--file"]).arg(&key);
+    command.args(["run", "--key", "running-on", "--on-end", "continue", "--file"]).arg(&key);
     command.args(["--", "sh", "-c", &script]);
     let mut running = Running(command.stderr(Stdio::null()).spawn().unwrap());
     wait_until("the key is there", || key.exists());
-    host.key(["disable", "disk"]);
+    host.key(["disable", "running-on"]);
     assert_eq!(running.code(), Some(5));
 }
 

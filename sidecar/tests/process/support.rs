@@ -4,6 +4,8 @@ use std::ffi::OsStr;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -49,10 +51,17 @@ pub(crate) fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
     }
 }
 
-/// A development host with its state.
+/// A test's own view of a development host: files of its own, and a process that it shares with the
+/// tests that run at the same time. Keys have a name for each test.
 pub(crate) struct Host {
-    _process: Running,
+    process: Arc<Process>,
     folder: TempDir,
+}
+
+/// The process, with its state; ended by the last test that has it.
+struct Process {
+    _running: Running,
+    state: TempDir,
     binary: PathBuf,
     addresses: Value,
 }
@@ -60,59 +69,47 @@ pub(crate) struct Host {
 impl Host {
     /// None, said aloud, where the host's binary is not there.
     pub(crate) fn start() -> Option<Self> {
-        let binary = Path::new(env!("CARGO_BIN_EXE_claviger-sidecar")).with_file_name("claviger");
-        if !binary.is_file() {
-            skipped("the host's binary");
-            return None;
-        }
-        let folder = tempfile::tempdir().unwrap();
-        let state = folder.path().join("state");
-        let process = Command::new(&binary)
-            .args(["serve", "--dev", "--listen", "127.0.0.1:0", "--listen-admin", "127.0.0.1:0"])
-            .arg("--state")
-            .arg(&state)
-            .env("CLAVIGER_DEV_TOKEN", TOKEN)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn();
-        let process = Running(process.unwrap());
-        let path = state.join("addresses.json");
-        wait_until("the host serves", || path.is_file());
-        let addresses = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
-        Some(Self { _process: process, folder, binary, addresses })
+        static SHARED: Mutex<Weak<Process>> = Mutex::new(Weak::new());
+        let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
+        let process = match shared.upgrade() {
+            Some(process) => process,
+            None => Arc::new(Process::start()?),
+        };
+        *shared = Arc::downgrade(&process);
+        Some(Self { process, folder: tempfile::tempdir().unwrap() })
     }
 
     pub(crate) fn state(&self) -> PathBuf {
-        self.folder.path().join("state")
+        self.process.state()
     }
 
+    /// A file of this test's own.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
     pub(crate) fn url(&self) -> String {
-        format!("https://{}", self.addresses["api"].as_str().unwrap())
+        format!("https://{}", self.process.addresses["api"].as_str().unwrap())
     }
 
     /// Where its Azure face is reached: `localhost:port`.
     pub(crate) fn endpoint(&self) -> String {
         let address: std::net::SocketAddr =
-            self.addresses["api"].as_str().unwrap().parse().unwrap();
+            self.process.addresses["api"].as_str().unwrap().parse().unwrap();
         format!("localhost:{}", address.port())
     }
 
     /// What the sidecar's `--development-platform` gets.
     pub(crate) fn platform(&self) -> String {
-        let (binary, state) = (self.binary.display(), self.state());
+        let (binary, state) = (self.process.binary.display(), self.state());
         format!("{binary} simulate --state {} --report-data", state.display())
     }
 
     /// `claviger key …` as the administrator.
     pub(crate) fn key<A: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = A>) {
-        let output = Command::new(&self.binary)
+        let output = Command::new(&self.process.binary)
             .args(["key", "--url"])
-            .arg(format!("https://{}", self.addresses["admin"].as_str().unwrap()))
+            .arg(format!("https://{}", self.process.addresses["admin"].as_str().unwrap()))
             .arg("--ca")
             .arg(self.state().join("ca.pem"))
             .args(arguments)
@@ -136,13 +133,45 @@ impl Host {
 
     /// The sidecar with a configuration whose section `host` goes on like this.
     pub(crate) fn sidecar(&self, more: &str) -> Command {
-        let path = self.path(&format!("sidecar-{}.toml", more.len()));
+        static FILES: AtomicU32 = AtomicU32::new(0);
+        let number = FILES.fetch_add(1, Ordering::Relaxed);
+        let path = self.path(&format!("sidecar-{number}.toml"));
         let (url, ca) = (self.url(), self.state().join("ca.pem"));
         let text = format!("[host]\nurl = \"{url}\"\nca = \"{}\"\n{more}\n", ca.display());
         std::fs::write(&path, text).unwrap();
         let mut command = sidecar();
         command.arg("--config").arg(path).arg("--development-platform").arg(self.platform());
         command
+    }
+}
+
+impl Process {
+    fn start() -> Option<Self> {
+        let binary = Path::new(env!("CARGO_BIN_EXE_claviger-sidecar")).with_file_name("claviger");
+        if !binary.is_file() {
+            skipped("the host's binary");
+            return None;
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let state = folder.path().join("state");
+        let process = Command::new(&binary)
+            .args(["serve", "--dev", "--listen", "127.0.0.1:0", "--listen-admin", "127.0.0.1:0"])
+            .arg("--state")
+            .arg(&state)
+            .env("CLAVIGER_DEV_TOKEN", TOKEN)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn();
+        let running = Running(process.unwrap());
+        let path = state.join("addresses.json");
+        wait_until("the host serves", || path.is_file());
+        let addresses = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+        Some(Self { _running: running, state: folder, binary, addresses })
+    }
+
+    fn state(&self) -> PathBuf {
+        self.state.path().join("state")
     }
 }
 
