@@ -12,7 +12,10 @@ use crate::client::{Client, ReleasedKey};
 use crate::error::ClientError;
 use crate::retry::fraction;
 
-/// How long a key may be used without asking the host again.
+/// The longest that a lifetime or an interval counts.
+const LONGEST: Duration = Duration::from_secs(366 * 24 * 3600);
+
+/// How long a key may be used without asking the host again; no more than a year.
 #[derive(Clone, Copy, Debug)]
 pub struct Renewal {
     /// From a release to the moment at which the key is given up unless it was released again. It is
@@ -27,7 +30,12 @@ impl Renewal {
     /// Asks at two thirds of the lifetime.
     #[must_use]
     pub fn of(lifetime: Duration) -> Self {
+        let lifetime = lifetime.min(LONGEST);
         Self { lifetime, interval: lifetime.mul_f64(2.0 / 3.0) }
+    }
+
+    fn bounded(self) -> Self {
+        Self { lifetime: self.lifetime.min(LONGEST), interval: self.interval.min(LONGEST) }
     }
 
     fn wait(&self) -> Duration {
@@ -91,7 +99,7 @@ impl KeptKey {
         let asked = Instant::now();
         let first = Arc::new(client.fetch(key, None).await?);
         let (sender, state) = watch::channel(KeyState::Held(first));
-        let key = key.to_owned();
+        let (key, renewal) = (key.to_owned(), renewal.bounded());
         let task = tokio::spawn(async move {
             let end = keep(&client, &key, renewal, asked, &sender).await;
             sender.send_replace(KeyState::Ended(end));
@@ -148,5 +156,18 @@ async fn keep(
             Ok(Err(error)) => return End::Failed(error.to_string()),
             Err(_) => return End::Unreachable("no answer in time".to_owned()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lifetime_without_measure_is_a_year() {
+        let renewal = Renewal::of(Duration::MAX);
+        assert_eq!(renewal.lifetime, LONGEST);
+        let given = Renewal { lifetime: Duration::MAX, interval: Duration::MAX }.bounded();
+        assert!(given.wait() <= LONGEST);
     }
 }
