@@ -260,12 +260,13 @@ async fn a_vault_that_believes_this_host_releases_on_its_result_to_the_attested_
     let (guest, recipient) = (Guest::new(), Recipient::new());
     let challenge = ours.challenge_for(&guest, "k");
     let thumbprint = BASE64URL_NOPAD.decode(recipient.jwk["kid"].as_str().unwrap().as_bytes());
+    let thumbprint: [u8; 32] = thumbprint.unwrap().try_into().unwrap();
     let made_for = ReportDataInput {
         host: &challenge.host,
         tenant: &guest.tenant,
         purpose: &challenge.purpose,
         nonce: challenge.nonce.0.as_slice().try_into().unwrap(),
-        recipient: thumbprint.unwrap().as_slice().try_into().unwrap(),
+        recipient: &thumbprint,
         companions: &[],
     };
     let report = guest.hardware.report(made_for.digest()).to_vec();

@@ -81,7 +81,6 @@ fn granting(grant: impl FnOnce(&mut KmsServices)) -> Site {
         ),
         issuers: claviger::foreign::Issuers::default(),
         tokens,
-        attestations: claviger::flow::Attestations::new(store.clone()),
         release_policies: ReleasePolicies::new(store),
         audit: audit.unwrap(),
         development: true,
