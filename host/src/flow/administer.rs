@@ -149,7 +149,7 @@ impl Host {
                     Err(KmsFailure::NotFound) if had_policy => {}
                     deleted => deleted.map_err(|failure| refuse_kms(kms.name(), failure))?,
                 }
-                host.parts.vault.forget_key(&tenant, &name)
+                host.parts.vault.forget_key(&tenant, kms.name(), &name)
             },
         )
         .await

@@ -36,7 +36,13 @@ impl Permitted {
         let Asked { evidence, principal, form, .. } = asked;
         let wrapped = self.fetch(kms, parts, evidence, form).await?;
         let tenant = self.basis.tenant();
-        parts.vault.releasable(tenant, &self.key, &wrapped.version, parts.clock.now())?;
+        parts.vault.releasable(
+            tenant,
+            kms.name(),
+            &self.key,
+            &wrapped.version,
+            parts.clock.now(),
+        )?;
         self.still_by(&*parts.reference_values(self.basis.tenant()).await?)?;
         self.still(&parts.release_policies)?;
         let mut entry = self

@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 use super::Actor;
 use super::keys::{deleted, pick};
 use super::material;
-use super::record::{KEYS, KeyRecord, KeyVersion, SecretText, internal, usable};
+use super::record::{KeyRecord, KeyVersion, SecretText, Shelf, internal, usable};
 use super::types::KeyDescription;
 use crate::audit::Event;
 use crate::error::{Code, Refusal};
@@ -110,7 +110,7 @@ impl Host {
             }
             let newest = KeyVersion { number: summary.version, ..newest };
             let record = KeyRecord { versions: vec![newest.clone()], deletion: None, ..record };
-            host.parts.vault.add(&tenant, KEYS, &name, &record)?;
+            host.parts.vault.add(&tenant, Shelf::Keys(kms.name()), &name, &record)?;
             if let Some(policy) = policy {
                 host.parts.release_policies.set(&tenant, kms.name(), &name, &policy)?;
             }

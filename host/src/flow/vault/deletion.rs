@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::Actor;
 use super::keys::{not_found, pick};
-use super::record::{KEYS, KeyRecord, Stored};
+use super::record::{KeyRecord, Shelf, Stored};
 use super::types::{Deletion, KeyDescription, Page, RECOVERABLE_DAYS};
 use crate::audit::Event;
 use crate::error::Refusal;
@@ -143,7 +143,9 @@ impl Host {
     ) -> Result<(), Refusal> {
         self.parts.release_policies.remove(tenant, kms.name(), name)?;
         match kms.delete(tenant, name).await {
-            Ok(()) | Err(KmsFailure::NotFound) => self.parts.vault.forget(tenant, KEYS, name),
+            Ok(()) | Err(KmsFailure::NotFound) => {
+                self.parts.vault.forget(tenant, Shelf::Keys(kms.name()), name)
+            }
             Err(failure) => Err(refuse_kms(kms.name(), failure)),
         }
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::keys::not_found;
 use super::material;
-use super::record::{KEYS, KeyRecord, KeyVersion, Stored};
+use super::record::{KeyRecord, KeyVersion, Shelf, Stored};
 use super::schedule::over;
 use super::types::{Described, Operation};
 use crate::clock::Timestamp;
@@ -44,11 +44,12 @@ impl Host {
     ) -> Result<Stored<KeyRecord>, Refusal> {
         check_name(name)?;
         for _ in 0..ATTEMPTS {
-            let stored = self.parts.vault.read::<KeyRecord>(tenant, KEYS, name)?;
+            let stored =
+                self.parts.vault.read::<KeyRecord>(tenant, Shelf::Keys(kms.name()), name)?;
             let versions = match kms.versions(tenant, name).await {
                 Err(KmsFailure::NotFound) => {
                     if stored.is_some() {
-                        self.parts.vault.forget(tenant, KEYS, name)?;
+                        self.parts.vault.forget(tenant, Shelf::Keys(kms.name()), name)?;
                     }
                     return Err(not_found(name));
                 }
@@ -56,7 +57,7 @@ impl Host {
             };
             let Some(stored) = stored else {
                 let adopted = self.reconciled(kms, tenant, None, &versions).await?;
-                let added = self.parts.vault.add(tenant, KEYS, name, &adopted);
+                let added = self.parts.vault.add(tenant, Shelf::Keys(kms.name()), name, &adopted);
                 again_on_conflict(added)?;
                 continue;
             };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::holding::{ATTEMPTS, usual};
 use super::material;
-use super::record::{KEYS, KeyRecord, KeyVersion, Stored};
+use super::record::{KeyRecord, KeyVersion, Shelf, Stored};
 use super::types::{Attributes, Described, KeyChange, KeyDescription, NewVaultKey, Page};
 use super::{Actor, LARGEST_PAGE, rotation};
 use crate::audit::Event;
@@ -241,7 +241,7 @@ impl Host {
                 rotating: None,
             };
             let name = &new.name;
-            self.parts.vault.add(tenant, KEYS, name, &record)?;
+            self.parts.vault.add(tenant, Shelf::Keys(kms.name()), name, &record)?;
             // The key first: one without a policy cannot be released, and can be deleted.
             match policy {
                 Some(policy) => {
@@ -254,7 +254,7 @@ impl Host {
         let kept = kept.await;
         if kept.is_err() {
             // What nobody was told of does not stay.
-            self.parts.vault.forget(tenant, KEYS, &new.name)?;
+            self.parts.vault.forget(tenant, Shelf::Keys(kms.name()), &new.name)?;
             let taken_back = kms.delete(tenant, &new.name).await;
             taken_back.map_err(|failure| refuse_kms(kms.name(), failure))?;
         }
@@ -368,14 +368,14 @@ impl Host {
         if let Some(after) = after {
             check_name(after).map_err(|_| Refusal::new(Code::RequestMalformed, "not a cursor"))?;
         }
-        tracing::trace!(kms = kms.name(), "a page of keys");
+        let shelf = Shelf::Keys(kms.name());
         loop {
-            let names = self.parts.vault.names(tenant, KEYS, "", last.as_deref(), LARGEST_PAGE)?;
+            let names = self.parts.vault.names(tenant, shelf, "", last.as_deref(), LARGEST_PAGE)?;
             if names.is_empty() {
                 return Ok(Page { items, next: None });
             }
             for name in names {
-                let stored = self.parts.vault.read::<KeyRecord>(tenant, KEYS, &name)?;
+                let stored = self.parts.vault.read::<KeyRecord>(tenant, shelf, &name)?;
                 if let Some(stored) = stored.filter(|stored| wanted(&stored.record)) {
                     if items.len() == limit {
                         return Ok(Page { items, next: last });

@@ -16,9 +16,27 @@ use crate::secret::Secret;
 use crate::store::{SealedStore, StoreError, names};
 use crate::tenant::Tenant;
 
-/// Where the records stand in the store.
-pub(super) const KEYS: &str = "vault-key";
-pub(super) const SECRETS: &str = "vault-secret";
+/// Where records stand in the store.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Shelf<'a> {
+    /// Keys of the connector of this name: a key of that name in another is another key, which this
+    /// one's deletion or expiry must not touch.
+    Keys(&'a str),
+    /// Secrets.
+    Secrets,
+}
+
+impl Shelf<'_> {
+    /// Neither connectors' names nor keys' have a slash.
+    fn place(self, tenant: &Tenant, name: &str) -> String {
+        match self {
+            Self::Keys(connector) => {
+                names::of_tenant(tenant, "vault-key", &format!("{connector}/{name}"))
+            }
+            Self::Secrets => names::of_tenant(tenant, "vault-secret", name),
+        }
+    }
+}
 
 /// The most versions of a secret; of keys the connector keeps count.
 pub(super) const MOST_VERSIONS: usize = 100;
@@ -138,10 +156,10 @@ impl Vault {
     pub(super) fn read<T: DeserializeOwned>(
         &self,
         tenant: &Tenant,
-        collection: &'static str,
+        shelf: Shelf<'_>,
         name: &str,
     ) -> Result<Option<Stored<T>>, Refusal> {
-        let place = names::of_tenant(tenant, collection, name);
+        let place = shelf.place(tenant, name);
         let Some(bytes) = self.store.get(&place).map_err(unavailable)? else { return Ok(None) };
         let record = serde_json::from_slice(bytes.expose()).map_err(|error| internal(&error))?;
         Ok(Some(Stored { record, place, bytes }))
@@ -151,11 +169,11 @@ impl Vault {
     pub(super) fn add<T: Serialize>(
         &self,
         tenant: &Tenant,
-        collection: &'static str,
+        shelf: Shelf<'_>,
         name: &str,
         record: &T,
     ) -> Result<(), Refusal> {
-        let place = names::of_tenant(tenant, collection, name);
+        let place = shelf.place(tenant, name);
         self.swap(&place, None, Some(record), name)
     }
 
@@ -182,10 +200,10 @@ impl Vault {
     pub(super) fn forget(
         &self,
         tenant: &Tenant,
-        collection: &'static str,
+        shelf: Shelf<'_>,
         name: &str,
     ) -> Result<(), Refusal> {
-        let place = names::of_tenant(tenant, collection, name);
+        let place = shelf.place(tenant, name);
         for _ in 0..8 {
             let Some(bytes) = self.store.get(&place).map_err(unavailable)? else { return Ok(()) };
             if self.store.swap(&place, Some(bytes.expose()), None).map_err(unavailable)? {
@@ -196,8 +214,13 @@ impl Vault {
     }
 
     /// The same of a key that is gone.
-    pub(in crate::flow) fn forget_key(&self, tenant: &Tenant, name: &str) -> Result<(), Refusal> {
-        self.forget(tenant, KEYS, name)
+    pub(in crate::flow) fn forget_key(
+        &self,
+        tenant: &Tenant,
+        connector: &str,
+        name: &str,
+    ) -> Result<(), Refusal> {
+        self.forget(tenant, Shelf::Keys(connector), name)
     }
 
     /// Refuses the release of a version that is deleted, never leaves, or is outside its time; of a key that
@@ -205,11 +228,13 @@ impl Vault {
     pub(in crate::flow) fn releasable(
         &self,
         tenant: &Tenant,
+        connector: &str,
         name: &str,
         number: &str,
         now: Timestamp,
     ) -> Result<(), Refusal> {
-        let Some(Stored { record, .. }) = self.read::<KeyRecord>(tenant, KEYS, name)? else {
+        let stored = self.read::<KeyRecord>(tenant, Shelf::Keys(connector), name)?;
+        let Some(Stored { record, .. }) = stored else {
             return Ok(());
         };
         if record.deletion.is_some() {
@@ -244,12 +269,12 @@ impl Vault {
     pub(super) fn names(
         &self,
         tenant: &Tenant,
-        collection: &'static str,
+        shelf: Shelf<'_>,
         prefix: &str,
         after: Option<&str>,
         limit: usize,
     ) -> Result<Vec<String>, Refusal> {
-        let prefix = names::of_tenant(tenant, collection, prefix);
+        let prefix = shelf.place(tenant, prefix);
         let after = after.map(|after| format!("{prefix}{after}"));
         let keys = self.store.range(&prefix, after.as_deref(), limit).map_err(unavailable)?;
         Ok(keys.iter().filter_map(|key| key.strip_prefix(&prefix)).map(str::to_owned).collect())

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::Actor;
-use super::record::{KEYS, KeyRecord, SECRETS, SecretRecord, Stored};
+use super::record::{KeyRecord, SecretRecord, Shelf, Stored};
 use super::rotation::due;
 use super::types::Deletion;
 use crate::audit::Event;
@@ -40,13 +40,13 @@ impl Host {
     /// # Errors
     /// The store cannot be listed.
     pub async fn vault_upkeep(&self) -> Result<Upkeep, Refusal> {
-        let mut done = Upkeep::default();
+        let (mut done, kms) = (Upkeep::default(), self.kms()?);
         for tenant in self.parts.vault.tenants()? {
-            for name in self.names_in(&tenant, KEYS)? {
-                let kept = self.upkeep_of_key(&tenant, &name, &mut done).await;
+            for name in self.names_in(&tenant, Shelf::Keys(kms.name()))? {
+                let kept = self.upkeep_of_key(&kms, &tenant, &name, &mut done).await;
                 report(kept, &tenant, &name);
             }
-            for name in self.names_in(&tenant, SECRETS)? {
+            for name in self.names_in(&tenant, Shelf::Secrets)? {
                 let kept = self.upkeep_of_secret(&tenant, &name, &mut done).await;
                 report(kept, &tenant, &name);
             }
@@ -56,16 +56,18 @@ impl Host {
 
     async fn upkeep_of_key(
         &self,
+        kms: &Arc<KmsPlugin>,
         tenant: &Tenant,
         name: &str,
         done: &mut Upkeep,
     ) -> Result<(), Refusal> {
-        let Some(stored) = self.parts.vault.read::<KeyRecord>(tenant, KEYS, name)? else {
+        let shelf = Shelf::Keys(kms.name());
+        let Some(stored) = self.parts.vault.read::<KeyRecord>(tenant, shelf, name)? else {
             return Ok(());
         };
         let now = self.parts.clock.now();
         if over(stored.record.deletion, now) {
-            self.expire_key(&self.kms()?, tenant, name, &stored).await?;
+            self.expire_key(kms, tenant, name, &stored).await?;
             done.purged.push(format!("{tenant}/{name}"));
         } else if due(&stored.record, now) && !is_begun(&stored.record, now) {
             let record = KeyRecord { rotating: Some(now), ..stored.record.clone() };
@@ -85,7 +87,8 @@ impl Host {
         name: &str,
         done: &mut Upkeep,
     ) -> Result<(), Refusal> {
-        let Some(stored) = self.parts.vault.read::<SecretRecord>(tenant, SECRETS, name)? else {
+        let Some(stored) = self.parts.vault.read::<SecretRecord>(tenant, Shelf::Secrets, name)?
+        else {
             return Ok(());
         };
         if !over(stored.record.deletion, self.parts.clock.now()) {
@@ -136,11 +139,11 @@ impl Host {
     }
 
     /// All names, before anything is done that changes which there are.
-    fn names_in(&self, tenant: &Tenant, collection: &'static str) -> Result<Vec<String>, Refusal> {
+    fn names_in(&self, tenant: &Tenant, shelf: Shelf<'_>) -> Result<Vec<String>, Refusal> {
         let mut names: Vec<String> = Vec::new();
         loop {
             let after = names.last().map(String::as_str);
-            let more = self.parts.vault.names(tenant, collection, "", after, PAGE)?;
+            let more = self.parts.vault.names(tenant, shelf, "", after, PAGE)?;
             if more.is_empty() {
                 return Ok(names);
             }

@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 
 use super::keys::apply;
 use super::record::{
-    MOST_VERSIONS, SECRETS, SecretRecord, SecretText, SecretVersion, Stored, internal, usable,
+    MOST_VERSIONS, SecretRecord, SecretText, SecretVersion, Shelf, Stored, internal, usable,
 };
 use super::types::{Attributes, Deletion, Described, Page, RECOVERABLE_DAYS, SecretDescription};
 use super::{Actor, LARGEST_PAGE};
@@ -106,7 +106,7 @@ impl Host {
                 match host.secret_record(&tenant, &name)? {
                     None => {
                         let record = SecretRecord { versions: vec![version], deletion: None };
-                        vault.add(&tenant, SECRETS, &name, &record)?;
+                        vault.add(&tenant, Shelf::Secrets, &name, &record)?;
                     }
                     Some(stored) if stored.record.deletion.is_some() => {
                         let reason = format!("a deleted secret {name:?} can be recovered");
@@ -354,7 +354,7 @@ impl Host {
                     return Err(Refusal::new(code, reason));
                 }
                 let record = SecretRecord { deletion: None, ..record };
-                host.parts.vault.add(&tenant, SECRETS, &name, &record)?;
+                host.parts.vault.add(&tenant, Shelf::Secrets, &name, &record)?;
                 Ok(describe(&name, pick(&record, &name, None)?))
             },
         )
@@ -376,12 +376,12 @@ impl Host {
         }
         let vault = &self.parts.vault;
         loop {
-            let names = vault.names(tenant, SECRETS, "", last.as_deref(), LARGEST_PAGE)?;
+            let names = vault.names(tenant, Shelf::Secrets, "", last.as_deref(), LARGEST_PAGE)?;
             if names.is_empty() {
                 return Ok(Page { items, next: None });
             }
             for name in names {
-                let stored = vault.read::<SecretRecord>(tenant, SECRETS, &name)?;
+                let stored = vault.read::<SecretRecord>(tenant, Shelf::Secrets, &name)?;
                 let found = stored.map(|stored| item(&name, &stored.record)).transpose()?;
                 if let Some(found) = found.flatten() {
                     if items.len() == limit {
@@ -401,7 +401,7 @@ impl Host {
         name: &str,
     ) -> Result<Option<Stored<SecretRecord>>, Refusal> {
         names::check_key_name(name).map_err(|_| not_found(name))?;
-        let stored = self.parts.vault.read::<SecretRecord>(tenant, SECRETS, name)?;
+        let stored = self.parts.vault.read::<SecretRecord>(tenant, Shelf::Secrets, name)?;
         let now = self.parts.clock.now();
         match stored {
             Some(stored) if stored.record.deletion.is_some_and(|gone| gone.purge <= now) => {

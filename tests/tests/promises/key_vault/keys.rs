@@ -6,7 +6,9 @@ use data_encoding::BASE64URL_NOPAD;
 use serde_json::{Value, json};
 
 use super::{Vault, wire_policy};
-use claviger_tests::site::NOW;
+use claviger::flow::PluginChange;
+use claviger::plugin::bundled;
+use claviger_tests::site::{NOW, caller, tenant};
 
 fn octets(value: &Value) -> Vec<u8> {
     BASE64URL_NOPAD.decode(value.as_str().unwrap().as_bytes()).unwrap()
@@ -324,4 +326,37 @@ async fn rules_of_exportable_keys_are_told_in_the_services_words() {
     let read = vault.done("GET", "/keys/a", Value::Null).await;
     assert_eq!(read["release_policy"], made["release_policy"]);
     assert_eq!(read["release_policy"]["immutable"], true);
+}
+
+// invariant 4
+#[tokio::test]
+async fn what_is_known_of_a_key_is_of_its_connector_alone() {
+    let vault = Vault::with(|ground, plan| {
+        let component = bundled::component("kms-local").unwrap();
+        plan.plugins.push(ground.plugin("kms-second", component));
+    });
+    let vault = vault.await;
+    let choose = async |name: &str| {
+        let change = PluginChange::Choose { name: name.to_owned() };
+        let chosen = vault.site.host.change_plugin(&caller(&tenant("default")), "tests", change);
+        chosen.await.unwrap();
+    };
+    let first = vault.done("POST", "/keys/k/create", json!({"kty": "EC"})).await;
+    vault.done("DELETE", "/keys/k", Value::Null).await;
+
+    choose("kms-second").await;
+    // Neither deleted nor there.
+    assert_eq!(vault.refused("root", "GET", "/keys/k", Value::Null).await.0, 404);
+    assert_eq!(vault.refused("root", "GET", "/deletedkeys/k", Value::Null).await.0, 404);
+    let second = vault.done("POST", "/keys/k/create", json!({"kty": "EC"})).await;
+    assert_ne!(second["key"]["x"], first["key"]["x"]);
+    // The time of the first one's deletion is over, and the second one stays.
+    vault.site.at(91 * 86_400);
+    vault.site.host.vault_upkeep().await.unwrap();
+    assert_eq!(vault.done("GET", "/keys/k", Value::Null).await["key"]["x"], second["key"]["x"]);
+    vault.site.at(0);
+
+    choose("kms-local").await;
+    vault.done("POST", "/deletedkeys/k/recover", Value::Null).await;
+    assert_eq!(vault.done("GET", "/keys/k", Value::Null).await["key"]["x"], first["key"]["x"]);
 }

@@ -8,13 +8,14 @@ mod secrets;
 
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair};
+use claviger::assemble::Plan;
 use claviger::audit::Digest;
 use claviger::clock::{Clock, SystemClock};
 use claviger::foreign::{IssuerPlan, Issuers};
 use claviger::http::DevelopmentCertificates;
 use claviger::http::azure::{AzureSettings, Principal, Principals, Proof, Signing, VaultSettings};
 use claviger::permission::{Permissions, Role};
-use claviger_tests::site::{Answer, NOW, Raw, Served, Site, tenant};
+use claviger_tests::site::{Answer, Ground, NOW, Raw, Served, Site, tenant};
 use data_encoding::BASE64URL_NOPAD;
 use serde_json::{Value, json};
 
@@ -78,9 +79,17 @@ impl Vault {
 
     /// One that believes the tokens of others, too.
     pub(super) async fn believing(others: Vec<IssuerPlan>) -> Self {
+        Self::with(|_, plan| plan.authorities.extend(others)).await
+    }
+
+    /// One of a host that is configured otherwise.
+    pub(super) async fn with(change: impl FnOnce(&Ground, &mut Plan)) -> Self {
         let (attestation, identity) = (Service::new(ATTESTATION), Service::new(IDENTITY));
-        let plans = std::iter::once(attestation.plan(None)).chain(others).collect();
-        let site = Site::with(|_, all| all.authorities = plans).await;
+        let site = Site::with(|ground, plan| {
+            plan.authorities = vec![attestation.plan(None)];
+            change(ground, plan);
+        });
+        let site = site.await;
         let now = SystemClock.now();
         DevelopmentCertificates::open(site.ground.path(), now).unwrap();
         let mut azure =
