@@ -19,7 +19,8 @@ use crate::files;
 use crate::reference::ReferencePlan;
 
 pub use azure::{
-    Attestation as AzureAttestation, Azure, TokenIssuer, Vault as AzureVault, VaultPrincipal,
+    Attestation as AzureAttestation, Azure, TokenIssuer, UvmEndorsement, Vault as AzureVault,
+    VaultPrincipal,
 };
 pub use plan::{AppraisalPlan, Planned, plan};
 pub use remote::{Credential, HttpTarget};

@@ -53,7 +53,7 @@ pub use host::{Host, Parts};
 pub use keyring::Keyring;
 pub use maa::{
     AttestationKind, AttestationRules, Attestations, MaaAttested, MaaFailure, MaaRequest,
-    RuntimeData,
+    RuntimeData, UvmRule,
 };
 pub use release::Recorded;
 pub use release_policies::ReleasePolicies;

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use crate::config::ConfigError;
 use crate::config::sections::sections;
 use crate::files;
-use crate::flow::AttestationRules;
+use crate::flow::{AttestationRules, UvmRule};
 use crate::http::azure::AttestationSettings;
 
 sections! {
@@ -25,6 +25,17 @@ sections! {
         pub unsigned_policies: bool,
         #[serde(default)]
         pub policy_signers: Vec<PathBuf>,
+        #[serde(default)]
+        pub uvm: Vec<UvmEndorsement>,
+    }
+
+    pub struct UvmEndorsement {
+        pub anchors: String,
+        pub issuer: String,
+        pub feed: String,
+        #[serde(default)]
+        pub min_svn: u64,
+        pub status: String,
     }
 }
 
@@ -59,6 +70,7 @@ pub(super) fn plan(attestation: Attestation) -> Result<AttestationSettings, Conf
         max_collateral_days,
         unsigned_policies,
         policy_signers,
+        uvm,
     } = attestation;
     for (key, value, range, reason) in [
         ("token_seconds", token_seconds, 1..=7 * DAY, "from 1 second to a week (604800)"),
@@ -85,12 +97,18 @@ pub(super) fn plan(attestation: Attestation) -> Result<AttestationSettings, Conf
             return Err(wrong("no certificate (PEM)".to_owned()));
         }
     }
+    let uvm = uvm.into_iter().map(|one| {
+        let UvmEndorsement { anchors, issuer, feed, min_svn, status } = one;
+        UvmRule { anchors, issuer, feed, min_svn, status }
+    });
+    let uvm = uvm.collect();
     let rules = AttestationRules {
         token_seconds,
         key_seconds: key_days.saturating_mul(DAY),
         collateral_seconds: max_collateral_days.saturating_mul(DAY),
         unsigned_policies,
         policy_signers: signers,
+        uvm,
     };
     Ok(AttestationSettings { rules })
 }

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
-pub use attestation::Attestation;
+pub use attestation::{Attestation, UvmEndorsement};
 pub use vault::{TokenIssuer, Vault, VaultPrincipal};
 
 use super::ConfigError;

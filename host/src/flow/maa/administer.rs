@@ -190,11 +190,13 @@ impl Host {
 /// The result of a change, by the digest of the token as it was sent.
 fn changed(result: &str, token: &str) -> Json {
     let hash = BASE64URL_NOPAD.encode(&Digest::of(token.as_bytes()).0);
-    let mut answer = json!({"x-ms-policy-result": result, "x-ms-policy-token-hash": hash});
-    if let Ok(signed) = Signed::read(token)
-        && let Some(signer) = signed.signer()
-    {
-        answer["x-ms-policy-signer"] = signer;
+    let signer = Signed::read(token).ok().and_then(|signed| signed.signer());
+    match signer {
+        Some(signer) => json!({
+            "x-ms-policy-result": result,
+            "x-ms-policy-token-hash": hash,
+            "x-ms-policy-signer": signer,
+        }),
+        None => json!({"x-ms-policy-result": result, "x-ms-policy-token-hash": hash}),
     }
-    answer
 }

@@ -19,6 +19,7 @@ mod policies;
 mod request;
 mod signed;
 mod token;
+mod uvm;
 mod witness;
 
 use std::sync::Arc;
@@ -42,7 +43,7 @@ use crate::store::SealedStore;
 use keys::Keys;
 use policies::Policies;
 pub use request::{
-    AttestationKind, AttestationRules, MaaAttested, MaaFailure, MaaRequest, RuntimeData,
+    AttestationKind, AttestationRules, MaaAttested, MaaFailure, MaaRequest, RuntimeData, UvmRule,
 };
 use witness::Witnessed;
 
@@ -73,7 +74,7 @@ impl Host {
         rules: &AttestationRules,
     ) -> Result<MaaAttested, MaaFailure> {
         let announced = self.parts.audit.announce();
-        let MaaRequest { kind, draft, nonce, runtime, initial, evidence } = request;
+        let MaaRequest { kind, draft, nonce, runtime, initial, evidence, uvm } = request;
         // A draft is read before anything is made of the evidence.
         let drafted = match &draft {
             Some(text) => Some(MaaPolicy::parse(text).map_err(MaaFailure::Policy)?),
@@ -83,14 +84,19 @@ impl Host {
         let policy = waiting(move || parts.attestations.policies.read(&tenant, kind)).await?;
         let quote = evidence.data.clone();
         let witnessed = self.witness(caller, evidence, &runtime, initial.as_ref(), rules).await?;
-        let claims = claims::of(kind, &witnessed, &quote);
-        let decided = self.decide(
-            caller,
-            &witnessed,
-            drafted.as_ref().unwrap_or(&policy.policy),
-            &claims,
-            &runtime,
-        );
+        let mut claims = claims::of(kind, &witnessed, &quote);
+        let authority = &self.parts.authority;
+        let endorsed = uvm::endorse(authority, &rules.uvm, &uvm, &witnessed, &mut claims);
+        let endorsed = endorsed.map_err(MaaFailure::from);
+        let decided = endorsed.and_then(|()| {
+            self.decide(
+                caller,
+                &witnessed,
+                drafted.as_ref().unwrap_or(&policy.policy),
+                &claims,
+                &runtime,
+            )
+        });
         let outcome = match decided {
             Ok(outcome) => outcome,
             Err(failure) => {

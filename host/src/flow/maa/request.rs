@@ -80,6 +80,8 @@ pub struct AttestationRules {
     pub unsigned_policies: bool,
     /// Certificates (DER) of those who may sign policies.
     pub policy_signers: Vec<Vec<u8>>,
+    /// Whose endorsements of utility VMs make which compliance status.
+    pub uvm: Vec<UvmRule>,
 }
 
 impl Default for AttestationRules {
@@ -90,8 +92,24 @@ impl Default for AttestationRules {
             collateral_seconds: 400 * 86_400,
             unsigned_policies: false,
             policy_signers: Vec::new(),
+            uvm: Vec::new(),
         }
     }
+}
+
+/// Endorsements of utility VMs that count.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct UvmRule {
+    /// The set of trust anchors below which they are signed.
+    pub anchors: String,
+    /// `iss`: a did:x509 identifier by fingerprint and extended key usage.
+    pub issuer: String,
+    /// `feed`.
+    pub feed: String,
+    /// The lowest security version that counts.
+    pub min_svn: u64,
+    /// `x-ms-compliance-status` of what they endorse.
+    pub status: String,
 }
 
 /// Bytes that the evidence binds.
@@ -116,6 +134,8 @@ pub struct MaaRequest {
     pub initial: Option<RuntimeData>,
     /// Comes back in the token.
     pub nonce: Option<String>,
+    /// Endorsements of the utility VM that came along (COSE_Sign1).
+    pub uvm: Vec<Vec<u8>>,
     /// A policy to try instead of the tenant's; what comes out is unsigned.
     pub draft: Option<String>,
 }

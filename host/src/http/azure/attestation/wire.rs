@@ -45,6 +45,15 @@ struct Data {
 struct SnpEvidence {
     snp_report: String,
     vcek_cert_chain: Option<String>,
+    endorsements: Option<String>,
+}
+
+/// Inside `Endorsements`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Endorsements {
+    #[serde(default)]
+    uvm: Vec<String>,
 }
 
 impl AttestBody {
@@ -59,8 +68,9 @@ impl AttestBody {
             let text = what.ok_or_else(|| malformed(format!("`{name}` is missing")))?;
             octets(&text, name)
         };
+        let mut uvm = Vec::new();
         let evidence = match kind {
-            AttestationKind::SevSnpVm => snp(&of(report, "report")?, limits)?,
+            AttestationKind::SevSnpVm => snp(&of(report, "report")?, limits, &mut uvm)?,
             AttestationKind::OpenEnclave => {
                 evidence("sgx", unframed(of(report, "report")?)?, Vec::new())
             }
@@ -79,6 +89,7 @@ impl AttestBody {
             runtime: runtime.unwrap_or_default(),
             initial: initial.filter(|initial| !initial.bytes.is_empty()),
             nonce: self.nonce.map(nonce).transpose()?.flatten(),
+            uvm,
             draft: self.draft.filter(|draft| !draft.is_empty()),
         })
     }
@@ -102,9 +113,17 @@ impl Data {
     }
 }
 
-fn snp(report: &[u8], limits: Limits) -> Result<Evidence, Refusal> {
-    let SnpEvidence { snp_report, vcek_cert_chain } = json::parse(report, limits)
+fn snp(report: &[u8], limits: Limits, uvm: &mut Vec<Vec<u8>>) -> Result<Evidence, Refusal> {
+    let SnpEvidence { snp_report, vcek_cert_chain, endorsements } = json::parse(report, limits)
         .map_err(|error| malformed(format!("the JSON in `report`: {error}")))?;
+    if let Some(endorsements) = endorsements.filter(|text| !text.is_empty()) {
+        let endorsements: Endorsements =
+            json::parse(&octets(&endorsements, "Endorsements")?, limits)
+                .map_err(|error| malformed(format!("the JSON in `Endorsements`: {error}")))?;
+        for one in &endorsements.uvm {
+            uvm.push(octets(one, "Uvm")?);
+        }
+    }
     let chain = vcek_cert_chain.map(|chain| octets(&chain, "VcekCertChain")).transpose()?;
     let chain = chain.filter(|chain| !chain.is_empty());
     Ok(evidence("snp", octets(&snp_report, "SnpReport")?, chain.into_iter().collect()))
