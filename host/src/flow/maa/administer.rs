@@ -120,11 +120,13 @@ impl Host {
         signed.check(&listed, false).map_err(|Distrusted(why)| {
             Refusal::new(Code::Forbidden, format!("the certificates: {why}"))
         })?;
-        let certificate = signed
-            .claim("maa-policyCertificate")
-            .and_then(|jwk| BASE64.decode(jwk.get("x5c")?.get(0)?.as_str()?.as_bytes()).ok());
+        // The service's reference has the one name, its client for Python writes the other.
+        let named = signed.claim("policyCertificate");
+        let named = named.or_else(|| signed.claim("maa-policyCertificate"));
         let certificate =
-            certificate.ok_or_else(|| malformed("maa-policyCertificate has no certificate"))?;
+            named.and_then(|jwk| BASE64.decode(jwk.get("x5c")?.get(0)?.as_str()?.as_bytes()).ok());
+        let certificate =
+            certificate.ok_or_else(|| malformed("policyCertificate has no certificate"))?;
         if !present && rules.policy_signers.contains(&certificate) {
             let reason = "the operator listed this certificate, and takes it away himself";
             return Err(Refusal::new(Code::Conflict, reason).into());
