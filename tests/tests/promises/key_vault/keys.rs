@@ -338,8 +338,8 @@ async fn what_is_known_of_a_key_is_of_its_connector_alone() {
     let vault = vault.await;
     let choose = async |name: &str| {
         let change = PluginChange::Choose { name: name.to_owned() };
-        let chosen = vault.site.host.change_plugin(&caller(&tenant("default")), "tests", change);
-        chosen.await.unwrap();
+        let by = caller(&tenant("default"));
+        vault.site.host.change_plugin(&by, "tests", change).await.unwrap();
     };
     let first = vault.done("POST", "/keys/k/create", json!({"kty": "EC"})).await;
     vault.done("DELETE", "/keys/k", Value::Null).await;
