@@ -8,10 +8,10 @@ use http::{Method, Request, Response, Uri};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Bytes;
 use hyper::client::conn::http1::handshake;
-use hyper::rt::{Read, Write};
 use hyper_util::rt::TokioIo;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
@@ -29,6 +29,11 @@ impl Default for Bounds {
         Self { answer: 1 << 20, time: Duration::from_secs(30) }
     }
 }
+
+/// A connection with or without TLS; behind a pointer, so that the protocol is compiled once.
+trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
@@ -177,22 +182,23 @@ impl Service {
             .await
             .map_err(|error| self.broken(error))?;
         match &self.tls {
-            None => self.over(TokioIo::new(stream), request).await,
+            None => self.over(Box::new(stream), request).await,
             Some((name, tls)) => {
                 let connector = TlsConnector::from(Arc::clone(tls));
                 let stream = connector.connect(name.clone(), stream).await;
-                self.over(TokioIo::new(stream.map_err(|error| self.untrusted(error))?), request)
-                    .await
+                let stream = stream.map_err(|error| self.untrusted(error))?;
+                self.over(Box::new(stream), request).await
             }
         }
     }
 
-    async fn over<T: Read + Write + Send + Unpin + 'static>(
+    async fn over(
         &self,
-        stream: T,
+        stream: Box<dyn Stream>,
         request: Request<Full<Bytes>>,
     ) -> Result<Response<Bytes>, TransportError> {
-        let (mut sender, driver) = handshake(stream).await.map_err(|error| self.broken(error))?;
+        let (mut sender, driver) =
+            handshake(TokioIo::new(stream)).await.map_err(|error| self.broken(error))?;
         let driver = tokio::spawn(driver);
         let answer = async {
             let response =

@@ -91,7 +91,7 @@ pub(crate) async fn serve(listener: Listener, desk: Arc<Desk>) {
             Listener::Tcp(listener) => match listener.accept().await {
                 Ok((stream, _)) => {
                     tokio::spawn(async move {
-                        connection(stream, desk, true).await;
+                        connection(Box::new(stream), desk, true).await;
                         drop(place);
                     });
                 }
@@ -100,7 +100,7 @@ pub(crate) async fn serve(listener: Listener, desk: Arc<Desk>) {
             Listener::Unix(listener) => match listener.accept().await {
                 Ok((stream, _)) => {
                     tokio::spawn(async move {
-                        connection(stream, desk, false).await;
+                        connection(Box::new(stream), desk, false).await;
                         drop(place);
                     });
                 }
@@ -110,11 +110,13 @@ pub(crate) async fn serve(listener: Listener, desk: Arc<Desk>) {
     }
 }
 
+/// A connection of either kind; behind a pointer, so that the protocols are compiled once.
+trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
+
 /// HTTP/1.1, or HTTP/2 as gRPC speaks it. `named`: the host name of requests is looked at.
-async fn connection<S>(stream: S, desk: Arc<Desk>, named: bool)
-where
-    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
-{
+async fn connection(stream: Box<dyn Stream>, desk: Arc<Desk>, named: bool) {
     let service = service_fn(move |request| {
         let desk = Arc::clone(&desk);
         async move { Ok::<_, std::convert::Infallible>(desk.answer(request, named).await) }
