@@ -34,16 +34,18 @@ pub(super) fn of(claims: &Map<String, Value>) -> Result<Recipient, ForeignError>
     };
     let confirmed = claims.get("cnf").and_then(|confirmation| confirmation.get("jwk"));
     let mut fitting = runtime.iter().filter(|key| for_encryption(key)).chain(confirmed);
-    match (fitting.next(), fitting.next()) {
-        (Some(jwk), None) => {
-            let key = RecipientKey::from_jwk(jwk).map_err(ForeignError::Recipient)?;
-            let kid = jwk.get("kid").and_then(Value::as_str).unwrap_or_default();
-            let kid = if is_name(kid) { kid.to_owned() } else { key.kid() };
-            Ok(Recipient { key, kid })
-        }
-        (Some(_), Some(_)) => Err(ForeignError::ManyRecipients),
-        (None, _) => Err(ForeignError::NoRecipient),
+    let jwk = fitting.next().ok_or(ForeignError::NoRecipient)?;
+    let key = RecipientKey::from_jwk(jwk).map_err(ForeignError::Recipient)?;
+    // The same key in both places (a Claviger host writes it so) is one.
+    let same = |jwk: &Value| {
+        RecipientKey::from_jwk(jwk).is_ok_and(|other| other.thumbprint() == key.thumbprint())
+    };
+    if !fitting.all(same) {
+        return Err(ForeignError::ManyRecipients);
     }
+    let kid = jwk.get("kid").and_then(Value::as_str).unwrap_or_default();
+    let kid = if is_name(kid) { kid.to_owned() } else { key.kid() };
+    Ok(Recipient { key, kid })
 }
 
 /// The key of claims that this host is about to sign; none where they name none.

@@ -167,6 +167,10 @@ async fn of_several_recipient_keys_none_is_chosen_and_a_weak_one_is_refused() {
     assert_eq!(of_claims(&maa(json!([meant.clone(), signing.clone()]))).await, Ok(()));
     let ephemeral = with(recipient(), "kid", json!("TpmEphemeralEncryptionKey"));
     assert_eq!(of_claims(&maa(json!([ephemeral.clone()]))).await, Ok(()));
+    // One key in both places.
+    let key = recipient();
+    let both = maa(json!([with(key.clone(), "use", json!("enc"))]));
+    assert_eq!(of_claims(&with(both, "cnf", json!({"jwk": key}))).await, Ok(()));
     for (claims, wanted) in [
         (none.clone(), ForeignError::NoRecipient),
         (maa(json!([signing])), ForeignError::NoRecipient),
