@@ -33,14 +33,18 @@ pub(super) fn of(claims: &Map<String, Value>) -> Result<Recipient, ForeignError>
         Some(_) => return Err(ForeignError::Claim("x-ms-runtime")),
     };
     let confirmed = claims.get("cnf").and_then(|confirmation| confirmation.get("jwk"));
-    let mut fitting = runtime.iter().filter(|key| for_encryption(key)).chain(confirmed);
-    let jwk = fitting.next().ok_or(ForeignError::NoRecipient)?;
+    let mut meant = runtime.iter().filter(|key| for_encryption(key));
+    let jwk = match (meant.next(), meant.next(), confirmed) {
+        (Some(_), Some(_), _) => return Err(ForeignError::ManyRecipients),
+        (Some(jwk), None, _) | (None, _, Some(jwk)) => jwk,
+        (None, _, None) => return Err(ForeignError::NoRecipient),
+    };
     let key = RecipientKey::from_jwk(jwk).map_err(ForeignError::Recipient)?;
-    // The same key in both places (a Claviger host writes it so) is one.
+    // Where a token has both, they are the same key, or nobody here chooses.
     let same = |jwk: &Value| {
         RecipientKey::from_jwk(jwk).is_ok_and(|other| other.thumbprint() == key.thumbprint())
     };
-    if !fitting.all(same) {
+    if !confirmed.is_none_or(same) {
         return Err(ForeignError::ManyRecipients);
     }
     let kid = jwk.get("kid").and_then(Value::as_str).unwrap_or_default();

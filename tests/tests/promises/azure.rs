@@ -221,11 +221,12 @@ async fn a_vault_releases_to_the_recipient_of_an_attestation_token_and_nobody_el
 // invariants 2, 4 and 10
 #[tokio::test(flavor = "multi_thread")]
 async fn a_vault_that_believes_this_host_releases_on_its_result_to_the_attested_recipient() {
+    let issuer = "https://claviger.ours.test";
     let bundled = |plan: &mut Plan| {
+        plan.issuer = issuer.to_owned();
         plan.bundled = Some(["kms-azure", "kms-local", "verifier-snp"].map(str::to_owned).into());
     };
     let ours = Site::with(|_, plan| bundled(plan)).await;
-    let issuer = "https://claviger.test";
     let believed = IssuerPlan {
         issuer: issuer.to_owned(),
         audience: None,
