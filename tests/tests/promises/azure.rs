@@ -247,9 +247,9 @@ async fn a_vault_that_believes_this_host_releases_on_its_result_to_the_attested_
         "release_policy": { "data": data } });
     vault.done("PUT", "/keys/7-default-k", body).await;
 
-    let ca = std::fs::read(vault.site.ground.path().join("ca.pem")).unwrap();
     let folder = ours.ground.path().to_owned();
-    let given = as_principal(&folder, connector(&folder, &vault.url(), &ca, "release"), "root");
+    let (url, ca) = vault.served.address();
+    let given = as_principal(&folder, connector(&folder, &url, ca, "release"), "root");
     let ours = ours.again(|_, plan| {
         bundled(plan);
         plan.kms = "kms-azure".to_owned();

@@ -58,7 +58,7 @@ async fn a_token_counts_by_issuer_audience_time_and_every_claim() {
         (("oid", json!("9")), 403),
         (("azp", json!(2)), 403),
     ] {
-        assert_eq!(status(&token(&[change.clone()])).await, wanted, "{change:?}");
+        assert_eq!(status(&token(std::slice::from_ref(&change))).await, wanted, "{change:?}");
     }
     let liar = super::Service::new("https://identity.example").token(sound.clone());
     assert_eq!(status(&liar).await, 401);
