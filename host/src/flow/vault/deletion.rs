@@ -72,7 +72,8 @@ impl Host {
         let (kms, tenant, now) = (self.kms()?, &actor.caller.tenant, self.parts.clock.now());
         let recoverable =
             |record: &KeyRecord| record.deletion.is_some_and(|deletion| now < deletion.purge);
-        self.page(&kms, tenant, after, limit, recoverable, |name, record| {
+        let shelf = Shelf::Keys(kms.name());
+        self.parts.vault.page(tenant, shelf, (after, limit), recoverable, |name, record| {
             let newest = pick(record, name, None)?;
             let deletion = record.deletion.ok_or_else(|| not_found(name))?;
             Ok((self.describe(&kms, tenant, name, record, newest)?, deletion))

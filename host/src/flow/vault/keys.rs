@@ -84,12 +84,11 @@ impl Host {
     ) -> Result<Page<KeyDescription>, Refusal> {
         actor.require(Permission::KeysList)?;
         let (kms, tenant) = (self.kms()?, &actor.caller.tenant);
-        self.page(
-            &kms,
+        self.parts.vault.page(
             tenant,
-            after,
-            limit,
-            |record| record.deletion.is_none(),
+            Shelf::Keys(kms.name()),
+            (after, limit),
+            |record: &KeyRecord| record.deletion.is_none(),
             |name, record| {
                 let version = pick(record, name, None)?;
                 self.describe(&kms, tenant, name, record, version)
@@ -351,40 +350,6 @@ impl Host {
             exportable: record.exportable,
             release_policy,
         })
-    }
-
-    /// Keys by name that are wanted, from behind `after`.
-    pub(super) fn page<T>(
-        &self,
-        kms: &KmsPlugin,
-        tenant: &Tenant,
-        after: Option<&str>,
-        limit: usize,
-        wanted: impl Fn(&KeyRecord) -> bool,
-        describe: impl Fn(&str, &KeyRecord) -> Result<T, Refusal>,
-    ) -> Result<Page<T>, Refusal> {
-        let limit = limit.clamp(1, LARGEST_PAGE);
-        let (mut items, mut last) = (Vec::new(), after.map(ToOwned::to_owned));
-        if let Some(after) = after {
-            check_name(after).map_err(|_| Refusal::new(Code::RequestMalformed, "not a cursor"))?;
-        }
-        let shelf = Shelf::Keys(kms.name());
-        loop {
-            let names = self.parts.vault.names(tenant, shelf, "", last.as_deref(), LARGEST_PAGE)?;
-            if names.is_empty() {
-                return Ok(Page { items, next: None });
-            }
-            for name in names {
-                let stored = self.parts.vault.read::<KeyRecord>(tenant, shelf, &name)?;
-                if let Some(stored) = stored.filter(|stored| wanted(&stored.record)) {
-                    if items.len() == limit {
-                        return Ok(Page { items, next: last });
-                    }
-                    items.push(describe(&name, &stored.record)?);
-                }
-                last = Some(name);
-            }
-        }
     }
 }
 

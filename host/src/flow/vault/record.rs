@@ -8,7 +8,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
-use super::types::{Deletion, Described, Operation, RotationPolicy};
+use super::LARGEST_PAGE;
+use super::types::{Deletion, Described, Operation, Page, RotationPolicy};
 use crate::clock::Timestamp;
 use crate::error::{Code, Refusal};
 use crate::random::Random;
@@ -278,6 +279,39 @@ impl Vault {
         let after = after.map(|after| format!("{prefix}{after}"));
         let keys = self.store.range(&prefix, after.as_deref(), limit).map_err(unavailable)?;
         Ok(keys.iter().filter_map(|key| key.strip_prefix(&prefix)).map(str::to_owned).collect())
+    }
+
+    /// What is wanted on a shelf, by name, from behind `after`.
+    pub(super) fn page<R: DeserializeOwned, T>(
+        &self,
+        tenant: &Tenant,
+        shelf: Shelf<'_>,
+        (after, limit): (Option<&str>, usize),
+        wanted: impl Fn(&R) -> bool,
+        describe: impl Fn(&str, &R) -> Result<T, Refusal>,
+    ) -> Result<Page<T>, Refusal> {
+        let limit = limit.clamp(1, LARGEST_PAGE);
+        let (mut items, mut last) = (Vec::new(), after.map(ToOwned::to_owned));
+        if let Some(after) = after {
+            let cursor = |_| Refusal::new(Code::RequestMalformed, "not a cursor");
+            names::check_key_name(after).map_err(cursor)?;
+        }
+        loop {
+            let names = self.names(tenant, shelf, "", last.as_deref(), LARGEST_PAGE)?;
+            if names.is_empty() {
+                return Ok(Page { items, next: None });
+            }
+            for name in names {
+                let stored = self.read::<R>(tenant, shelf, &name)?;
+                if let Some(stored) = stored.filter(|stored| wanted(&stored.record)) {
+                    if items.len() == limit {
+                        return Ok(Page { items, next: last });
+                    }
+                    items.push(describe(&name, &stored.record)?);
+                }
+                last = Some(name);
+            }
+        }
     }
 
     fn swap<T: Serialize>(

@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
+use super::Actor;
 use super::keys::apply;
 use super::record::{
     MOST_VERSIONS, SecretRecord, SecretText, SecretVersion, Shelf, Stored, internal, usable,
 };
 use super::types::{Attributes, Deletion, Described, Page, RECOVERABLE_DAYS, SecretDescription};
-use super::{Actor, LARGEST_PAGE};
 use crate::audit::Event;
 use crate::error::{Code, Refusal};
 use crate::flow::host::Host;
@@ -157,12 +157,13 @@ impl Host {
         limit: usize,
     ) -> Result<Page<SecretDescription>, Refusal> {
         actor.require(Permission::SecretsList)?;
-        self.secrets_page(&actor.caller.tenant, after, limit, |name, record| {
-            match record.deletion {
-                None => pick(record, name, None).map(|version| Some(describe(name, version))),
-                Some(_) => Ok(None),
-            }
-        })
+        self.parts.vault.page(
+            &actor.caller.tenant,
+            Shelf::Secrets,
+            (after, limit),
+            |record: &SecretRecord| record.deletion.is_none(),
+            |name, record| pick(record, name, None).map(|version| describe(name, version)),
+        )
     }
 
     /// The deleted secrets by name.
@@ -174,13 +175,19 @@ impl Host {
     ) -> Result<Page<(SecretDescription, Deletion)>, Refusal> {
         actor.require(Permission::SecretsList)?;
         let now = self.parts.clock.now();
-        self.secrets_page(&actor.caller.tenant, after, limit, |name, record| {
-            match record.deletion.filter(|deletion| now < deletion.purge) {
-                Some(deletion) => pick(record, name, None)
-                    .map(|version| Some((describe(name, version), deletion))),
-                None => Ok(None),
-            }
-        })
+        let recoverable =
+            |record: &SecretRecord| record.deletion.is_some_and(|deletion| now < deletion.purge);
+        let tenant = &actor.caller.tenant;
+        self.parts.vault.page(
+            tenant,
+            Shelf::Secrets,
+            (after, limit),
+            recoverable,
+            |name, record| {
+                let deletion = record.deletion.ok_or_else(|| not_found(name))?;
+                Ok((describe(name, pick(record, name, None)?), deletion))
+            },
+        )
     }
 
     /// The versions of a secret, oldest first, without values.
@@ -359,39 +366,6 @@ impl Host {
             },
         )
         .await
-    }
-
-    fn secrets_page<T>(
-        &self,
-        tenant: &Tenant,
-        after: Option<&str>,
-        limit: usize,
-        item: impl Fn(&str, &SecretRecord) -> Result<Option<T>, Refusal>,
-    ) -> Result<Page<T>, Refusal> {
-        let limit = limit.clamp(1, LARGEST_PAGE);
-        let (mut items, mut last) = (Vec::new(), after.map(ToOwned::to_owned));
-        if let Some(after) = after {
-            let cursor = |_| Refusal::new(Code::RequestMalformed, "not a cursor");
-            names::check_key_name(after).map_err(cursor)?;
-        }
-        let vault = &self.parts.vault;
-        loop {
-            let names = vault.names(tenant, Shelf::Secrets, "", last.as_deref(), LARGEST_PAGE)?;
-            if names.is_empty() {
-                return Ok(Page { items, next: None });
-            }
-            for name in names {
-                let stored = vault.read::<SecretRecord>(tenant, Shelf::Secrets, &name)?;
-                let found = stored.map(|stored| item(&name, &stored.record)).transpose()?;
-                if let Some(found) = found.flatten() {
-                    if items.len() == limit {
-                        return Ok(Page { items, next: last });
-                    }
-                    items.push(found);
-                }
-                last = Some(name);
-            }
-        }
     }
 
     /// The record, unless its time to be recovered is over.
