@@ -8,6 +8,10 @@ use clap::Parser;
 use claviger::command::{self, Cli};
 use claviger::escape::Escaped;
 
+/// A release makes some hundred small allocations on whichever thread is free.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let cli = Cli::parse();
     match command::run(cli) {

@@ -1,6 +1,7 @@
 //! `bench`: whole flows against a host over TLS keep-alive, bounded in time and number, beside the
 //! floor: what one P-384 verification, one token signature and one key agreement with its wrap cost
-//! on this machine, in this run.
+//! on this machine, in this run, amid the same load. What they cost on the idle machine stands beside
+//! it.
 
 mod host;
 
@@ -10,7 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use clap::Args;
 use serde::Serialize;
 
@@ -53,10 +54,14 @@ pub(super) struct Arguments {
 /// What was measured. Times in microseconds, memory in MiB.
 #[derive(Debug, Serialize)]
 struct Figures {
+    /// Amid the load.
     floor_us: f64,
     floor: Floor,
+    /// Before the load or after it, whichever was less.
+    idle_floor_us: f64,
     flow_cpu_us: f64,
     ratio: f64,
+    idle_ratio: f64,
     flows_per_second: f64,
     flows: u64,
     failed: u64,
@@ -69,13 +74,13 @@ struct Figures {
 }
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
-    let (load, floor) = block_on(async {
+    let (load, idle) = block_on(async {
         let host = RunningHost::find(arguments).await?;
-        let floor_before = Floor::measure()?;
+        let before = Floor::measure()?;
         let load = load(arguments, &host).await?;
-        Ok((load, floor_before.lower(Floor::measure()?)))
+        Ok((load, before.lower(Floor::measure()?)))
     })?;
-    let floor_us = floor.total();
+    let (floor_us, idle_floor_us) = (load.floor.total(), idle.total());
     let flow_cpu_us = load.host_cpu.as_secs_f64() * 1e6 / load.flows.max(1) as f64;
     let at = |quantile: f64| {
         let index = (load.latencies.len().saturating_sub(1)) as f64 * quantile;
@@ -83,8 +88,10 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     };
     let figures = Figures {
         floor_us,
+        idle_floor_us,
         flow_cpu_us,
         ratio: flow_cpu_us / floor_us,
+        idle_ratio: flow_cpu_us / idle_floor_us,
         flows_per_second: load.flows as f64 / load.took.as_secs_f64(),
         flows: load.flows,
         failed: load.failed,
@@ -94,7 +101,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         latency_us_p99: at(0.99),
         resident_mib_before: load.resident_before,
         resident_mib_after: load.resident_after,
-        floor,
+        floor: load.floor,
     };
     if arguments.json {
         out!("{}", serde_json::to_string_pretty(&figures)?)?;
@@ -127,8 +134,10 @@ fn print(figures: &Figures, challenges: bool) -> anyhow::Result<()> {
         figures.floor.es256_sign_us,
         figures.floor.agree_and_wrap_us
     )?;
+    out!("floor, idle        {:.1} µs", figures.idle_floor_us)?;
     if !challenges {
         out!("ratio              {:.2} × the floor", figures.ratio)?;
+        out!("ratio, idle floor  {:.2} ×", figures.idle_ratio)?;
     }
     out!(
         "resident memory    {:.1} MiB before, {:.1} MiB after",
@@ -142,6 +151,7 @@ struct Load {
     failed: u64,
     took: Duration,
     host_cpu: Duration,
+    floor: Floor,
     /// In microseconds, sorted.
     latencies: Vec<u64>,
     resident_before: f64,
@@ -187,6 +197,10 @@ async fn load(arguments: &Arguments, host: &RunningHost) -> anyhow::Result<Load>
         };
         tasks.spawn(worker.run());
     }
+    let floor = {
+        let stop = Arc::clone(&stop);
+        std::thread::spawn(move || Floor::measure_amid(&stop))
+    };
     let deadline = Duration::from_secs(arguments.seconds);
     let mut finished = Vec::new();
     let timer = tokio::time::sleep(deadline);
@@ -202,6 +216,8 @@ async fn load(arguments: &Arguments, host: &RunningHost) -> anyhow::Result<Load>
     }
     let took = started.elapsed();
     let host_cpu = host.cpu()?.saturating_sub(cpu);
+    stop.store(true, Ordering::Relaxed);
+    let floor = floor.join().map_err(|_| anyhow!("the floor could not be measured"))??;
     let mut latencies: Vec<_> = finished.iter().flat_map(|done| done.0.iter().copied()).collect();
     latencies.sort_unstable();
     Ok(Load {
@@ -209,6 +225,7 @@ async fn load(arguments: &Arguments, host: &RunningHost) -> anyhow::Result<Load>
         failed: finished.iter().map(|done| done.1).sum(),
         took,
         host_cpu,
+        floor,
         latencies,
         resident_before,
         resident_after: host.resident()?,

@@ -1,6 +1,8 @@
 //! The floor: the cryptography that no release can do without, measured on this machine.
 
 use std::hint::black_box;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use anyhow::anyhow;
 use aws_lc_rs::rand::SystemRandom;
@@ -15,6 +17,12 @@ use crate::keys::{RecipientKey, RecipientKind, RecipientPrivateKey, WrapHeader};
 
 /// How often each is done; the median counts.
 const ROUNDS: usize = 301;
+
+/// How often each is done at a moment of a load: enough for its own code to be in the caches.
+const ROUNDS_AMID: usize = 7;
+
+/// From one moment of a load to the next.
+const BETWEEN: Duration = Duration::from_millis(100);
 
 /// Processor time of each, in microseconds.
 #[derive(Clone, Copy, Debug, Serialize)]
@@ -53,28 +61,69 @@ impl P384 {
     }
 }
 
+/// All three, ready to be done.
+struct Work {
+    random: SystemRandom,
+    p384: P384,
+    token_key: EcdsaKeyPair,
+    recipient: RecipientKey,
+    header: WrapHeader,
+}
+
+impl Work {
+    fn new() -> anyhow::Result<Self> {
+        let token_key = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING)
+            .map_err(|_| anyhow!("the cryptographic provider failed"))?;
+        let recipient = RecipientPrivateKey::generate(RecipientKind::X25519)?;
+        Ok(Self {
+            random: SystemRandom::new(),
+            p384: P384::new()?,
+            token_key,
+            recipient: RecipientKey::from_jwk(recipient.jwk())?,
+            header: WrapHeader {
+                cty: "application/octet-stream".to_owned(),
+                tenant: "default".to_owned(),
+                key: "key".to_owned(),
+                version: "1".to_owned(),
+                challenge: [7; 32],
+                audit: None,
+            },
+        })
+    }
+
+    fn measure(&self, rounds: usize) -> Floor {
+        let token = [7; 2048];
+        let times = |work: &dyn Fn() -> bool| median((0..rounds).map(|_| timed(work)).collect());
+        Floor {
+            p384_verify_us: times(&|| self.p384.verify()),
+            es256_sign_us: times(&|| black_box(self.token_key.sign(&self.random, &token).is_ok())),
+            agree_and_wrap_us: times(&|| {
+                black_box(self.recipient.wrap(&[7; 32], &self.header).is_ok())
+            }),
+        }
+    }
+}
+
 impl Floor {
     /// Measures now, on this thread.
     pub fn measure() -> anyhow::Result<Self> {
-        let failed = |_| anyhow!("the cryptographic provider failed");
-        let random = SystemRandom::new();
-        let p384 = P384::new()?;
-        let token_key = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).map_err(failed)?;
-        let token = [7; 2048];
-        let recipient = RecipientPrivateKey::generate(RecipientKind::X25519)?;
-        let recipient = RecipientKey::from_jwk(recipient.jwk())?;
-        let header = WrapHeader {
-            cty: "application/octet-stream".to_owned(),
-            tenant: "default".to_owned(),
-            key: "key".to_owned(),
-            version: "1".to_owned(),
-            challenge: [7; 32],
-            audit: None,
-        };
+        Ok(Work::new()?.measure(ROUNDS))
+    }
+
+    /// Measures on this thread, now and then until `stop`: what the same work costs amid a load. A
+    /// processor that shares its caches, its clock or its machine is slower then, for everybody.
+    pub fn measure_amid(stop: &AtomicBool) -> anyhow::Result<Self> {
+        let work = Work::new()?;
+        let mut samples = vec![work.measure(ROUNDS_AMID)];
+        while !stop.load(Ordering::Relaxed) {
+            std::thread::sleep(BETWEEN);
+            samples.push(work.measure(ROUNDS_AMID));
+        }
+        let of = |part: fn(&Self) -> f64| median(samples.iter().map(part).collect());
         Ok(Self {
-            p384_verify_us: median(|| p384.verify()),
-            es256_sign_us: median(|| black_box(token_key.sign(&random, &token).is_ok())),
-            agree_and_wrap_us: median(|| black_box(recipient.wrap(&[7; 32], &header).is_ok())),
+            p384_verify_us: of(|floor| floor.p384_verify_us),
+            es256_sign_us: of(|floor| floor.es256_sign_us),
+            agree_and_wrap_us: of(|floor| floor.agree_and_wrap_us),
         })
     }
 
@@ -94,16 +143,15 @@ impl Floor {
     }
 }
 
-fn median(mut work: impl FnMut() -> bool) -> f64 {
-    let mut times: Vec<_> = (0..ROUNDS)
-        .map(|_| {
-            let before = thread_time();
-            work();
-            thread_time() - before
-        })
-        .collect();
+fn timed(work: &dyn Fn() -> bool) -> f64 {
+    let before = thread_time();
+    work();
+    thread_time() - before
+}
+
+fn median(mut times: Vec<f64>) -> f64 {
     times.sort_by(f64::total_cmp);
-    times.get(ROUNDS / 2).copied().unwrap_or_default()
+    times.get(times.len() / 2).copied().unwrap_or_default()
 }
 
 /// This thread's processor time, in microseconds.
