@@ -12,6 +12,8 @@
 
 mod administration;
 mod attestation;
+mod attestation_guest;
+mod attestation_recorded;
 mod attesters;
 mod authorities;
 mod azure;
