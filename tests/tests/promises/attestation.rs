@@ -38,7 +38,7 @@ fn padded(bytes: &[u8]) -> [u8; 64] {
     padded
 }
 
-fn guest() -> Guest {
+pub(crate) fn guest() -> Guest {
     Guest::with_key(RecipientKind::Rsa2048)
 }
 
@@ -71,12 +71,12 @@ fn request(guest: &Guest, runtime: &[u8], report_data: [u8; 64]) -> MaaRequest {
     }
 }
 
-fn sound(guest: &Guest) -> MaaRequest {
+pub(crate) fn sound(guest: &Guest) -> MaaRequest {
     let runtime = runtime(guest);
     request(guest, &runtime, padded(&runtime))
 }
 
-async fn attest(
+pub(crate) async fn attest(
     site: &Site,
     guest: &Guest,
     request: MaaRequest,
@@ -373,6 +373,10 @@ impl Maker {
     }
 
     fn endorses(&self, measurement: &[u8], svn: &str) -> Vec<u8> {
+        self.endorses_as(&self.did(), measurement, svn)
+    }
+
+    fn endorses_as(&self, did: &str, measurement: &[u8], svn: &str) -> Vec<u8> {
         let payload = json!({
             "x-ms-sevsnpvm-guestsvn": svn,
             "x-ms-sevsnpvm-launchmeasurement": HEXLOWER.encode(measurement),
@@ -381,7 +385,7 @@ impl Maker {
         let header = coset::HeaderBuilder::new()
             .algorithm(coset::iana::Algorithm::PS384)
             .value(33, ciborium::Value::Array(chain.into()))
-            .value(391, self.did().into())
+            .value(391, did.into())
             .value(392, "ContainerPlat-AMD-UVM".into())
             .build();
         let sign = |message: &[u8]| {
@@ -432,6 +436,23 @@ async fn a_compliance_status_stands_on_a_signature_below_a_configured_anchor() {
     assert!(said.get("x-ms-compliance-status").is_none());
     let mut forged = sound.clone();
     *forged.last_mut().unwrap() ^= 1;
+    // Of another feed; of an issuer with that fingerprint, for another usage; of an issuer that is not in
+    // the chain; of a list in which there is another, too.
+    let feed = UvmRule { feed: "Other".to_owned(), ..rule(&maker, 0) };
+    let other_usage = maker.did().replace("76.59.1.2", "76.59.1.3");
+    for (claimed, rules) in [
+        (maker.did(), vec![feed]),
+        (other_usage.clone(), vec![UvmRule { issuer: other_usage, ..rule(&maker, 0) }]),
+        (stranger.did(), vec![rule(&stranger, 0)]),
+        (stranger.did(), vec![rule(&maker, 0)]),
+    ] {
+        let endorsement = maker.endorses_as(&claimed, &measurement, "22");
+        assert_eq!(refused(by(rules, endorsement).await), Code::EvidenceUntrusted, "{claimed}");
+    }
+    let twice = MaaRequest { uvm: vec![sound.clone(), sound.clone()], ..self::sound(&guest) };
+    let rules = AttestationRules { uvm: vec![rule(&maker, 0)], ..AttestationRules::default() };
+    let twice = site.host.maa_attest(&guest.caller(), URL, twice, &rules).await;
+    assert_eq!(refused(twice), Code::EvidenceUntrusted);
     for (rules, endorsement) in [
         (vec![rule(&maker, 23)], sound.clone()),
         (vec![rule(&stranger, 0)], sound),
@@ -597,7 +618,7 @@ async fn a_go_sidecar_is_answered_and_what_is_wrong_is_said_in_the_services_word
     assert!(kids.contains(&&certs["keys"][0]["kid"]) && kids.len() == 2);
 }
 
-fn jwt(text: &str) -> String {
+pub(crate) fn jwt(text: &str) -> String {
     let part = |value: Value| BASE64URL_NOPAD.encode(value.to_string().as_bytes());
     let policy = BASE64URL_NOPAD.encode(text.as_bytes());
     format!("{}.{}.", part(json!({"alg": "none"})), part(json!({"AttestationPolicy": policy})))

@@ -35,6 +35,7 @@ use super::request::{Caller, Wanted};
 use super::waiting::waiting;
 use crate::appraisal::Status;
 use crate::audit::Event;
+use crate::clock::Timestamp;
 use crate::error::{Code, Refusal};
 use crate::explanation::Explanation;
 use crate::foreign::Issuer;
@@ -144,7 +145,7 @@ impl Host {
             append_announced(&self.parts.audit, &entry, announced).await?;
             return Ok(MaaAttested { token: token::unsigned(&body.claims), expires });
         }
-        if let Some(result) = self.own_result(&witnessed, &jti)? {
+        if let Some(result) = self.own_result(&witnessed, &jti, expires).await? {
             body.claims.insert("x-claviger-result".to_owned(), result.into());
         }
         let keys = self.maa_keys(url, rules).await?;
@@ -200,11 +201,22 @@ impl Host {
         }
     }
 
-    /// The host's own result for the recipient key, by which a release judges anew what this token says.
-    fn own_result(&self, witnessed: &Witnessed, jti: &str) -> Result<Option<String>, Refusal> {
+    /// The host's own result for the recipient key, by which a release judges anew what this token says. It
+    /// is good for as long as the token is, and its key is kept for that.
+    async fn own_result(
+        &self,
+        witnessed: &Witnessed,
+        jti: &str,
+        expires: Timestamp,
+    ) -> Result<Option<String>, Refusal> {
         let Some(appraised) = witnessed.appraised() else { return Ok(None) };
+        let seconds = expires.since(witnessed.at);
+        if !self.parts.tokens.keyring.promises(seconds) {
+            let parts = Arc::clone(&self.parts);
+            waiting(move || parts.tokens.keyring.promise(seconds)).await?;
+        }
         let tokens = &self.parts.tokens;
-        let minted = tokens.for_service(&appraised, jti, Wanted::default())?;
+        let minted = tokens.for_service(&appraised, jti, Wanted::default(), expires)?;
         Ok(Some(minted.token))
     }
 
