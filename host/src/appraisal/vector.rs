@@ -83,6 +83,13 @@ impl Status {
         }
     }
 
+    /// By its name in a result.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        let all = [Self::Affirming, Self::None, Self::Warning, Self::Contraindicated];
+        all.into_iter().find(|status| status.name() == name)
+    }
+
     /// The name in a result.
     #[must_use]
     pub fn name(self) -> &'static str {

@@ -125,6 +125,11 @@ impl Verified {
         self.statements.iter().flat_map(Statement::path).collect()
     }
 
+    /// Whether these very bytes are one of the statements that it rests on.
+    pub(super) fn vouches_for(&self, bytes: &[u8]) -> bool {
+        self.statements.iter().any(|statement| statement.bytes() == bytes)
+    }
+
     /// The signed bytes that a binding points at.
     pub(super) fn bound_bytes(&self) -> impl Iterator<Item = (&Binding, Option<&[u8]>)> {
         self.bindings.iter().map(|binding| {

@@ -56,6 +56,22 @@ impl Keyring {
         self.keys.load()
     }
 
+    /// Whether a token may be signed now that is good for so many seconds.
+    pub(super) fn promises(&self, seconds: u64) -> bool {
+        self.keys().promised() >= seconds
+    }
+
+    /// From now on the present key is believed for so long behind the moment at which another takes over,
+    /// as a token of this length needs it. Waits for the disk.
+    pub(super) fn promise(&self, seconds: u64) -> Result<(), Refusal> {
+        let keys = change(&self.store, |kept| {
+            let none = || Refusal::new(Code::StoreUnavailable, "the token signing keys are gone");
+            Ok(kept.ok_or_else(none)?.promising(seconds))
+        })?;
+        self.keys.store(Arc::new(keys));
+        Ok(())
+    }
+
     /// A fresh key signs from now on. With `revoke` no token that any other key signed is believed
     /// any more. Waits for the disk.
     pub(super) fn rotate(&self, at: Timestamp, revoke: bool) -> Result<(), Refusal> {

@@ -52,7 +52,7 @@ pub use gate::{Verified, VerifierIdentity};
 pub use host::{Host, Parts};
 pub use keyring::Keyring;
 pub use maa::{
-    AttestationKind, AttestationRules, Attestations, MaaAttested, MaaFailure, MaaRequest,
+    AttestationKind, AttestationRules, Attestations, Guest, MaaAttested, MaaFailure, MaaRequest,
     RuntimeData, UvmRule,
 };
 pub use release::Recorded;

@@ -70,18 +70,22 @@ impl Tokens {
         jti: &str,
         wanted: Wanted,
     ) -> Result<Minted, Refusal> {
-        self.mint(appraised, jti, &self.audience(&appraised.tenant), wanted)
+        let expires = self.expires(appraised);
+        self.mint(appraised, jti, &self.audience(&appraised.tenant), wanted, expires)
     }
 
     /// For the token of another form that this host issues: what a release by that one judges anew. Its
-    /// audience is another, so that it releases nothing by itself.
+    /// audience is another, so that it releases nothing by itself. It is good for as long as that one is;
+    /// the keyring must have promised that (see [`Keyring::promise`]).
     pub(super) fn for_service(
         &self,
         appraised: &Appraised,
         jti: &str,
         wanted: Wanted,
+        expires: Timestamp,
     ) -> Result<Minted, Refusal> {
-        self.mint(appraised, jti, &self.service_audience(&appraised.tenant), wanted)
+        let expires = expires.min(appraised.occasion.expires);
+        self.mint(appraised, jti, &self.service_audience(&appraised.tenant), wanted, expires)
     }
 
     fn service_audience(&self, tenant: &Tenant) -> String {
@@ -147,9 +151,10 @@ impl Tokens {
         jti: &str,
         audience: &str,
         wanted: Wanted,
+        expires: Timestamp,
     ) -> Result<Minted, Refusal> {
         let path = wanted.trust_path || self.settings.trust_path;
-        let ear = self.ear(appraised, jti, audience, path);
+        let ear = Ear { expires, ..self.ear(appraised, jti, audience, path) };
         let keys = self.keyring.keys();
         let token = match wanted.form {
             Form::Jwt => keys.sign(&ear, TYP_EAT).map_err(unmade)?,
@@ -161,7 +166,12 @@ impl Tokens {
         Ok(Minted { token, expires: ear.expires })
     }
 
-    /// The result. It is never good for longer than what it rests on.
+    /// Until when a token is good: never for longer than what it rests on.
+    fn expires(&self, appraised: &Appraised) -> Timestamp {
+        appraised.at.plus(self.lifetime).min(appraised.occasion.expires)
+    }
+
+    /// The result.
     fn ear<'a>(
         &'a self,
         appraised: &'a Appraised,
@@ -170,7 +180,6 @@ impl Tokens {
         path: bool,
     ) -> Ear<'a> {
         let Appraised { occasion, main, companions, .. } = appraised;
-        let expires = appraised.at.plus(self.lifetime).min(occasion.expires);
         let subject = &main.subject;
         let tees = appraised.parts().map(|part| part.appraisal.tee.as_str());
         let names = companions::submods(tees);
@@ -189,7 +198,7 @@ impl Tokens {
             issuer: Cow::Borrowed(&self.issuer),
             audience: Cow::Borrowed(audience),
             issued: appraised.at,
-            expires,
+            expires: self.expires(appraised),
             id: Identifier(Cow::Borrowed(jti)),
             nonce: Nonce(occasion.nonce),
             recipient: Confirmation(Cow::Borrowed(appraised.recipient.jwk())),

@@ -9,7 +9,8 @@
 //! | AKP `X-Wing` | `X-Wing` | Concat KDF of the encapsulated secret, see `xwing.rs` |
 //!
 //! `enc` is `A256GCM` everywhere. Nothing else is offered, so nothing else can be negotiated. Clients
-//! of Azure Key Vault get what they know instead, an RSA AES key wrap: see `key_wrap.rs`.
+//! of Azure Key Vault get what they know instead, an RSA AES key wrap: see `key_wrap.rs`. Tokens for guests
+//! with a TPM are sealed to a key of it: see `sealing.rs`.
 
 mod agreement;
 mod concat_kdf;
@@ -20,6 +21,7 @@ mod recipient;
 mod recipient_private;
 mod rs256;
 mod rsa;
+mod sealing;
 mod spki;
 mod token;
 mod token_claims;
@@ -33,6 +35,7 @@ pub use key_wrap::RsaAesKeyWrap;
 pub use recipient::{RecipientKey, RecipientKeyError, WrapError};
 pub use recipient_private::{RecipientKind, RecipientPrivateKey, UnwrapError, Unwrapped};
 pub use rs256::{CertifiedKey, CertifiedKeys};
+pub use sealing::SealingKey;
 pub use token::{TYP_EAT, TokenError};
 pub use token_claims::Expected;
 pub use token_cose::TYP_EAT_CWT;

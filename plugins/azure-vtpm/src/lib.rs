@@ -11,6 +11,10 @@
 //! | the key `HCLAkPub` in it is the vTPM's | `adopt` | |
 //! | it signed the quote | `check` | 2 |
 //! | the quote's digest is of these PCRs | `vouch` | 3 |
+//! | the vTPM certified a key, which opens only while the PCRs are these | `check`, `vouch` | 4, 5 |
+//!
+//! The last step is there where a key came along. What is bound then is that key: the digest in its name
+//! stands where else the challenge digest in the quote would.
 //!
 //! Sources: Microsoft, "What is guest attestation for confidential VMs" and the HCL's attestation report
 //! (openvmm, `openhcl/openhcl_attestation_protocol`).
@@ -19,13 +23,12 @@ mod evidence;
 mod hcl;
 mod runtime;
 
-use claviger_plugin_sdk::tcg::Bank;
-use claviger_plugin_sdk::tpm::{self, Signature, Values};
+use claviger_plugin_sdk::tpm::{self, Quoted, RsaPublic, Signature};
 use claviger_plugin_sdk::verifier::custody::{self, Digest, KeyEncoding, Statement};
 use claviger_plugin_sdk::verifier::types::{Claim, Span};
-use claviger_plugin_sdk::verifier::{Binding, Rejection, Request};
+use claviger_plugin_sdk::verifier::{Binding, Carries, Rejection, Request};
 
-pub use evidence::{Evidence, JSON};
+pub use evidence::{CertifiedKey, Evidence, JSON};
 pub use hcl::{HclReport, Platform};
 use runtime::RuntimeData;
 
@@ -43,7 +46,7 @@ pub struct Hardware {
 pub struct Vtpm {
     /// The hardware's statement, and those that descend from it.
     pub statements: Vec<Statement>,
-    /// The challenge digest in the quote, if there is one.
+    /// The challenge digest in the quote, if there is one; the certified key's in its place.
     pub bindings: Vec<Binding>,
     /// What runtime data, quote and event log say.
     pub claims: Vec<Claim>,
@@ -70,13 +73,20 @@ pub fn verify(
     let data = unchecked;
     let key = custody::adopt(&runtime, data.attestation_key, KeyEncoding::Jwk)?;
     let signature = signature(&evidence.signature)?;
-    let values = Values::listed(Bank::Sha256, evidence.pcrs);
-    let quoted = tpm::check(&key, &evidence.message, &signature, &values)?;
+    let quoted = tpm::check(&key, &evidence.message, &signature, &evidence.pcrs)?;
     let bank = quoted.bank()?;
     let mut claims = data.claims(prefix);
     claims.extend(tpm::quote_claims(&format!("{prefix}.tpm_"), &quoted, 2));
     claims.extend(tpm::register_claims(&format!("{prefix}."), &quoted, bank, 3));
-    if let Some(log) = tpm::find_log(&evidence.attachments) {
+    let sealed = match &evidence.certified_key {
+        Some(certified) => {
+            data.is_of(&RsaPublic::read(&certified.attestation_key)?)?;
+            Some(sealed(&key, &quoted, certified)?)
+        }
+        None => None,
+    };
+    let log = evidence.event_log.as_deref();
+    if let Some(log) = log.or_else(|| tpm::find_log(&evidence.attachments)) {
         let boot = tpm::replay(&quoted, bank, log)?;
         // Whether Secure Boot is on, the runtime data say too: what is proved by PCR 7 has a name of its own.
         claims.extend(boot.claims(&format!("{prefix}.boot.")));
@@ -84,11 +94,23 @@ pub fn verify(
     if let Some(list) = tpm::find_list(&evidence.attachments) {
         claims.extend(tpm::measured(&quoted, list)?.claims());
     }
-    Ok(Vtpm {
-        bindings: tpm::binding(&quoted.attest, 2).into_iter().collect(),
-        statements: vec![hardware.statement, runtime, quoted.statement, quoted.registers],
-        claims,
-    })
+    let mut bindings: Vec<Binding> = tpm::binding(&quoted.attest, 2).into_iter().collect();
+    let mut statements = vec![hardware.statement, runtime, quoted.statement, quoted.registers];
+    if let Some(tpm::Sealed { statement, name, key }) = sealed {
+        let carries = Carries::ChallengeDigest(Digest::Sha256);
+        bindings = vec![Binding { statement: 4, at: name, carries }];
+        statements.extend([statement, key]);
+    }
+    Ok(Vtpm { bindings, statements, claims })
+}
+
+fn sealed(
+    key: &custody::Signer,
+    quoted: &Quoted,
+    certified: &CertifiedKey,
+) -> Result<tpm::Sealed, Rejection> {
+    let signature = signature(&certified.signature)?;
+    tpm::certified(key, quoted, &certified.certificate, &signature, &certified.public)
 }
 
 fn size(digest: Digest) -> u32 {

@@ -2,6 +2,7 @@
 
 use claviger_plugin_sdk::hex;
 use claviger_plugin_sdk::json::{self, Value, entries};
+use claviger_plugin_sdk::tpm::RsaPublic;
 use claviger_plugin_sdk::verifier::Rejection;
 use claviger_plugin_sdk::verifier::types::{self, Claim, Span};
 
@@ -27,6 +28,8 @@ const MAX_TEXT: usize = 256;
 pub(crate) struct RuntimeData {
     /// Where the attestation key's JWK stands.
     pub(crate) attestation_key: Span,
+    /// The same, read.
+    jwk: Value,
     value: Value,
 }
 
@@ -36,15 +39,31 @@ impl RuntimeData {
         let value = json::parse(text).map_err(malformed)?;
         let keys = entries(text, "keys").map_err(malformed)?;
         let is_it = |key: &Value| matches!(key.member("kid"), Some(Value::Text(id)) if id == ATTESTATION_KEY);
-        let mut found = keys.into_iter().filter(|(_, key)| is_it(key)).map(|(at, _)| at);
-        let (Some(at), None) = (found.next(), found.next()) else {
+        let mut found = keys.into_iter().filter(|(_, key)| is_it(key));
+        let (Some((at, jwk)), None) = (found.next(), found.next()) else {
             return Err(malformed("not one attestation key"));
         };
         let number = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
         Ok(Self {
             attestation_key: Span { start: number(at.start), length: number(at.len()) },
+            jwk,
             value,
         })
+    }
+
+    /// What a guest says is the attestation key must be that key.
+    pub(crate) fn is_of(&self, key: &RsaPublic<'_>) -> Result<(), Rejection> {
+        let member = |name: &str| self.jwk.member(name).and_then(Value::in_base64);
+        let exponent = key.exponent.to_be_bytes();
+        let zeros = exponent.iter().take_while(|byte| **byte == 0).count();
+        let same = member("n").as_deref() == Some(key.modulus)
+            && member("e").as_deref() == exponent.get(zeros..);
+        match same {
+            true => Ok(()),
+            false => {
+                Err(Rejection::Untrusted("the hardware vouches for another attestation key".into()))
+            }
+        }
     }
 
     /// What it says about the VM; flags and texts that are there. `user_data` is what the guest wrote
@@ -85,6 +104,33 @@ mod tests {
         assert_eq!(&text[start as usize..][..length as usize], br#"{"kid":"HCLAkPub","n":"x"}"#);
         let names: Vec<String> = data.claims("az").into_iter().map(|claim| claim.name).collect();
         assert_eq!(names, ["az.secure_boot", "az.vm_unique_id", "az.runtime_user_data"]);
+    }
+
+    // attack 14
+    #[test]
+    fn another_attestation_key_is_not_the_one_that_the_hardware_vouches_for() {
+        let modulus = [0xc5; 256];
+        let sized = |bytes: &[u8]| [&(bytes.len() as u16).to_be_bytes(), bytes].concat();
+        let public = |exponent: u32, modulus: &[u8]| {
+            // RSA, SHA-256, any attributes, no policy, neither cipher nor scheme, 2048 bits.
+            let mut area = vec![0, 1, 0, 0x0b, 0, 0, 0, 0, 0, 0, 0, 0x10, 0, 0x10, 8, 0];
+            area.extend(exponent.to_be_bytes());
+            area.extend(sized(modulus));
+            sized(&area)
+        };
+        let n = "xcXF".repeat(85) + "xQ";
+        let text = format!(r#"{{"keys":[{{"kid":"HCLAkPub","e":"AQAB","n":"{n}"}}]}}"#);
+        let data = RuntimeData::read(text.as_bytes()).unwrap();
+        data.is_of(&RsaPublic::read(&public(0, &modulus)).unwrap()).unwrap();
+        data.is_of(&RsaPublic::read(&public(65_537, &modulus)).unwrap()).unwrap();
+        let mut other = modulus;
+        other[255] ^= 2;
+        for public in [public(0, &other), public(3, &modulus), public(0, &modulus[1..])] {
+            let refused = data.is_of(&RsaPublic::read(&public).unwrap());
+            assert!(matches!(refused, Err(Rejection::Untrusted(_))));
+        }
+        let none = RuntimeData::read(br#"{"keys":[{"kid":"HCLAkPub"}]}"#).unwrap();
+        assert!(none.is_of(&RsaPublic::read(&public(0, &modulus)).unwrap()).is_err());
     }
 
     #[test]

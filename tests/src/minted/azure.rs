@@ -101,7 +101,7 @@ impl Vm {
 }
 
 /// The paravisor's report: a header, the hardware's report, five numbers, the runtime data.
-fn hcl(kind: u32, hardware: &[u8; 1184], runtime_data: &[u8]) -> Vec<u8> {
+pub(super) fn hcl(kind: u32, hardware: &[u8; 1184], runtime_data: &[u8]) -> Vec<u8> {
     let size = runtime_data.len() as u32;
     let length = 20 + size;
     let mut report = b"HCLA".to_vec();

@@ -10,6 +10,7 @@
 )]
 
 pub mod azure;
+pub mod azure_guest;
 pub mod cca;
 pub mod event_log;
 pub mod maker;

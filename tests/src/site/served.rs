@@ -43,6 +43,15 @@ impl Site {
     /// The same with the face that speaks as Azure's services do, for the principal who shows
     /// [`ADMINISTRATOR`].
     pub async fn serve_attestation(&self, rules: AttestationRules) -> Served {
+        self.serve_attestation_to(rules, Permissions::all()).await
+    }
+
+    /// The same for a principal who may only this.
+    pub async fn serve_attestation_to(
+        &self,
+        rules: AttestationRules,
+        permissions: Permissions,
+    ) -> Served {
         let now = SystemClock.now();
         let folder = self.ground.path().join("azure");
         DevelopmentCertificates::open(&folder, now).unwrap();
@@ -51,7 +60,7 @@ impl Site {
             name: "tests".to_owned(),
             tenant: None,
             proof: Proof::Token(Digest::of(ADMINISTRATOR.as_bytes()).0),
-            permissions: Permissions::all(),
+            permissions,
         };
         azure.vault = Some(VaultSettings {
             authorization: "https://login.example/common".to_owned(),

@@ -9,11 +9,12 @@ use claviger::assemble::{AnchorPlan, Plan};
 use claviger::clock::{Clock, SystemClock};
 use claviger::error::Code;
 use claviger::flow::{
-    AttestationKind, AttestationRules, Evidence, MaaAttested, MaaFailure, MaaRequest, RuntimeData,
-    UvmRule,
+    AttestationKind, AttestationRules, Evidence, MaaAttested, MaaFailure, MaaRequest,
+    NewReleasePolicy, RuntimeData, UvmRule,
 };
 use claviger::keys::RecipientKind;
 use claviger::reference::Group;
+use claviger::release_policy::Language;
 use claviger::simulated::intel::{Intel, QuoteBody};
 use claviger::simulated::report::POLICY_DEBUG;
 use claviger_tests::site::{ADMINISTRATOR, Answer, Guest, NOW, Site, tenant};
@@ -25,7 +26,7 @@ use sha2::{Digest, Sha256};
 use crate::dcap::collateral;
 use crate::foreign::{answer, python};
 
-const URL: &str = "https://keys.test";
+pub(crate) const URL: &str = "https://keys.test";
 
 fn sha256(bytes: &[u8]) -> [u8; 32] {
     Sha256::digest(bytes).into()
@@ -37,7 +38,7 @@ fn padded(bytes: &[u8]) -> [u8; 64] {
     padded
 }
 
-fn guest() -> Guest {
+pub(crate) fn guest() -> Guest {
     Guest::with_key(RecipientKind::Rsa2048)
 }
 
@@ -62,6 +63,7 @@ fn request(guest: &Guest, runtime: &[u8], report_data: [u8; 64]) -> MaaRequest {
             bytes: runtime.to_vec(),
             json: serde_json::from_slice(runtime).ok(),
         },
+        guest: None,
         initial: None,
         nonce: None,
         uvm: Vec::new(),
@@ -69,12 +71,12 @@ fn request(guest: &Guest, runtime: &[u8], report_data: [u8; 64]) -> MaaRequest {
     }
 }
 
-fn sound(guest: &Guest) -> MaaRequest {
+pub(crate) fn sound(guest: &Guest) -> MaaRequest {
     let runtime = runtime(guest);
     request(guest, &runtime, padded(&runtime))
 }
 
-async fn attest(
+pub(crate) async fn attest(
     site: &Site,
     guest: &Guest,
     request: MaaRequest,
@@ -82,7 +84,7 @@ async fn attest(
     site.host.maa_attest(&guest.caller(), URL, request, &AttestationRules::default()).await
 }
 
-fn refused(outcome: Result<MaaAttested, MaaFailure>) -> Code {
+pub(crate) fn refused(outcome: Result<MaaAttested, MaaFailure>) -> Code {
     match outcome {
         Err(MaaFailure::Refused(refusal)) => refusal.code,
         other => panic!("{other:?}"),
@@ -94,7 +96,7 @@ fn part(token: &str, index: usize) -> Value {
     serde_json::from_slice(&BASE64URL_NOPAD.decode(part.as_bytes()).unwrap()).unwrap()
 }
 
-fn claims(token: &str) -> Value {
+pub(crate) fn claims(token: &str) -> Value {
     part(token, 1)
 }
 
@@ -305,6 +307,28 @@ async fn what_a_token_says_is_judged_anew_and_its_inner_result_releases_nothing_
     assert_eq!(later.unwrap_err().code, Code::EvidenceUntrusted);
 }
 
+// invariant 8; attack 13
+#[tokio::test]
+async fn a_token_that_says_more_than_holds_now_releases_nothing() {
+    let (site, guest) = (Site::new().await, guest());
+    let token = attest(&site, &guest, sound(&guest)).await.unwrap().token;
+    let said = claims(&token);
+    assert_eq!(said["x-claviger-status"], "affirming");
+    site.host.maa_still_stands(&guest.caller(), &said).await.unwrap();
+    // What was measured is approved no more: a warning, that gets tokens, but not by this one.
+    let site = site.again(|_, plan| plan.snp.measurements.clear()).await;
+    let later = site.host.maa_still_stands(&guest.caller(), &said).await;
+    assert_eq!(later.unwrap_err().code, Code::NotAffirming);
+    let token = attest(&site, &guest, sound(&guest)).await.unwrap().token;
+    let warned = claims(&token);
+    assert_eq!(warned["x-claviger-status"], "warning");
+    site.host.maa_still_stands(&guest.caller(), &warned).await.unwrap();
+    // A token that does not say is of before it was said.
+    let mut silent = warned;
+    silent.as_object_mut().unwrap().remove("x-claviger-status");
+    assert!(site.host.maa_still_stands(&guest.caller(), &silent).await.is_err());
+}
+
 /// Who signs endorsements of utility VMs: an authority, and a key of its for that usage.
 struct Maker {
     root: Vec<u8>,
@@ -349,6 +373,10 @@ impl Maker {
     }
 
     fn endorses(&self, measurement: &[u8], svn: &str) -> Vec<u8> {
+        self.endorses_as(&self.did(), measurement, svn)
+    }
+
+    fn endorses_as(&self, did: &str, measurement: &[u8], svn: &str) -> Vec<u8> {
         let payload = json!({
             "x-ms-sevsnpvm-guestsvn": svn,
             "x-ms-sevsnpvm-launchmeasurement": HEXLOWER.encode(measurement),
@@ -357,7 +385,7 @@ impl Maker {
         let header = coset::HeaderBuilder::new()
             .algorithm(coset::iana::Algorithm::PS384)
             .value(33, ciborium::Value::Array(chain.into()))
-            .value(391, self.did().into())
+            .value(391, did.into())
             .value(392, "ContainerPlat-AMD-UVM".into())
             .build();
         let sign = |message: &[u8]| {
@@ -408,6 +436,23 @@ async fn a_compliance_status_stands_on_a_signature_below_a_configured_anchor() {
     assert!(said.get("x-ms-compliance-status").is_none());
     let mut forged = sound.clone();
     *forged.last_mut().unwrap() ^= 1;
+    // Of another feed; of an issuer with that fingerprint, for another usage; of an issuer that is not in
+    // the chain; of a list in which there is another, too.
+    let feed = UvmRule { feed: "Other".to_owned(), ..rule(&maker, 0) };
+    let other_usage = maker.did().replace("76.59.1.2", "76.59.1.3");
+    for (claimed, rules) in [
+        (maker.did(), vec![feed]),
+        (other_usage.clone(), vec![UvmRule { issuer: other_usage, ..rule(&maker, 0) }]),
+        (stranger.did(), vec![rule(&stranger, 0)]),
+        (stranger.did(), vec![rule(&maker, 0)]),
+    ] {
+        let endorsement = maker.endorses_as(&claimed, &measurement, "22");
+        assert_eq!(refused(by(rules, endorsement).await), Code::EvidenceUntrusted, "{claimed}");
+    }
+    let twice = MaaRequest { uvm: vec![sound.clone(), sound.clone()], ..self::sound(&guest) };
+    let rules = AttestationRules { uvm: vec![rule(&maker, 0)], ..AttestationRules::default() };
+    let twice = site.host.maa_attest(&guest.caller(), URL, twice, &rules).await;
+    assert_eq!(refused(twice), Code::EvidenceUntrusted);
     for (rules, endorsement) in [
         (vec![rule(&maker, 23)], sound.clone()),
         (vec![rule(&stranger, 0)], sound),
@@ -420,13 +465,17 @@ async fn a_compliance_status_stands_on_a_signature_below_a_configured_anchor() {
     }
 }
 
-fn intel() -> &'static Intel {
+pub(crate) fn intel() -> &'static Intel {
     static INTEL: OnceLock<Intel> = OnceLock::new();
     INTEL.get_or_init(|| Intel::mint(SystemClock.now()).unwrap())
 }
 
 fn enclave(report_data: [u8; 64]) -> Vec<u8> {
-    intel().quote(&intel().quote_template(QuoteBody::Sgx3, report_data)).unwrap()
+    let mut template = intel().quote_template(QuoteBody::Sgx3, report_data);
+    // ISVEXTPRODID, ISVFAMILYID.
+    template.body[32..48].fill(0xe7);
+    template.body[304..320].fill(0xfa);
+    intel().quote(&template).unwrap()
 }
 
 /// A host that has Intel's collateral, as one that speaks with Azure's clients must: they send none.
@@ -454,7 +503,7 @@ async fn intel_site() -> Site {
     site
 }
 
-fn framed(quote: &[u8]) -> Vec<u8> {
+pub(crate) fn framed(quote: &[u8]) -> Vec<u8> {
     let mut framed = vec![1, 0, 0, 0, 2, 0, 0, 0];
     framed.extend(u64::try_from(quote.len()).unwrap().to_le_bytes());
     framed.extend(quote);
@@ -483,6 +532,8 @@ async fn enclaves_and_trust_domains_are_attested_over_the_wire() {
         assert_eq!(said["maa-ehd"], b64(runtime));
         assert_eq!(said["x-ms-sgx-is-debuggable"], false);
         assert_eq!((&said["is-debuggable"], &said["tee"]), (&json!(false), &json!("sgx")));
+        assert_eq!(said["x-ms-sgx-isv-extended-product-id"], "e7".repeat(16));
+        assert_eq!(said["x-ms-sgx-isv-family-id"], "fa".repeat(16));
         let hash = HEXLOWER.encode(&sha256(&quote));
         assert_eq!(said["x-ms-sgx-collateral"]["quotehash"], hash);
     }
@@ -543,7 +594,7 @@ async fn a_go_sidecar_is_answered_and_what_is_wrong_is_said_in_the_services_word
         (path, go(&runtime, [0; 64]), "InvalidParameter"),
         (path, "{}".to_owned(), "InvalidParameter"),
         (path, "{\"report\":1}".to_owned(), "InvalidParameter"),
-        ("/attest/AzureGuest", "{}".to_owned(), "InvalidOperation"),
+        ("/attest/AzureGuest", "{}".to_owned(), "InvalidParameter"),
         ("/attest/Tpm", "{}".to_owned(), "InvalidOperation"),
         ("/attest/SevSnpVm2", "{}".to_owned(), "NotFound"),
         ("/attest/%2e%2e", "{}".to_owned(), "NotFound"),
@@ -567,7 +618,7 @@ async fn a_go_sidecar_is_answered_and_what_is_wrong_is_said_in_the_services_word
     assert!(kids.contains(&&certs["keys"][0]["kid"]) && kids.len() == 2);
 }
 
-fn jwt(text: &str) -> String {
+pub(crate) fn jwt(text: &str) -> String {
     let part = |value: Value| BASE64URL_NOPAD.encode(value.to_string().as_bytes());
     let policy = BASE64URL_NOPAD.encode(text.as_bytes());
     format!("{}.{}.", part(json!({"alg": "none"})), part(json!({"AttestationPolicy": policy})))
@@ -666,6 +717,43 @@ async fn a_key_is_released_by_a_token_of_the_hosts_own_unless_a_challenge_is_dem
     let body = json!({"target": String::from_utf8(forged).unwrap()}).to_string();
     let refused = raw.ask("POST", "/keys/fresh/release?api-version=7.4", &bearer, &body).await;
     assert!(refused.status >= 400, "{}", refused.text);
+}
+
+/// The same where the policy is in Rego: it reads what is fresh of either way.
+#[tokio::test]
+async fn a_policy_in_rego_that_demands_a_challenge_releases_by_the_native_way_alone() {
+    let (site, guest) = (Site::new().await, guest());
+    let served = site.serve_attestation(AttestationRules::default()).await;
+    let (url, _) = served.address();
+    let mut raw = served.raw().await;
+    let rules = AttestationRules::default();
+    let token = site.host.maa_attest(&guest.caller(), &url, sound(&guest), &rules).await;
+    let target = json!({"target": token.unwrap().token}).to_string();
+    let bearer = format!("authorization: Bearer {ADMINISTRATOR}\r\n");
+    let azure = json!({"version": "1.0.0", "anyOf": [{
+        "authority": url, "allOf": [{"claim": "x-ms-ver", "equals": "1.0"}],
+    }]});
+    let key = json!({
+        "key": {"kty": "oct-HSM", "k": BASE64URL_NOPAD.encode(&[7; 32]), "key_ops": ["encrypt", "decrypt"]},
+        "hsm": true,
+        "attributes": {"exportable": true},
+        "release_policy": {"data": BASE64URL_NOPAD.encode(azure.to_string().as_bytes())},
+    });
+    let made = raw.ask("PUT", "/keys/k?api-version=7.4", &bearer, &key.to_string()).await;
+    assert_eq!(made.status, 200, "{}", made.text);
+    for (fresh, face) in [("challenge", 403), ("recipient-key", 200)] {
+        let text = format!(
+            "package claviger.release\n\nauthorities := {{\"{url}\"}}\n\n\
+             allow if input.freshness == \"{fresh}\"\n\n\
+             allow if input.claviger.freshness == \"challenge\"\n"
+        );
+        let policy = NewReleasePolicy { language: Language::Rego, text, immutable: false };
+        site.host.set_release_policy(&guest.caller(), "tests", "k", policy).await.unwrap();
+        let released = raw.ask("POST", "/keys/k/release?api-version=7.4", &bearer, &target).await;
+        assert_eq!(released.status, face, "{fresh} {}", released.text);
+        let native = site.release(&guest, "k").await.unwrap();
+        assert_eq!(guest.open(&native.jwe), [7; 32]);
+    }
 }
 
 /// Microsoft's own client, as it is.

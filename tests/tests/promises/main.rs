@@ -12,6 +12,9 @@
 
 mod administration;
 mod attestation;
+mod attestation_bounds;
+mod attestation_guest;
+mod attestation_recorded;
 mod attesters;
 mod authorities;
 mod azure;

@@ -27,6 +27,7 @@ sections! {
         pub policy_signers: Vec<PathBuf>,
         #[serde(default)]
         pub uvm: Vec<UvmEndorsement>,
+        pub vm_status: Option<String>,
     }
 
     pub struct UvmEndorsement {
@@ -71,6 +72,7 @@ pub(super) fn plan(attestation: Attestation) -> Result<AttestationSettings, Conf
         unsigned_policies,
         policy_signers,
         uvm,
+        vm_status,
     } = attestation;
     for (key, value, range, reason) in [
         ("token_seconds", token_seconds, 1..=7 * DAY, "from 1 second to a week (604800)"),
@@ -109,6 +111,7 @@ pub(super) fn plan(attestation: Attestation) -> Result<AttestationSettings, Conf
         unsigned_policies,
         policy_signers: signers,
         uvm,
+        vm_status,
     };
     Ok(AttestationSettings { rules })
 }

@@ -4,13 +4,20 @@
 use data_encoding::{BASE64URL_NOPAD, HEXLOWER};
 use serde_json::{Map, Value as Json, json};
 
-use super::request::AttestationKind;
+use super::guest::Guest;
+use super::request::{AttestationKind, AttestationRules};
 use super::witness::Witnessed;
 use crate::audit::Digest;
 use crate::claim::Value;
 
 /// The claims of the evidence. `quote`: as it came.
-pub(super) fn of(kind: AttestationKind, witnessed: &Witnessed, quote: &[u8]) -> Map<String, Json> {
+pub(super) fn of(
+    kind: AttestationKind,
+    witnessed: &Witnessed,
+    quote: &[u8],
+    guest: Option<&Guest>,
+    rules: &AttestationRules,
+) -> Map<String, Json> {
     let facts = Facts(witnessed);
     let mut claims = Map::new();
     claims.insert("x-ms-attestation-type".to_owned(), kind.claim().into());
@@ -18,7 +25,17 @@ pub(super) fn of(kind: AttestationKind, witnessed: &Witnessed, quote: &[u8]) -> 
         AttestationKind::SevSnpVm => facts.table("snp.", SNP, "x-ms-sevsnpvm-", &mut claims),
         AttestationKind::TdxVm => facts.tdx(&mut claims),
         AttestationKind::OpenEnclave | AttestationKind::SgxEnclave => facts.sgx(quote, &mut claims),
-        AttestationKind::AzureGuest | AttestationKind::Tpm => {}
+        AttestationKind::AzureGuest => {
+            let mut hardware = Map::new();
+            match witnessed.main.appraisal.tee.as_str() {
+                "az-tdx" => facts.tdx(&mut hardware),
+                _ => facts.table("snp.", SNP, "x-ms-sevsnpvm-", &mut hardware),
+            }
+            if let Some(guest) = guest {
+                guest.claims(witnessed, hardware, rules.vm_status.as_deref(), &mut claims);
+            }
+        }
+        AttestationKind::Tpm => {}
     }
     claims
 }
@@ -73,6 +90,8 @@ const SGX: Table = &[
     ("attributes_debug", "is-debuggable"),
     ("config_id", "config-id"),
     ("config_svn", "config-svn"),
+    ("isv_ext_prod_id", "isv-extended-product-id"),
+    ("isv_family_id", "isv-family-id"),
     ("isv_prod_id", "product-id"),
     ("isv_svn", "svn"),
     ("mrenclave", "mrenclave"),

@@ -14,6 +14,7 @@
 
 mod administer;
 mod claims;
+mod guest;
 mod keys;
 mod policies;
 mod request;
@@ -34,12 +35,14 @@ use super::request::{Caller, Wanted};
 use super::waiting::waiting;
 use crate::appraisal::Status;
 use crate::audit::Event;
+use crate::clock::Timestamp;
 use crate::error::{Code, Refusal};
 use crate::explanation::Explanation;
 use crate::foreign::Issuer;
 use crate::policy::maa::{Claim, MaaFault, MaaPolicy, Outcome};
 use crate::store::SealedStore;
 
+pub use guest::Guest;
 use keys::Keys;
 use policies::Policies;
 pub use request::{
@@ -74,7 +77,12 @@ impl Host {
         rules: &AttestationRules,
     ) -> Result<MaaAttested, MaaFailure> {
         let announced = self.parts.audit.announce();
-        let MaaRequest { kind, draft, nonce, runtime, initial, evidence, uvm } = request;
+        let MaaRequest { kind, draft, nonce, runtime, guest, initial, evidence, uvm } = request;
+        let runtime = guest.as_ref().map_or(runtime, Guest::runtime);
+        if guest.is_some() != (kind == AttestationKind::AzureGuest) {
+            let reason = "a guest is of the type AzureGuest, and of no other";
+            return Err(Refusal::new(Code::RequestMalformed, reason).into());
+        }
         // A draft is read before anything is made of the evidence.
         let drafted = match &draft {
             Some(text) => Some(MaaPolicy::parse(text).map_err(MaaFailure::Policy)?),
@@ -83,8 +91,10 @@ impl Host {
         let (parts, tenant) = (Arc::clone(&self.parts), caller.tenant.clone());
         let policy = waiting(move || parts.attestations.policies.read(&tenant, kind)).await?;
         let quote = evidence.data.clone();
-        let witnessed = self.witness(caller, evidence, &runtime, initial.as_ref(), rules).await?;
-        let mut claims = claims::of(kind, &witnessed, &quote);
+        let guest = guest.as_ref();
+        let witnessed = self.witness(caller, evidence, &runtime, initial.as_ref(), guest, rules);
+        let witnessed = witnessed.await?;
+        let mut claims = claims::of(kind, &witnessed, &quote, guest, rules);
         let authority = &self.parts.authority;
         let endorsed = uvm::endorse(authority, &rules.uvm, &uvm, &witnessed, &mut claims);
         let endorsed = endorsed.map_err(MaaFailure::from);
@@ -135,11 +145,16 @@ impl Host {
             append_announced(&self.parts.audit, &entry, announced).await?;
             return Ok(MaaAttested { token: token::unsigned(&body.claims), expires });
         }
-        if let Some(result) = self.own_result(&witnessed, &jti)? {
+        if let Some(result) = self.own_result(&witnessed, &jti, expires).await? {
             body.claims.insert("x-claviger-result".to_owned(), result.into());
         }
         let keys = self.maa_keys(url, rules).await?;
         let token = keys.signing().sign(&format!("{url}/certs"), &body.claims);
+        let token = token.map_err(|error| Refusal::new(Code::Internal, error.to_string()))?;
+        let token = match guest {
+            Some(guest) => guest.key.seal(&token, &*self.parts.random),
+            None => Ok(token),
+        };
         let token = token.map_err(|error| Refusal::new(Code::Internal, error.to_string()))?;
         append_announced(&self.parts.audit, &entry, announced).await?;
         Ok(MaaAttested { token, expires })
@@ -186,11 +201,22 @@ impl Host {
         }
     }
 
-    /// The host's own result for the recipient key, by which a release judges anew what this token says.
-    fn own_result(&self, witnessed: &Witnessed, jti: &str) -> Result<Option<String>, Refusal> {
+    /// The host's own result for the recipient key, by which a release judges anew what this token says. It
+    /// is good for as long as the token is, and its key is kept for that.
+    async fn own_result(
+        &self,
+        witnessed: &Witnessed,
+        jti: &str,
+        expires: Timestamp,
+    ) -> Result<Option<String>, Refusal> {
         let Some(appraised) = witnessed.appraised() else { return Ok(None) };
+        let seconds = expires.since(witnessed.at);
+        if !self.parts.tokens.keyring.promises(seconds) {
+            let parts = Arc::clone(&self.parts);
+            waiting(move || parts.tokens.keyring.promise(seconds)).await?;
+        }
         let tokens = &self.parts.tokens;
-        let minted = tokens.for_service(&appraised, jti, Wanted::default())?;
+        let minted = tokens.for_service(&appraised, jti, Wanted::default(), expires)?;
         Ok(Some(minted.token))
     }
 
@@ -226,7 +252,8 @@ impl Host {
     /// something is to be released by it: policies, reference values, verifiers and anchors of now.
     ///
     /// # Errors
-    /// Where it does not stand any more, or is now contraindicated.
+    /// Where it does not stand any more, is now contraindicated, or is less than the token says: what a
+    /// release policy reads there is no more than what holds.
     pub async fn maa_still_stands(&self, caller: &Caller, claims: &Json) -> Result<(), Refusal> {
         let result = claims.get("x-claviger-result").and_then(Json::as_str);
         let result = result.ok_or_else(|| {
@@ -238,9 +265,15 @@ impl Host {
         let appraised =
             tokens.appraise_for_service(&caller.tenant, result, now, appraiser, references)?;
         self.still_stands(&appraised, &self.parts.catalogue.plugins(), now)?;
-        match appraised.status() {
-            Status::Contraindicated => Err(Refusal::new(Code::NotAffirming, appraised.why())),
-            _ => Ok(()),
+        let status = appraised.status();
+        let said = claims.get("x-claviger-status").and_then(Json::as_str);
+        let stands = match said.and_then(Status::named) {
+            Some(said) => status <= said && status != Status::Contraindicated,
+            None => false,
+        };
+        match stands {
+            true => Ok(()),
+            false => Err(Refusal::new(Code::NotAffirming, appraised.why())),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use serde_json::Value as Json;
 
+use super::guest::Guest;
 use crate::clock::Timestamp;
 use crate::error::{Code, Refusal};
 use crate::flow::request::Evidence;
@@ -10,7 +11,7 @@ use crate::policy::maa::MaaFault;
 /// The service's attestation types.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum AttestationKind {
-    /// A machine with a virtual TPM; has policies, and no attestation here.
+    /// A machine with a virtual TPM.
     AzureGuest,
     /// An SGX enclave, as Open Enclave frames its quote.
     OpenEnclave,
@@ -82,6 +83,9 @@ pub struct AttestationRules {
     pub policy_signers: Vec<Vec<u8>>,
     /// Whose endorsements of utility VMs make which compliance status.
     pub uvm: Vec<UvmRule>,
+    /// The compliance status of confidential machines with a virtual TPM that are affirmed; none: they get
+    /// none.
+    pub vm_status: Option<String>,
 }
 
 impl Default for AttestationRules {
@@ -93,6 +97,7 @@ impl Default for AttestationRules {
             unsigned_policies: false,
             policy_signers: Vec::new(),
             uvm: Vec::new(),
+            vm_status: None,
         }
     }
 }
@@ -128,8 +133,10 @@ pub struct MaaRequest {
     pub kind: AttestationKind,
     /// The evidence, as this host's verifiers read it.
     pub evidence: Evidence,
-    /// What the workload chose, in REPORTDATA.
+    /// What the workload chose, in REPORTDATA; of a guest with a virtual TPM nothing.
     pub runtime: RuntimeData,
+    /// A guest with a virtual TPM: what its token is for.
+    pub guest: Option<Guest>,
     /// What was chosen when it was launched.
     pub initial: Option<RuntimeData>,
     /// Comes back in the token.
@@ -143,7 +150,7 @@ pub struct MaaRequest {
 /// A token.
 #[derive(Clone, Debug)]
 pub struct MaaAttested {
-    /// The token, a JWT.
+    /// The token, a JWT; for a guest with a virtual TPM sealed to its key.
     pub token: String,
     /// From this moment it is refused.
     pub expires: Timestamp,

@@ -15,8 +15,19 @@ use crate::random::Random;
 
 /// What only the host says, present or not: a policy that issues one of these is refused. The first kind
 /// by name, the second by its beginning.
-const RESERVED: &[&str] =
-    &["aud", "cnf", "exp", "iat", "iss", "jti", "nbf", "nonce", "sub", "x-ms-attestation-type"];
+const RESERVED: &[&str] = &[
+    "aud",
+    "cnf",
+    "exp",
+    "iat",
+    "iss",
+    "jti",
+    "nbf",
+    "nonce",
+    "secureboot",
+    "sub",
+    "x-ms-attestation-type",
+];
 const RESERVED_PREFIXES: &[&str] = &[
     "tdx_",
     "x-claviger-",

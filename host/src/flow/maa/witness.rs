@@ -7,6 +7,7 @@ use aws_lc_rs::digest;
 use data_encoding::HEXLOWER;
 use serde_json::Value as Json;
 
+use super::guest::{self, Guest};
 use super::request::{AttestationRules, RuntimeData};
 use crate::appraisal::{Appraisal, Case, Status};
 use crate::audit::{Digest, Event};
@@ -50,25 +51,35 @@ struct BoundToData {
 
 impl Genuine {
     /// The whole REPORTDATA of a report that the host checked itself must be the digest of these bytes
-    /// and zeros, and what was chosen at launch that of the others.
+    /// and zeros, and what was chosen at launch that of the others. Of a guest with a virtual TPM the digest
+    /// in its key's name must be that of these bytes.
     fn bind_to_data(
         self,
         runtime: &RuntimeData,
         initial: Option<&RuntimeData>,
+        guest: Option<&Guest>,
     ) -> Result<BoundToData, Refusal> {
         let Self { fresh, verified, .. } = self;
-        if fresh.freshness() != Freshness::RecipientKey || !NATIVE.contains(&verified.tee()) {
+        let known = match guest {
+            None => NATIVE.contains(&verified.tee()),
+            Some(_) => guest::TEES.iter().any(|(tee, _)| *tee == verified.tee()),
+        };
+        if fresh.freshness() != Freshness::RecipientKey || !known {
             let explanation = Explanation::of("binding").wanted("runtime data in a known format");
             return Err(not_bound(&verified, explanation, "not the way of runtime data"));
         }
-        let wanted = padded(&runtime.bytes);
+        let padded = padded(&runtime.bytes);
+        let wanted = match guest {
+            None => padded.as_slice(),
+            Some(_) => padded.get(..DIGEST).unwrap_or_default(),
+        };
         let mut bound = false;
         for (_, bytes) in verified.bound_bytes() {
-            if bytes != Some(&wanted) {
+            if bytes != Some(wanted) {
                 let hex = |bytes| HEXLOWER.encode(bytes);
                 let explanation = Explanation::of("binding")
                     .seen(bytes.map_or_else(|| "nothing that may bind".to_owned(), hex))
-                    .wanted(hex(&wanted));
+                    .wanted(hex(wanted));
                 let reason = "the report data is not the digest of the runtime data and zeros";
                 return Err(not_bound(&verified, explanation, reason));
             }
@@ -78,12 +89,24 @@ impl Genuine {
             let explanation = Explanation::of("binding").seen("no binding");
             return Err(not_bound(&verified, explanation, "nothing binds the runtime data"));
         }
+        if let Some(guest) = guest
+            && let Err(explanation) = guest.is_in(&verified)
+        {
+            return Err(not_bound(
+                &verified,
+                explanation,
+                "the guest's request is of other evidence",
+            ));
+        }
         if let Some(initial) = initial {
             check_initial(&verified, initial)?;
         }
         Ok(BoundToData { fresh, verified })
     }
 }
+
+/// Bytes of a digest by SHA-256.
+const DIGEST: usize = 32;
 
 /// SHA-256, then zeros: 64 bytes.
 fn padded(bytes: &[u8]) -> [u8; 64] {
@@ -153,6 +176,7 @@ impl Host {
         evidence: Evidence,
         runtime: &RuntimeData,
         initial: Option<&RuntimeData>,
+        guest: Option<&Guest>,
         rules: &AttestationRules,
     ) -> Result<Witnessed, Refusal> {
         if runtime.bytes.is_empty() {
@@ -173,7 +197,7 @@ impl Host {
             let genuine =
                 fresh.verify(&verifier, authority, endorsements, evidence, digest).await?;
             step(caller, "genuine");
-            let bound = genuine.bind_to_data(runtime, initial)?;
+            let bound = genuine.bind_to_data(runtime, initial, guest)?;
             step(caller, "bound");
             check_age(&bound.verified, now, rules)?;
             self.judge_data(bound, recipient).await

@@ -162,6 +162,8 @@ impl Facts {
         self.unsigned("sgx.isv_prod_id", report.isv_prod_id.into());
         self.unsigned("sgx.isv_svn", report.isv_svn.into());
         self.unsigned("sgx.config_svn", report.config_svn.into());
+        self.bytes("sgx.isv_ext_prod_id", &report.isv_ext_prod_id);
+        self.bytes("sgx.isv_family_id", &report.isv_family_id);
         self.bytes("sgx.report_data", &report.report_data);
     }
 

@@ -13,6 +13,8 @@ pub struct EnclaveReport {
     pub cpu_svn: [u8; 16],
     /// MISCSELECT.
     pub misc_select: [u8; 4],
+    /// ISVEXTPRODID: zeros without KSS.
+    pub isv_ext_prod_id: [u8; 16],
     /// ATTRIBUTES: flags, then XFRM.
     pub attributes: [u8; 16],
     /// MRENCLAVE.
@@ -27,6 +29,8 @@ pub struct EnclaveReport {
     pub isv_svn: u16,
     /// CONFIGSVN.
     pub config_svn: u16,
+    /// ISVFAMILYID: zeros without KSS.
+    pub isv_family_id: [u8; 16],
     /// REPORTDATA: what the enclave asked to have signed.
     pub report_data: [u8; 64],
 }
@@ -39,6 +43,7 @@ impl EnclaveReport {
         Self {
             cpu_svn: at(bytes, 0),
             misc_select: at(bytes, 16),
+            isv_ext_prod_id: at(bytes, 32),
             attributes: at(bytes, 48),
             mr_enclave: at(bytes, 64),
             mr_signer: at(bytes, 128),
@@ -46,6 +51,7 @@ impl EnclaveReport {
             isv_prod_id: u16::from_le_bytes(at(bytes, 256)),
             isv_svn: u16::from_le_bytes(at(bytes, 258)),
             config_svn: u16::from_le_bytes(at(bytes, 260)),
+            isv_family_id: at(bytes, 304),
             report_data: at(bytes, 320),
         }
     }

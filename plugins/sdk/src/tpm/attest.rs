@@ -6,12 +6,12 @@ use crate::verifier::Rejection;
 use crate::verifier::types::Span;
 
 /// TPM_GENERATED_VALUE: a restricted key signs nothing else that begins so (section 6.2).
-const MAGIC: u32 = 0xff54_4347;
+pub(super) const MAGIC: u32 = 0xff54_4347;
 /// TPM_ST_ATTEST_QUOTE (section 6.9).
 const QUOTE: u16 = 0x8018;
 
 /// TPM2B_DATA and TPM2B_NAME hold an algorithm and its digest at most (sections 10.4.3, 10.5.3).
-const MAX_DATA: usize = 2 + 64;
+pub(super) const MAX_DATA: usize = 2 + 64;
 /// Hash algorithms that a TPM may have (TPML_PCR_SELECTION, section 10.9.7).
 const MAX_BANKS: u32 = 16;
 /// A bitmap of PCRs: 24 of them in three bytes on a PC.
@@ -74,8 +74,18 @@ impl Attest {
 /// The number of a bank, and a bit for each of its PCRs, the lowest first.
 type Bitmap<'a> = (u16, &'a [u8]);
 
-/// What follows magic and type; the selections by the numbers of their banks.
-fn read_quote<'a>(bytes: &mut Bytes<'a>, length: usize) -> Option<(Attest, Vec<Bitmap<'a>>)> {
+/// What stands before what is attested, whatever that is.
+pub(super) struct Head {
+    extra_data: Span,
+    clock: u64,
+    reset_count: u32,
+    restart_count: u32,
+    safe: bool,
+    firmware_version: u64,
+}
+
+/// What follows magic and type.
+pub(super) fn head(bytes: &mut Bytes<'_>, length: usize) -> Option<Head> {
     let _qualified_signer = sized(bytes, length, MAX_DATA)?;
     let extra_data = sized(bytes, length, MAX_DATA)?;
     let clock = bytes.u64_be()?;
@@ -88,6 +98,12 @@ fn read_quote<'a>(bytes: &mut Bytes<'a>, length: usize) -> Option<(Attest, Vec<B
         _ => return None,
     };
     let firmware_version = bytes.u64_be()?;
+    Some(Head { extra_data, clock, reset_count, restart_count, safe, firmware_version })
+}
+
+/// What follows magic and type; the selections by the numbers of their banks.
+fn read_quote<'a>(bytes: &mut Bytes<'a>, length: usize) -> Option<(Attest, Vec<Bitmap<'a>>)> {
+    let head = head(bytes, length)?;
     let count = bytes.u32_be().filter(|count| *count <= MAX_BANKS)?;
     let mut selections = Vec::new();
     for _ in 0..count {
@@ -97,6 +113,7 @@ fn read_quote<'a>(bytes: &mut Bytes<'a>, length: usize) -> Option<(Attest, Vec<B
     }
     let pcr_digest = sized(bytes, length, 64)?;
     let selected = Vec::new();
+    let Head { extra_data, clock, reset_count, restart_count, safe, firmware_version } = head;
     let attest = Attest {
         extra_data,
         clock,
@@ -111,7 +128,7 @@ fn read_quote<'a>(bytes: &mut Bytes<'a>, length: usize) -> Option<(Attest, Vec<B
 }
 
 /// A TPM2B of at most `limit` bytes: where its content stands.
-fn sized(bytes: &mut Bytes<'_>, length: usize, limit: usize) -> Option<Span> {
+pub(super) fn sized(bytes: &mut Bytes<'_>, length: usize, limit: usize) -> Option<Span> {
     let content = bytes.sized().filter(|content| content.len() <= limit)?;
     let start = length - bytes.0.len() - content.len();
     Some(Span { start: start.try_into().ok()?, length: content.len().try_into().ok()? })
@@ -133,6 +150,6 @@ fn banks(selections: &[Bitmap<'_>]) -> Result<Vec<Selection>, Rejection> {
     Ok(read)
 }
 
-fn malformed(why: &str) -> Rejection {
+pub(super) fn malformed(why: &str) -> Rejection {
     Rejection::Malformed(format!("TPMS_ATTEST: {why}"))
 }

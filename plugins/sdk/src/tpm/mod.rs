@@ -5,9 +5,11 @@
 
 mod attest;
 mod boot;
+mod certify;
 mod claims;
 mod ima;
 mod pcrs;
+mod public;
 mod quote;
 mod signature;
 #[cfg(test)]
@@ -15,8 +17,10 @@ mod tests;
 
 pub use attest::{Attest, Selection};
 pub use boot::{Boot, find_log, replay};
+pub use certify::{Sealed, certified};
 pub use claims::{binding, quote_claims, register_claims};
 pub use ima::{Measured, find_list, measured};
 pub use pcrs::{Place, Values};
+pub use public::RsaPublic;
 pub use quote::{Quoted, check};
 pub use signature::Signature;

@@ -25,11 +25,11 @@ pub(super) async fn attest(
 ) -> Result<Answer<Value>, Fault> {
     let (host, rules) = service(&door)?;
     let kind = named(&kind)?;
-    if matches!(kind, AttestationKind::AzureGuest | AttestationKind::Tpm) {
+    if kind == AttestationKind::Tpm {
         return Err(unsupported(kind));
     }
     let limits = Limits { nulls: true, ..Limits::REQUEST.with_bytes(door.settings.body_bytes) };
-    let request = body.request(kind, limits).map_err(refused)?;
+    let request = body.request(kind, limits).map_err(unread)?;
     let attested = host.maa_attest(&caller, &url, request, rules).await.map_err(failed)?;
     Ok(Answer(json!({"token": attested.token})))
 }
@@ -52,6 +52,17 @@ fn unsupported(kind: AttestationKind) -> Fault {
     let reason = format!("{} is not attested by this protocol here", kind.name());
     let message = format!("Attestation of {} is not offered here.", kind.name());
     said(Refusal::new(Code::EvidenceUnsupported, reason), "InvalidOperation", message)
+}
+
+/// A request that nothing was made of yet: what is not offered here is told with its reason.
+fn unread(refusal: Refusal) -> Fault {
+    match refusal.code {
+        Code::EvidenceUnsupported => {
+            let message = format!("Not offered here: {}.", refusal.reason);
+            said(refusal, "InvalidOperation", message)
+        }
+        _ => refused(refusal),
+    }
 }
 
 /// In the service's words. Of a policy it is said what is wrong and where: whoever attests may be who

@@ -2,6 +2,7 @@
 //! check its tokens. Which of its routes do what, and which do not, stands in `README.md`.
 
 mod attest;
+mod guest;
 mod policies;
 mod published;
 mod wire;

@@ -5,6 +5,7 @@ use data_encoding::{BASE64_NOPAD, BASE64URL_NOPAD};
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::guest;
 use crate::error::{Code, Refusal};
 use crate::flow::{AttestationKind, Evidence, MaaRequest, RuntimeData};
 use crate::json::{self, Limits};
@@ -28,6 +29,9 @@ pub(super) struct AttestBody {
     #[serde(rename = "draftPolicyForAttestation")]
     draft: Option<String>,
     nonce: Option<Value>,
+    /// Of a guest with a virtual TPM; clients write it with a capital, the service's reference without.
+    #[serde(rename = "AttestationInfo", alias = "attestationInfo")]
+    guest: Option<String>,
 }
 
 /// Bytes, and what they are: `Binary` or `JSON`.
@@ -63,7 +67,7 @@ impl AttestBody {
         kind: AttestationKind,
         limits: Limits,
     ) -> Result<MaaRequest, Refusal> {
-        let (report, quote) = (self.report, self.quote);
+        let (report, quote, info) = (self.report, self.quote, self.guest);
         let of = |what: Option<String>, name: &str| {
             let text = what.ok_or_else(|| malformed(format!("`{name}` is missing")))?;
             octets(&text, name)
@@ -76,7 +80,11 @@ impl AttestBody {
             }
             AttestationKind::SgxEnclave => evidence("sgx", of(quote, "quote")?, Vec::new()),
             AttestationKind::TdxVm => evidence("tdx", of(quote, "quote")?, Vec::new()),
-            AttestationKind::AzureGuest | AttestationKind::Tpm => {
+            AttestationKind::AzureGuest => {
+                let missing = || malformed("`AttestationInfo` is missing".to_owned());
+                return guest::request(&info.ok_or_else(missing)?, limits);
+            }
+            AttestationKind::Tpm => {
                 return Err(Refusal::new(Code::EvidenceUnsupported, "not attested here"));
             }
         };
@@ -87,6 +95,7 @@ impl AttestBody {
             kind,
             evidence,
             runtime: runtime.unwrap_or_default(),
+            guest: None,
             initial: initial.filter(|initial| !initial.bytes.is_empty()),
             nonce: self.nonce.map(nonce).transpose()?.flatten(),
             uvm,
@@ -113,7 +122,11 @@ impl Data {
     }
 }
 
-fn snp(report: &[u8], limits: Limits, uvm: &mut Vec<Vec<u8>>) -> Result<Evidence, Refusal> {
+pub(super) fn snp(
+    report: &[u8],
+    limits: Limits,
+    uvm: &mut Vec<Vec<u8>>,
+) -> Result<Evidence, Refusal> {
     let SnpEvidence { snp_report, vcek_cert_chain, endorsements } = json::parse(report, limits)
         .map_err(|error| malformed(format!("the JSON in `report`: {error}")))?;
     if let Some(endorsements) = endorsements.filter(|text| !text.is_empty()) {
@@ -162,7 +175,7 @@ fn nonce(nonce: Value) -> Result<Option<String>, Refusal> {
 }
 
 /// Base64 of either alphabet, but not of both at once, padded or not.
-fn octets(text: &str, name: &str) -> Result<Vec<u8>, Refusal> {
+pub(super) fn octets(text: &str, name: &str) -> Result<Vec<u8>, Refusal> {
     let text = text.trim_end_matches('=').as_bytes();
     BASE64URL_NOPAD
         .decode(text)
@@ -170,7 +183,7 @@ fn octets(text: &str, name: &str) -> Result<Vec<u8>, Refusal> {
         .map_err(|_| malformed(format!("`{name}` is not base64url")))
 }
 
-fn malformed(reason: String) -> Refusal {
+pub(super) fn malformed(reason: String) -> Refusal {
     Refusal::new(Code::RequestMalformed, reason)
 }
 
