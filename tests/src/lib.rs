@@ -11,4 +11,5 @@ pub mod python;
 pub mod server;
 pub mod service;
 pub mod site;
+pub mod swtpm;
 pub mod vectors;

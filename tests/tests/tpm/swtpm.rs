@@ -1,12 +1,7 @@
 //! A quote of swtpm, an emulator that others wrote, made with tpm2-tools. Where they are not installed the test
 //! says so; in continuous integration they must be there.
 
-use std::io::Write;
-use std::net::{TcpListener, TcpStream};
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use claviger::claim::Value;
 use claviger::error::Code;
@@ -16,93 +11,30 @@ use serde_json::json;
 
 use super::bench::Bench;
 use claviger_tests::minted::tpm::sha256;
-
-/// Ends with the test.
-struct Emulator(Child);
-
-impl Drop for Emulator {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-/// Two neighbouring ports of loopback that are free: for commands, and for what controls the emulator.
-fn ports() -> (u16, u16) {
-    loop {
-        let first = TcpListener::bind(("127.0.0.1", 0)).unwrap();
-        let port = first.local_addr().unwrap().port();
-        let next = port.checked_add(1).map(|next| TcpListener::bind(("127.0.0.1", next)));
-        if matches!(next, Some(Ok(_))) {
-            return (port, port + 1);
-        }
-    }
-}
-
-fn start(folder: &Path) -> Option<(Emulator, u16)> {
-    let (port, control) = ports();
-    let child = Command::new("swtpm")
-        .args(["socket", "--tpm2", "--flags", "not-need-init,startup-clear"])
-        .args(["--tpmstate", &format!("dir={}", folder.display())])
-        .args(["--server", &format!("type=tcp,bindaddr=127.0.0.1,port={port}")])
-        .args(["--ctrl", &format!("type=tcp,bindaddr=127.0.0.1,port={control}")])
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn();
-    let emulator = Emulator(child.ok()?);
-    let until = Instant::now() + Duration::from_secs(20);
-    while TcpStream::connect(("127.0.0.1", control)).is_err() {
-        assert!(Instant::now() < until, "swtpm does not answer");
-        std::thread::sleep(Duration::from_millis(50));
-    }
-    Some((emulator, port))
-}
-
-fn tool(folder: &Path, port: u16, line: &str) {
-    let mut words = line.split_ascii_whitespace();
-    let output = Command::new(words.next().unwrap())
-        .args(words)
-        .current_dir(folder)
-        .env("TPM2TOOLS_TCTI", format!("swtpm:host=127.0.0.1,port={port}"))
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "{line}: {}", String::from_utf8_lossy(&output.stderr));
-}
+use claviger_tests::swtpm::Emulator;
 
 #[test]
 fn a_quote_of_an_emulator_that_others_wrote_is_read() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
-    let there = Command::new("tpm2_quote").arg("--version").output().is_ok();
-    let Some((_emulator, port)) = start(folder).filter(|_| there) else {
-        assert!(std::env::var_os("CI").is_none(), "swtpm and tpm2-tools are not installed");
-        let _ =
-            std::io::stderr().write_all(b"SKIPPED: swtpm or tpm2-tools is not installed here\n");
-        return;
-    };
+    let Some(emulator) = Emulator::start(folder) else { return };
     let nonce = sha256(b"challenge");
     let hex = HEXLOWER.encode(&nonce);
     for (scheme, key) in [("ecc", "ecdsa"), ("rsa", "rsassa")] {
         // The emulator has room for three objects.
-        tool(folder, port, "tpm2_createek -c ek.ctx -G rsa -u ek.pub");
-        tool(folder, port, "tpm2_flushcontext -t");
-        tool(
-            folder,
-            port,
-            &format!(
+        emulator.tool("tpm2_createek -c ek.ctx -G rsa -u ek.pub");
+        emulator.tool("tpm2_flushcontext -t");
+        emulator.tool(&format!(
                 "tpm2_createak -C ek.ctx -c ak.ctx -G {scheme} -g sha256 -s {key} -u ak.pem -f pem -n ak.name"
             ),
         );
-        tool(folder, port, "tpm2_flushcontext -t");
-        tool(folder, port, &format!("tpm2_pcrextend 16:sha256={hex}"));
-        tool(
-            folder,
-            port,
-            &format!(
+        emulator.tool("tpm2_flushcontext -t");
+        emulator.tool(&format!("tpm2_pcrextend 16:sha256={hex}"));
+        emulator.tool(&format!(
                 "tpm2_quote -c ak.ctx -l sha256:0,7,16 -q {hex} -m quote -s signature -o pcrs -F values -g sha256"
             ),
         );
-        tool(folder, port, "tpm2_flushcontext -t");
+        emulator.tool("tpm2_flushcontext -t");
         let read = |name: &str| std::fs::read(folder.join(name)).unwrap();
         let pcrs = read("pcrs");
         let pcr = |number: usize| HEXLOWER.encode(&pcrs[number * 32..][..32]);
@@ -153,16 +85,10 @@ fn measured(path: &str, file: [u8; 32], violation: bool) -> (String, [u8; 32]) {
 fn a_list_of_linux_ima_counts_where_it_leads_to_pcr_10_of_an_emulator() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
-    let there = Command::new("tpm2_quote").arg("--version").output().is_ok();
-    let Some((_emulator, port)) = start(folder).filter(|_| there) else {
-        assert!(std::env::var_os("CI").is_none(), "swtpm and tpm2-tools are not installed");
-        let _ =
-            std::io::stderr().write_all(b"SKIPPED: swtpm or tpm2-tools is not installed here\n");
-        return;
-    };
+    let Some(emulator) = Emulator::start(folder) else { return };
     // The PCRs before, as firmware leaves them.
-    tool(folder, port, &format!("tpm2_pcrextend 4:sha256={}", HEXLOWER.encode(&sha256(b"loader"))));
-    tool(folder, port, "tpm2_pcrread sha256:0,1,2,3,4,5,6,7,8,9 -o before");
+    emulator.tool(&format!("tpm2_pcrextend 4:sha256={}", HEXLOWER.encode(&sha256(b"loader"))));
+    emulator.tool("tpm2_pcrread sha256:0,1,2,3,4,5,6,7,8,9 -o before");
     let aggregate = sha256(&std::fs::read(folder.join("before")).unwrap());
     let entries = [
         measured("boot_aggregate", aggregate, false),
@@ -171,28 +97,23 @@ fn a_list_of_linux_ima_counts_where_it_leads_to_pcr_10_of_an_emulator() {
     ];
     for (_, extension) in &entries {
         let extension = HEXLOWER.encode(extension);
-        tool(folder, port, &format!("tpm2_pcrextend 10:sha256={extension}"));
+        emulator.tool(&format!("tpm2_pcrextend 10:sha256={extension}"));
     }
-    tool(folder, port, "tpm2_createek -c ek.ctx -G rsa -u ek.pub");
-    tool(folder, port, "tpm2_flushcontext -t");
-    tool(
-        folder,
-        port,
+    emulator.tool("tpm2_createek -c ek.ctx -G rsa -u ek.pub");
+    emulator.tool("tpm2_flushcontext -t");
+    emulator.tool(
         "tpm2_createak -C ek.ctx -c ak.ctx -G ecc -g sha256 -s ecdsa -u ak.pem -f pem -n ak.name",
     );
-    tool(folder, port, "tpm2_flushcontext -t");
+    emulator.tool("tpm2_flushcontext -t");
     let quote = |selected: &[usize]| {
         let list: Vec<String> = selected.iter().map(usize::to_string).collect();
         let nonce = HEXLOWER.encode(&sha256(b"challenge"));
-        tool(
-            folder,
-            port,
-            &format!(
+        emulator.tool(&format!(
                 "tpm2_quote -c ak.ctx -l sha256:{} -q {nonce} -m quote -s signature -o pcrs -F values -g sha256",
                 list.join(",")
             ),
         );
-        tool(folder, port, "tpm2_flushcontext -t");
+        emulator.tool("tpm2_flushcontext -t");
         let read = |name: &str| std::fs::read(folder.join(name)).unwrap();
         let values = read("pcrs");
         let value = |(place, index): (usize, &usize)| {
@@ -258,9 +179,7 @@ fn a_list_of_linux_ima_counts_where_it_leads_to_pcr_10_of_an_emulator() {
     let refused = verify(&nothing, &list).err().map(|refusal| refusal.code);
     assert_eq!(refused, Some(Code::EvidenceUnsupported));
     // A list of another start: it leads to its PCR 10, and to other PCRs before.
-    tool(
-        folder,
-        port,
+    emulator.tool(
         "tpm2_pcrextend 4:sha256=1111111111111111111111111111111111111111111111111111111111111111",
     );
     let later = quote(&[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
