@@ -15,7 +15,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::egress::{EgressLimits, TargetPlan};
 use crate::endorsements::{Endorsements, SourcePlan};
 use crate::files;
-use crate::flow::vault::Vault;
+use crate::flow::vault::{Recoverable, Vault};
 use crate::flow::{
     Attestations, Challenges, Host, Keyring, Parts, ReleasePolicies, TokenSettings, Tokens,
 };
@@ -87,6 +87,8 @@ pub struct Plan {
     pub life: LifePlan,
     /// The connector that holds the keys.
     pub kms: String,
+    /// How long what was deleted can be recovered.
+    pub recoverable: Recoverable,
     /// Where records are kept.
     pub store: Arc<dyn Store>,
     /// What the store's data key is wrapped under.
@@ -237,7 +239,7 @@ pub fn assemble(
         tokens,
         release_policies: ReleasePolicies::new(Arc::clone(&store)),
         attestations: Attestations::new(Arc::clone(&store)),
-        vault: Vault::new(store, vault_random),
+        vault: Vault::new(store, vault_random, plan.recoverable),
         audit,
         development: plan.development,
     }))

@@ -137,6 +137,8 @@ codes! {
     RequestTooLarge = "request-too-large", 413, "The request is larger than is accepted";
     /// There is no such secret (or it may not be known).
     SecretNotFound = "secret-not-found", 404, "There is no such secret";
+    /// The secret has a release policy, and who asked showed no attestation.
+    SecretNotReadable = "secret-not-readable", 403, "The secret leaves only by release to an attested recipient";
     /// The store cannot be read or written.
     StoreUnavailable = "store-unavailable", 503, "The store is not available";
     /// The attestation token's time is over.

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use clap::ValueEnum;
 use claviger_client::{HostKeys, RecipientKind, Renewal, Settings, Trust};
 use data_encoding::HEXLOWER_PERMISSIVE;
 use serde::Deserialize;
@@ -40,15 +41,34 @@ pub(crate) struct HostSection {
     lifetime_seconds: Option<u64>,
 }
 
-/// Kinds of recipient key by their names in the configuration.
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
+/// Kinds of recipient key by their names in the configuration and on the command line.
+#[derive(Clone, Copy, Debug, Default, Deserialize, ValueEnum)]
 #[serde(rename_all = "kebab-case")]
-enum Recipient {
+pub(crate) enum Recipient {
     P256,
+    P384,
+    P521,
+    Rsa2048,
     Rsa3072,
+    Rsa4096,
     X25519,
     #[default]
     XWing,
+}
+
+impl From<Recipient> for RecipientKind {
+    fn from(recipient: Recipient) -> Self {
+        match recipient {
+            Recipient::P256 => Self::P256,
+            Recipient::P384 => Self::P384,
+            Recipient::P521 => Self::P521,
+            Recipient::Rsa2048 => Self::Rsa2048,
+            Recipient::Rsa3072 => Self::Rsa3072,
+            Recipient::Rsa4096 => Self::Rsa4096,
+            Recipient::X25519 => Self::X25519,
+            Recipient::XWing => Self::XWing,
+        }
+    }
 }
 
 /// Where neighbours find the sidecar.
@@ -88,8 +108,13 @@ impl Config {
 }
 
 impl HostSection {
-    /// How the client library has it. `simulated`: results on simulated hardware are taken.
-    pub(crate) fn settings(&self, simulated: bool) -> Result<Settings, ConfigError> {
+    /// How the client library has it. `simulated`: results on simulated hardware are taken; `recipient`:
+    /// instead of what is configured.
+    pub(crate) fn settings(
+        &self,
+        simulated: bool,
+        recipient: Option<Recipient>,
+    ) -> Result<Settings, ConfigError> {
         let mut trust = match &self.ca {
             Some(path) => Trust::roots(read(path)?),
             None if self.pins.is_empty() => Trust::system().map_err(|error| wrong(&error))?,
@@ -111,12 +136,7 @@ impl HostSection {
             let keys = HostKeys::from_jwks(&read(path)?).map_err(|error| wrong(&error))?;
             settings.keys = Some(keys);
         }
-        settings.recipient = match self.recipient {
-            Recipient::P256 => RecipientKind::P256,
-            Recipient::Rsa3072 => RecipientKind::Rsa3072,
-            Recipient::X25519 => RecipientKind::X25519,
-            Recipient::XWing => RecipientKind::XWing,
-        };
+        settings.recipient = recipient.unwrap_or(self.recipient).into();
         settings.simulated = simulated;
         Ok(settings)
     }
@@ -167,6 +187,6 @@ mod tests {
     #[test]
     fn a_pin_is_a_digest() {
         let host: HostSection = toml::from_str("url = \"https://h\"\npins = [\"abcd\"]").unwrap();
-        assert!(host.settings(false).is_err());
+        assert!(host.settings(false, None).is_err());
     }
 }

@@ -23,7 +23,7 @@ use http::HeaderValue;
 use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 
-use config::Config;
+use config::{Config, Recipient};
 use failure::Exit;
 use metadata::Metadata;
 use platform::Ground;
@@ -44,6 +44,9 @@ struct Arguments {
     /// the report data are appended. For development only: what is released then protects nothing.
     #[arg(long, global = true, value_name = "COMMAND")]
     development_platform: Option<String>,
+    /// The kind of key that is wrapped to, instead of `host.recipient`
+    #[arg(long, global = true, value_enum)]
+    recipient: Option<Recipient>,
     #[command(subcommand)]
     verb: Verb,
 }
@@ -54,7 +57,7 @@ enum Verb {
     Attest,
     /// Fetch a key once and print it
     Fetch {
-        /// The key's name
+        /// The key's name; of a secret that has a release policy `secrets/` and its name
         key: String,
         /// How it is written
         #[arg(long, value_enum, default_value = "hex")]
@@ -109,13 +112,13 @@ async fn perform(arguments: &Arguments) -> Result<ExitCode, Exit> {
     let ground = found.await.map_err(Exit::failed)?.map_err(Exit::failed)?;
     match &arguments.verb {
         Verb::Attest => {
-            let (client, _) = client(&config, ground, simulated)?;
+            let (client, _) = client(&config, ground, arguments)?;
             let attested = client.attest().await.map_err(|error| Exit::from(&error))?;
             writeln!(std::io::stdout(), "{}", attested.token).map_err(Exit::failed)?;
             Ok(ExitCode::SUCCESS)
         }
         Verb::Fetch { key, encoding } => {
-            let (client, _) = client(&config, ground, simulated)?;
+            let (client, _) = client(&config, ground, arguments)?;
             let released = client.fetch(key, None).await.map_err(|error| Exit::from(&error))?;
             let mut content = encoding.apply(&released.secret);
             if *encoding != run::Encoding::Raw {
@@ -124,9 +127,9 @@ async fn perform(arguments: &Arguments) -> Result<ExitCode, Exit> {
             std::io::stdout().write_all(&content).map_err(Exit::failed)?;
             Ok(ExitCode::SUCCESS)
         }
-        Verb::Run(arguments) => {
-            let (client, renewal) = client(&config, ground, simulated)?;
-            run::run(arguments, client, renewal).await
+        Verb::Run(command) => {
+            let (client, renewal) = client(&config, ground, arguments)?;
+            run::run(command, client, renewal).await
         }
         Verb::Serve => serve_until_stopped(&config, ground, simulated).await,
     }
@@ -135,11 +138,12 @@ async fn perform(arguments: &Arguments) -> Result<ExitCode, Exit> {
 fn client(
     config: &Config,
     ground: Ground,
-    simulated: bool,
+    arguments: &Arguments,
 ) -> Result<(Arc<Client>, claviger_client::Renewal), Exit> {
     let host = config.host.as_ref();
     let host = host.ok_or_else(|| Exit::usage("the configuration has no section `host`"))?;
-    let settings = host.settings(simulated).map_err(Exit::usage)?;
+    let simulated = arguments.development_platform.is_some();
+    let settings = host.settings(simulated, arguments.recipient).map_err(Exit::usage)?;
     let client = Client::new(settings, Arc::new(ground)).map_err(|error| Exit::from(&error))?;
     Ok((Arc::new(client), host.renewal()))
 }

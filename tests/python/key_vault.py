@@ -224,6 +224,27 @@ given = JsonWebKey(kty="RSA", key_ops=["decrypt", "encrypt", "sign", "verify"],
                    qi=private.iqmp.to_bytes(128, "big"))
 imported = keys.import_key("imported", given, hardware_protected=True)
 assert imported.key.n == private.public_numbers.n.to_bytes(256, "big")
+# Brought along wrapped, in a package such as an HSM vendor's tool makes for an exchange key of the vault.
+exchange = keys.create_rsa_key("exchange", size=2048, hardware_protected=True,
+                               key_operations=[KeyOperation.import_key])
+public = rsa.RSAPublicNumbers(int.from_bytes(exchange.key.e, "big"),
+                              int.from_bytes(exchange.key.n, "big")).public_key()
+between = os.urandom(32)
+wrapped = public.encrypt(between, padding.OAEP(padding.MGF1(hashes.SHA1()), hashes.SHA1(), None))
+wrapped += keywrap.aes_key_wrap_with_padding(between, local.private_bytes(
+    serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))
+package = {"schema_version": "1.0.0", "generator": "tests",
+           "header": {"kid": exchange.id, "alg": "dir", "enc": "CKM_RSA_AES_KEY_WRAP"},
+           "ciphertext": text(wrapped)}
+package = JsonWebKey(kty="RSA-HSM", key_ops=["sign", "verify"], t=json.dumps(package).encode())
+brought = keys.import_key("brought", package)
+assert brought.key.n == imported.key.n and brought.key_type == "RSA-HSM"
+# Once more: a further version.
+again = keys.import_key("brought", package)
+assert again.properties.version != brought.properties.version and again.key.n == imported.key.n
+for name in ("brought", "exchange"):
+    keys.begin_delete_key(name).wait()
+    keys.purge_deleted_key(name)
 went("import")
 
 crypto = CryptographyClient(made, credential, **settings)

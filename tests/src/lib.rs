@@ -3,7 +3,6 @@
 
 pub mod azure_model;
 pub mod components;
-pub mod emulator;
 pub mod fake_vault;
 pub mod hostile;
 pub mod minted;
@@ -12,4 +11,5 @@ pub mod python;
 pub mod server;
 pub mod service;
 pub mod site;
+pub mod swtpm;
 pub mod vectors;

@@ -23,6 +23,7 @@ use claviger::assemble::{AuditPlan, Plan, PluginPlan, assemble};
 use claviger::audit;
 use claviger::clock::{FixedClock, Timestamp};
 use claviger::error::{Code, Refusal};
+use claviger::flow::vault::Recoverable;
 use claviger::flow::{
     Attested, Caller, Host, NewKey, NewReleasePolicy, Purpose, ReleasedKey, Submission,
     TokenSettings, Wanted,
@@ -119,6 +120,7 @@ impl Ground {
             },
             plugins: Vec::new(),
             kms: "kms-local".to_owned(),
+            recoverable: Recoverable::default(),
             store: Arc::clone(&self.store),
             master_key: MasterKey::file(self.path().join("master.key")),
             audit: AuditPlan { directory: self.audit(), settings: audit::Settings::default() },

@@ -6,7 +6,8 @@ use super::requests::{Answer, NOTHING, key_path};
 use super::{Client, ClientError};
 use crate::http::{
     Backup, Base64Url, DeletedKey, DeletedKeyPage, DeletedSecret, DeletedSecretPage,
-    KeyChangeRequest, KeyDetails, KeyRotationPolicy, NewSecretRequest, PerformRequest, Performance,
+    KeyChangeRequest, KeyDetails, KeyRotationPolicy, KeyVersionRequest, NewSecretRequest,
+    PerformRequest, Performance, Release, ReleasePolicyRequest, ReleaseRequest,
     SecretChangeRequest, SecretDetails, SecretPage, SecretValue, SecretVersions,
 };
 use crate::store::names;
@@ -72,6 +73,25 @@ impl Client {
     pub async fn purge_key(&self, name: &str) -> Answer<()> {
         let path = format!("{}{}", self.prefix, path("deleted-keys", name, "")?);
         self.succeed(Method::DELETE, &path, NOTHING).await.map(|_| ())
+    }
+
+    /// `PUT /v1/keys/{name}`.
+    pub async fn put_key(&self, name: &str, request: &KeyVersionRequest) -> Answer<KeyDetails> {
+        self.call(Method::PUT, &path("keys", name, "")?, Some(request)).await
+    }
+
+    /// `PUT /v1/secrets/{name}/release-policy`.
+    pub async fn set_secret_release_policy(
+        &self,
+        name: &str,
+        policy: &ReleasePolicyRequest,
+    ) -> Answer<SecretDetails> {
+        self.call(Method::PUT, &path("secrets", name, "/release-policy")?, Some(policy)).await
+    }
+
+    /// `POST /v1/secrets/{name}/release`.
+    pub async fn release_secret(&self, name: &str, request: &ReleaseRequest) -> Answer<Release> {
+        self.call(Method::POST, &path("secrets", name, "/release")?, Some(request)).await
     }
 
     /// `GET /v1/secrets`.

@@ -13,6 +13,7 @@ use crate::assemble::{AuditPlan, Plan};
 use crate::audit;
 use crate::audit::Digest;
 use crate::clock::{Clock, SystemClock, Timestamp};
+use crate::flow::vault::Recoverable;
 use crate::flow::{AttestationRules, TokenSettings};
 use crate::foreign::{IssuerPlan, Issuers};
 use crate::http::azure::{
@@ -169,6 +170,7 @@ pub(super) fn plan(family: &Family, audit: PathBuf) -> anyhow::Result<Plan> {
         life: LifePlan::default(),
         plugins: Vec::new(),
         kms: "kms-local".to_owned(),
+        recoverable: Recoverable::default(),
         store: Arc::new(Embedded::in_memory()?),
         master_key: MasterKey::ephemeral(&random)?,
         audit: AuditPlan { directory: audit, settings: audit::Settings::default() },

@@ -1,6 +1,6 @@
 //! `key`: the keys of a running host, through its administration API.
 
-mod policy;
+pub(super) mod policy;
 mod vault;
 
 use std::path::PathBuf;

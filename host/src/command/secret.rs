@@ -10,6 +10,7 @@ use clap::{Args, Subcommand};
 use super::administrator::Administrator;
 use super::block_on;
 use super::files::read_bounded;
+use super::key::policy::Source;
 use super::key::{key_name, print};
 use super::out;
 use crate::client::Client;
@@ -49,6 +50,23 @@ enum Command {
         /// Not read from this moment on (RFC 3339)
         #[arg(long, value_name = "MOMENT")]
         expires: Option<String>,
+        /// Of a new secret: when it may be released; then it is not read. As of `key create`
+        #[arg(long, value_name = "POLICY")]
+        release_policy: Option<Source>,
+        /// The release policy can never be changed again
+        #[arg(long, requires = "release_policy")]
+        immutable: bool,
+    },
+    /// Set when a secret may be released; from then on it is not read
+    Policy {
+        /// The secret's name
+        #[arg(value_parser = key_name)]
+        name: String,
+        /// `affirming`, or a file in Azure Key Vault's grammar (.json) or in Rego (.rego)
+        policy: Source,
+        /// It can never be changed again
+        #[arg(long)]
+        immutable: bool,
     },
     /// Print a value, as it is
     Get {
@@ -126,12 +144,30 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
 
 async fn perform(client: &Client, command: Command) -> anyhow::Result<()> {
     match command {
-        Command::Set { name, file, content_type, not_before, expires } => {
-            let value = SecretBytes(value(file.as_deref())?);
-            let (enabled, tags) = (None, std::collections::BTreeMap::new());
-            let request =
-                NewSecretRequest { value, content_type, enabled, not_before, expires, tags };
+        Command::Set {
+            name,
+            file,
+            content_type,
+            not_before,
+            expires,
+            release_policy,
+            immutable,
+        } => {
+            let policy = release_policy.map(|policy| policy.read(immutable)).transpose()?;
+            let request = NewSecretRequest {
+                value: SecretBytes(value(file.as_deref())?),
+                content_type,
+                enabled: None,
+                not_before,
+                expires,
+                tags: std::collections::BTreeMap::new(),
+                release_policy: policy,
+            };
             print(&client.set_secret(&name, &request).await?)
+        }
+        Command::Policy { name, policy, immutable } => {
+            let policy = policy.read(immutable)?;
+            print(&client.set_secret_release_policy(&name, &policy).await?)
         }
         Command::Get { name, version } => {
             let secret = client.secret(&name, version.as_deref()).await?;

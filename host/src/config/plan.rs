@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::sections::{
-    Admin, Anchor, AnchorRevocation, Appraisal, Authority, Catalogue, Limits, MasterKey, Plugin,
-    Reference, Signer, Snp,
+    Admin, Anchor, AnchorRevocation, Appraisal, Authority, Catalogue, Kms, Limits, MasterKey,
+    Plugin, Reference, Signer, Snp,
 };
 use super::{Config, ConfigError, administrators, azure, remote};
 use crate::appraisal::{Appraiser, MinimumTcb, SnpPolicy, TeePolicy};
@@ -17,6 +17,7 @@ use crate::credentials::CredentialPlan;
 use crate::endorsements::{Archive, SourcePlan};
 use crate::files;
 use crate::flow::TokenSettings;
+use crate::flow::vault::Recoverable;
 use crate::foreign::{IssuerPlan, Issuers};
 use crate::http::{AdminListener, HttpSettings, Listener, Listeners, Rate, ServerCertificate};
 use crate::plugin::verification::Verification;
@@ -52,7 +53,20 @@ pub struct Planned {
 /// Reads the files that a configuration names, and puts together what it asks for, over `store`.
 pub fn plan(config: Config, store: Arc<dyn Store>) -> Result<Planned, ConfigError> {
     let state = &config.host.state;
-    let kms = config.kms.connector;
+    let Kms { connector: kms, recoverable_days: days, recoverable_days_of: of } = config.kms;
+    let recoverable = Recoverable { days, of };
+    for (key, days) in std::iter::once(("kms.recoverable_days".to_owned(), &recoverable.days))
+        .chain(
+            recoverable
+                .of
+                .iter()
+                .map(|(tenant, days)| (format!("kms.recoverable_days_of.{tenant}"), days)),
+        )
+    {
+        if !Recoverable::RANGE.contains(days) {
+            return Err(ConfigError::value(key, "from 7 to 90 days"));
+        }
+    }
     let lifetimes = [
         ("challenge.lifetime_seconds", config.challenge.lifetime_seconds),
         ("token.lifetime_seconds", config.token.lifetime_seconds),
@@ -142,6 +156,7 @@ pub fn plan(config: Config, store: Arc<dyn Store>) -> Result<Planned, ConfigErro
             config.catalogue.verification.is_some(),
         )?,
         kms,
+        recoverable,
         store,
         master_key: master_key(config.master_key)?,
         audit,

@@ -11,6 +11,7 @@ use super::remote::HttpTarget;
 use super::values::{Digest256, Hex};
 use crate::appraisal::{MilanRule, SnpPolicy};
 use crate::endorsements::SourceKind;
+use crate::flow::vault::Recoverable;
 use crate::http::HttpSettings;
 use crate::keys::TokenAlgorithm;
 use crate::permission::Allowance;
@@ -203,6 +204,8 @@ sections! {
     #[serde(default)]
     pub struct Kms {
         pub connector: String,
+        pub recoverable_days: u64,
+        pub recoverable_days_of: BTreeMap<Tenant, u64>,
     }
 
     #[derive(Default)]
@@ -301,7 +304,11 @@ impl Default for Token {
 
 impl Default for Kms {
     fn default() -> Self {
-        Self { connector: "kms-local".to_owned() }
+        Self {
+            connector: "kms-local".to_owned(),
+            recoverable_days: Recoverable::default().days,
+            recoverable_days_of: BTreeMap::new(),
+        }
     }
 }
 

@@ -15,12 +15,14 @@ use super::gate::VerifierIdentity;
 use super::maa::Attestations;
 use super::recent::Recent;
 use super::record;
+use super::refusals::Refusals;
 use super::release::{append, append_announced};
-use super::release_policies::{ReleasePolicies, check_name};
+use super::release_policies::ReleasePolicies;
 use super::request::{
     Attested, Caller, Evidence, Health, IssuedChallenge, PluginSummary, Purpose, ReleasedKey,
     Submission, Wanted, WrapForm,
 };
+use super::source;
 use super::token::Tokens;
 use super::vault::Vault;
 use super::waiting::waiting;
@@ -94,6 +96,7 @@ pub struct Host {
     pub(super) recent: Arc<Recent>,
     /// Whose turn it is to search the log.
     pub(super) searching: Arc<Semaphore>,
+    pub(super) refusals: Arc<Refusals>,
 }
 
 impl Host {
@@ -101,7 +104,8 @@ impl Host {
     #[must_use]
     pub fn new(parts: Parts) -> Self {
         let searching = Arc::new(Semaphore::new(1));
-        Self { parts: Arc::new(parts), recent: Arc::default(), searching }
+        let (parts, recent, refusals) = (Arc::new(parts), Arc::default(), Arc::default());
+        Self { parts, recent, searching, refusals }
     }
 
     /// The present moment.
@@ -145,7 +149,7 @@ impl Host {
         purpose: &Purpose,
     ) -> Result<IssuedChallenge, Refusal> {
         if let Purpose::Release { key } = purpose {
-            check_name(key)?;
+            source::check(key)?;
         }
         self.parts.challenges.issue(&caller.tenant, purpose, self.parts.clock.now())
     }
@@ -181,7 +185,7 @@ impl Host {
         version: Option<&str>,
         submission: Submission,
     ) -> Result<ReleasedKey, Refusal> {
-        check_name(key)?;
+        source::check(key)?;
         let purpose = Purpose::Release { key: key.to_owned() };
         let announced = self.parts.audit.announce();
         let evidence = submission.evidence.clone();
@@ -206,7 +210,7 @@ impl Host {
         let plugins = self.parts.catalogue.plugins();
         let asked = Asked::of(key, version);
         if let Some(issuer) = self.parts.issuers.of_token(token) {
-            check_name(key)?;
+            source::check(key)?;
             let vouched = Vouched::check(issuer, &caller.tenant, token, now).await?;
             step(caller, "vouched");
             let basis = Basis::Foreign(Box::new(vouched));
@@ -401,14 +405,12 @@ impl Host {
     ) -> Result<ReleasedKey, Refusal> {
         let Asked { key, version, .. } = asked;
         let principal = asked.principal;
-        check_name(key)?;
-        let (kms, basis) = (connector(plugins)?, Arc::new(basis));
+        let (source, name) = source::of(plugins, key)?;
+        let basis = Arc::new(basis);
         let released = async {
-            let Parts { release_policies, tokens, .. } = &*self.parts;
-            let permitted =
-                Arc::clone(&basis).permit(release_policies, tokens, kms.name(), key, version)?;
+            let permitted = Arc::clone(&basis).permit(&self.parts, source, name, version)?;
             step(caller, "permitted");
-            let recorded = permitted.record(caller, &kms, &self.parts, asked, announced).await?;
+            let recorded = permitted.record(caller, &self.parts, asked, announced).await?;
             step(caller, "recorded");
             Ok::<_, Refusal>(recorded.release())
         };
@@ -428,7 +430,7 @@ impl Host {
 
     /// The connector that holds the keys now.
     pub(super) fn kms(&self) -> Result<Arc<KmsPlugin>, Refusal> {
-        connector(&self.parts.catalogue.plugins())
+        source::connector(&self.parts.catalogue.plugins())
     }
 }
 
@@ -458,13 +460,6 @@ pub(super) fn verifier_of(
     plugins.of_tee(&evidence.tee).cloned().ok_or_else(|| {
         let reason = format!("no verifier for {:?}", evidence.tee);
         Refusal::new(Code::EvidenceUnsupported, reason)
-    })
-}
-
-fn connector(plugins: &Plugins) -> Result<Arc<KmsPlugin>, Refusal> {
-    plugins.connector().cloned().ok_or_else(|| {
-        let reason = format!("the connector {} was disabled", plugins.kms());
-        Refusal::new(Code::KmsUnavailable, reason)
     })
 }
 

@@ -6,7 +6,9 @@ use serde_json::Value as Json;
 
 use super::appraise::Appraised;
 use super::foreign::{Basis, Vouched};
-use super::release_policies::{KeyPolicy, ReleasePolicies, changed};
+use super::host::Parts;
+use super::release_policies::{KeyPolicy, changed};
+use super::source::Source;
 use super::token::Tokens;
 use crate::appraisal::Status;
 use crate::error::{Code, Refusal};
@@ -18,7 +20,8 @@ use crate::release_policy::{Allowed, AttestationResult, Denial};
 #[derive(Debug)]
 pub(super) struct Permitted {
     pub(super) basis: Arc<Basis>,
-    connector: String,
+    pub(super) source: Source,
+    /// What it is called there.
     pub(super) key: String,
     pub(super) version: Option<String>,
     pub(super) policy: Arc<KeyPolicy>,
@@ -28,8 +31,8 @@ pub(super) struct Permitted {
 impl Permitted {
     /// Asks again, behind whatever was fetched meanwhile: the policy may have been changed, or the
     /// key deleted and another of its name made under a stricter one.
-    pub(super) fn still(&self, policies: &ReleasePolicies) -> Result<(), Refusal> {
-        let now = policies.read(self.basis.tenant(), &self.connector, &self.key)?;
+    pub(super) fn still(&self, parts: &Parts) -> Result<(), Refusal> {
+        let now = self.source.policy(parts, self.basis.tenant(), &self.key)?;
         match now == Some(Arc::clone(&self.policy)) {
             true => Ok(()),
             false => Err(changed(&self.key)),
@@ -47,22 +50,21 @@ impl Permitted {
 }
 
 impl Basis {
-    /// Asks the release policy of the key in the connector that will be asked for it. `key` without a
-    /// policy is unknown, whether or not a KMS behind this host has a key of that name.
+    /// Asks the release policy of the key where it will be fetched from. `key` without a policy is unknown,
+    /// whether or not a KMS behind this host has a key of that name.
     pub(super) fn permit(
         self: Arc<Self>,
-        policies: &ReleasePolicies,
-        tokens: &Tokens,
-        connector: &str,
+        parts: &Parts,
+        source: Source,
         key: &str,
         version: Option<&str>,
     ) -> Result<Permitted, Refusal> {
-        let Some(policy) = policies.read(self.tenant(), connector, key)? else {
+        let Some(policy) = source.policy(parts, self.tenant(), key)? else {
             let explanation = Explanation::of("release-policy")
                 .seen("no release policy")
                 .wanted(format!("a release policy of {key}"));
             let reason = format!("{key} has no release policy");
-            return Err(Refusal::new(Code::KeyNotFound, reason).explain(explanation));
+            return Err(Refusal::new(source.missing(), reason).explain(explanation));
         };
         let compiled = policy.compiled.as_ref().map_err(|fault| {
             let explanation = Explanation::of("release-policy")
@@ -72,13 +74,13 @@ impl Basis {
             Refusal::new(Code::ReleaseDenied, reason).explain(explanation)
         })?;
         let judged = match &*self {
-            Self::Own(appraised) => compiled.judge(&Own { appraised, tokens }),
+            Self::Own(appraised) => compiled.judge(&Own { appraised, tokens: &parts.tokens }),
             Self::Foreign(vouched) => compiled.judge(&**vouched),
         };
         let allowed = judged.map_err(|denial| self.denied(&policy, &denial))?;
         Ok(Permitted {
             basis: self,
-            connector: connector.to_owned(),
+            source,
             key: key.to_owned(),
             version: version.map(ToOwned::to_owned),
             policy,

@@ -11,11 +11,13 @@ use super::foreign::Basis;
 use super::host::{Asked, Parts};
 use super::permit::Permitted;
 use super::request::{Caller, Evidence, ReleasedKey, WrapForm};
+use super::source::Source;
 use crate::audit::{Announced, AuditError, AuditLog, Digest, Event, Record};
 use crate::error::{Code, Refusal};
 use crate::json::{self, Limits};
 use crate::keys::{RecipientKey, WrapError, WrapHeader};
 use crate::plugin::{KeyReference, KmsFailure, KmsPlugin, ReleaseContext, Released};
+use crate::secret::Secret;
 
 /// A release whose audit record is durable. The wrapped key inside was never anywhere else.
 #[derive(Debug)]
@@ -28,33 +30,35 @@ impl Permitted {
     pub(super) async fn record(
         self,
         caller: &Caller,
-        kms: &KmsPlugin,
         parts: &Arc<Parts>,
         asked: Asked<'_>,
         announced: Announced,
     ) -> Result<Recorded, Refusal> {
         let Asked { evidence, principal, form, .. } = asked;
-        let wrapped = self.fetch(kms, parts, evidence, form).await?;
-        let tenant = self.basis.tenant();
-        parts.vault.releasable(
-            tenant,
-            kms.name(),
-            &self.key,
-            &wrapped.version,
-            parts.clock.now(),
-        )?;
+        let (wrapped, reads_key_material) = match &self.source {
+            Source::Connector(kms) => {
+                let wrapped = self.fetch(kms, parts, evidence, form).await?;
+                let (tenant, now) = (self.basis.tenant(), parts.clock.now());
+                let (name, version) = (kms.name(), &wrapped.version);
+                parts.vault.releasable(tenant, name, &self.key, version, now)?;
+                (wrapped, kms.reads_key_material())
+            }
+            Source::Secrets => (self.secret(parts, form)?, false),
+        };
         self.still_by(&*parts.reference_values(self.basis.tenant()).await?)?;
-        self.still(&parts.release_policies)?;
+        self.still(parts)?;
         let mut entry = self
             .basis
             .record(Event::Released, caller)
-            .key(self.key.as_str())
+            .key(self.source.named(&self.key))
             .version(wrapped.version.as_str())
-            .connector(kms.name(), kms.digest())
-            .reads_key_material(kms.reads_key_material())
+            .reads_key_material(reads_key_material)
             .wrapped_by_connector(wrapped.by_connector)
             .policy(in_records(&self.policy.id))
             .jwe(Digest::of(wrapped.jwe.as_bytes()));
+        if let Source::Connector(kms) = &self.source {
+            entry = entry.connector(kms.name(), kms.digest());
+        }
         if let Some(principal) = principal {
             entry = entry.principal(principal);
         }
@@ -69,7 +73,7 @@ impl Permitted {
                 version: wrapped.version,
                 status: self.basis.status().name(),
                 simulated: self.basis.simulated(),
-                reads_key_material: kms.reads_key_material(),
+                reads_key_material,
                 audit_index: index,
             },
         })
@@ -96,21 +100,7 @@ impl Permitted {
             .map_err(|failure| refuse_kms(kms.name(), failure))?;
         match released {
             Released::Held { media_type, key, version } => {
-                if let WrapForm::RsaAes(wrap) = form {
-                    let wrapped = recipient.rsa_aes_wrap(key.expose(), wrap);
-                    let jwe = BASE64URL_NOPAD.encode(&wrapped.map_err(refuse_wrap)?);
-                    return Ok(Wrapped { jwe, media_type, version, by_connector: false });
-                }
-                let header = WrapHeader {
-                    cty: media_type.clone(),
-                    tenant: self.basis.tenant().to_string(),
-                    key: self.key.clone(),
-                    version: version.clone(),
-                    challenge: self.basis.occasion(),
-                    audit: None,
-                };
-                let jwe = recipient.wrap(key.expose(), &header).map_err(refuse_wrap)?;
-                Ok(Wrapped { jwe, media_type, version, by_connector: false })
+                self.wrapped(&key, media_type, version, form)
             }
             Released::Wrapped { .. } if form != WrapForm::Jwe => {
                 let reason = format!("{} wraps itself, and not in this form", kms.name());
@@ -124,6 +114,42 @@ impl Permitted {
                 Ok(Wrapped { jwe, media_type, version, by_connector: true })
             }
         }
+    }
+}
+
+impl Permitted {
+    /// A secret out of the host's own store.
+    fn secret(&self, parts: &Parts, form: WrapForm) -> Result<Wrapped, Refusal> {
+        let (tenant, now) = (self.basis.tenant(), parts.clock.now());
+        let version = self.version.as_deref();
+        let secret = parts.vault.secret_to_release(tenant, &self.key, version, now)?;
+        self.wrapped(&secret.value, "text/plain; charset=utf-8".to_owned(), secret.version, form)
+    }
+
+    /// Material in the host's hands, wrapped to the recipient.
+    fn wrapped(
+        &self,
+        material: &Secret,
+        media_type: String,
+        version: String,
+        form: WrapForm,
+    ) -> Result<Wrapped, Refusal> {
+        let recipient = self.basis.recipient();
+        if let WrapForm::RsaAes(wrap) = form {
+            let wrapped = recipient.rsa_aes_wrap(material.expose(), wrap);
+            let jwe = BASE64URL_NOPAD.encode(&wrapped.map_err(refuse_wrap)?);
+            return Ok(Wrapped { jwe, media_type, version, by_connector: false });
+        }
+        let header = WrapHeader {
+            cty: media_type.clone(),
+            tenant: self.basis.tenant().to_string(),
+            key: self.source.named(&self.key),
+            version: version.clone(),
+            challenge: self.basis.occasion(),
+            audit: None,
+        };
+        let jwe = recipient.wrap(material.expose(), &header).map_err(refuse_wrap)?;
+        Ok(Wrapped { jwe, media_type, version, by_connector: false })
     }
 }
 

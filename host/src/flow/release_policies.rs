@@ -104,6 +104,15 @@ impl ReleasePolicies {
         stored.map(|stored| self.compiled(key, stored.expose())).transpose()
     }
 
+    /// The policy of a secret, which stands in its record.
+    pub(super) fn of_secret(
+        &self,
+        name: &str,
+        policy: &StoredPolicy,
+    ) -> Result<Arc<KeyPolicy>, Refusal> {
+        self.compiled(name, &written(policy)?)
+    }
+
     fn compiled(&self, key: &str, stored: &[u8]) -> Result<Arc<KeyPolicy>, Refusal> {
         let digest = Digest::of(stored);
         if let Some(known) = self.compiled.get(&digest) {

@@ -30,7 +30,7 @@ pub enum Purpose {
     Attestation,
     /// One key, in the same call as the evidence.
     Release {
-        /// The key's name.
+        /// The key's name, or a secret's with `secrets/` before it.
         key: String,
     },
 }

@@ -10,7 +10,7 @@ use subtle::ConstantTimeEq;
 
 use super::caller::Asks;
 use super::door::Door;
-use super::gate::{Known, Peer};
+use super::gate::{Asking, Known, Peer};
 use super::problem::Refused;
 use super::rate::RateLimiter;
 use super::settings::Rate;
@@ -148,6 +148,7 @@ impl FromRequestParts<Door> for Principal {
         let Administrator { name, tenant, permissions, .. } = administrator(parts, door)?;
         let (name, permissions) = (name.clone(), permissions.clone());
         let Asks(caller) = Asks::from_request_parts(parts, door).await?;
+        asks(parts, &caller, &name);
         if tenant.as_ref().is_some_and(|tenant| *tenant != caller.tenant) {
             let reason = format!("{name} does not administer tenant {}", caller.tenant);
             return Err(Refused::new(Code::Forbidden, reason));
@@ -174,6 +175,8 @@ impl FromRequestParts<Door> for Operator {
 
     async fn from_request_parts(parts: &mut Parts, door: &Door) -> Result<Self, Refused> {
         let Administrator { name, tenant, permissions, .. } = administrator(parts, door)?;
+        let Asks(caller) = Asks::from_request_parts(parts, door).await?;
+        asks(parts, &caller, name);
         if let Some(tenant) = tenant {
             let reason = format!("{name} administers tenant {tenant} only");
             return Err(Refused::new(Code::Forbidden, reason));
@@ -182,6 +185,13 @@ impl FromRequestParts<Door> for Operator {
             known.set();
         }
         Ok(Self(Principal { name: name.clone(), permissions: permissions.clone() }))
+    }
+}
+
+/// Leaves word of who asks, for the case that he is refused.
+pub(super) fn asks(parts: &Parts, caller: &Caller, name: &str) {
+    if let Some(asking) = parts.extensions.get::<Asking>() {
+        asking.set(caller, name);
     }
 }
 

@@ -2,8 +2,8 @@
 //! measured, and leaves with the same headers whatever the answer is.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use axum::extract::{MatchedPath, Request, State};
@@ -18,6 +18,7 @@ use super::door::Door;
 use super::path::require_plain;
 use super::problem::{Reason, Refused, render, take_refusal};
 use crate::error::{Code, Refusal};
+use crate::flow::Caller;
 use crate::random::Random;
 
 /// The header that carries the request's identifier in the answer. In a request it is ignored:
@@ -44,6 +45,30 @@ impl RequestId {
         let mut bytes = [0; 16];
         random.fill(&mut bytes).map_err(|error| Refusal::new(Code::Internal, error.to_string()))?;
         Ok(Self(BASE32_NOPAD.encode(&bytes).to_lowercase().into()))
+    }
+}
+
+/// Who asks, once a credential has proved it; permitted or not.
+#[derive(Clone, Default)]
+pub(super) struct Asking(Arc<OnceLock<(Caller, String)>>);
+
+impl Asking {
+    /// A credential was checked, of somebody of this name.
+    pub(super) fn set(&self, caller: &Caller, name: &str) {
+        let _ = self.0.set((caller.clone(), name.to_owned()));
+    }
+
+    /// Has it recorded that he was refused for want of a permission.
+    async fn refused(&self, door: &Door, refusal: Option<Refusal>) {
+        let refusal = refusal.filter(|refusal| refusal.code == Code::Forbidden);
+        let (Some(refusal), Some((caller, name)), Some(host)) =
+            (refusal, self.0.get(), door.api.azure())
+        else {
+            return;
+        };
+        if let Err(failure) = host.record_forbidden(caller, name, &refusal).await {
+            tracing::error!(request_id = caller.request_id, %failure, "not recorded");
+        }
     }
 }
 
@@ -74,7 +99,9 @@ pub(super) async fn gate(State(door): State<Door>, mut request: Request, next: N
         started: Instant::now(),
         administrator: Known::default(),
     };
+    let asking = Asking::default();
     request.extensions_mut().insert(passing.administrator.clone());
+    request.extensions_mut().insert(asking.clone());
     let response = match id {
         Ok(id) => {
             request.extensions_mut().insert(id);
@@ -83,6 +110,7 @@ pub(super) async fn gate(State(door): State<Door>, mut request: Request, next: N
         Err(refusal) => Err(refusal),
     };
     let response = response.unwrap_or_else(|refusal| Refused::from(refusal).into_response());
+    asking.refused(&door, response.extensions().get::<Refusal>().cloned()).await;
     if passing.route.is_none() {
         passing.route = response.extensions().get::<MatchedPath>().cloned();
     }

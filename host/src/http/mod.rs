@@ -48,6 +48,7 @@ pub use admin::vault::backups::Backup;
 pub use admin::vault::deleted_keys::{DeletedKey, DeletedKeyPage};
 pub use admin::vault::deleted_secrets::{DeletedSecret, DeletedSecretPage};
 pub use admin::vault::details::{KeyChangeRequest, KeyDetails};
+pub use admin::vault::keys::{KeyVersionRequest, WrappedMaterial};
 pub use admin::vault::operations::{PerformRequest, Performance};
 pub use admin::vault::rotation_policy::KeyRotationPolicy;
 pub use admin::vault::secrets::{

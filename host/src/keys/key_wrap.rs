@@ -5,13 +5,16 @@
 //! Unlike a JWE it authenticates nothing beside the material: what it is, whose it is and what it was
 //! released for stand in the signed answer that carries it.
 
-use aws_lc_rs::key_wrap::{AES_256, AesKek, KeyWrapPadded};
+use aws_lc_rs::key_wrap::{AES_128, AES_256, AesKek, KeyWrapPadded};
 use aws_lc_rs::rsa::{
     OAEP_SHA1_MGF1SHA1, OAEP_SHA256_MGF1SHA256, OAEP_SHA384_MGF1SHA384, OaepAlgorithm,
 };
 use zeroize::Zeroizing;
 
+use super::oaep::OaepKey;
+use super::private_key::PrivateKeyError;
 use super::recipient::{RecipientKey, WrapError};
+use crate::secret::Secret;
 
 /// AES key wrap works on blocks of so many bytes, and adds one.
 const BLOCK: usize = 8;
@@ -54,6 +57,29 @@ impl RsaAesKeyWrap {
     }
 }
 
+impl OaepKey {
+    /// Unwraps what was wrapped to this key. The AES key inside has 256 bits, or 128.
+    ///
+    /// # Errors
+    /// [`PrivateKeyError::Closed`], whatever is wrong.
+    pub fn rsa_aes_unwrap(
+        &self,
+        wrapped: &[u8],
+        wrap: RsaAesKeyWrap,
+    ) -> Result<Secret, PrivateKeyError> {
+        let closed = || PrivateKeyError::Closed;
+        let (encrypted, wrapped) = wrapped.split_at_checked(self.size()).ok_or_else(closed)?;
+        let key = self.decrypt(wrap.oaep(), encrypted)?;
+        let cipher = if key.len() == 16 { &AES_128 } else { &AES_256 };
+        let kek = AesKek::new(cipher, key.expose()).map_err(|_| closed())?;
+        let mut buffer = Zeroizing::new(vec![0; wrapped.len()]);
+        let length = kek.unwrap_with_padding(wrapped, &mut buffer).map_err(|_| closed())?.len();
+        let mut material = std::mem::take(&mut *buffer);
+        material.truncate(length);
+        Ok(Secret::new(material))
+    }
+}
+
 impl RecipientKey {
     /// Wraps `plaintext` for an RSA recipient: as many octets as the modulus has, and the wrapped
     /// material.
@@ -81,7 +107,8 @@ impl RecipientKey {
 
 #[cfg(test)]
 mod tests {
-    use aws_lc_rs::rsa::{KeySize, OaepPrivateDecryptingKey, PrivateDecryptingKey};
+    use aws_lc_rs::encoding::AsDer;
+    use aws_lc_rs::rsa::{KeySize, PrivateDecryptingKey};
 
     use super::*;
     use crate::keys::{RecipientKind, RecipientPrivateKey};
@@ -89,25 +116,11 @@ mod tests {
     const WRAPS: [RsaAesKeyWrap; 3] =
         [RsaAesKeyWrap::Sha1, RsaAesKeyWrap::Sha256, RsaAesKeyWrap::Sha384];
 
-    fn recipient() -> (PrivateDecryptingKey, RecipientKey) {
+    fn recipient() -> (OaepKey, RecipientKey) {
         let private = PrivateDecryptingKey::generate(KeySize::Rsa2048).unwrap();
         let jwk = crate::keys::rsa::PublicKey::of(&private).unwrap().canonical().jwk;
+        let private = OaepKey::from_pkcs8(private.as_der().unwrap().as_ref()).unwrap();
         (private, RecipientKey::from_jwk(&jwk).unwrap())
-    }
-
-    /// As a client unwraps it (Azure's confidential sidecar, `pkg/skr`).
-    fn unwrap(
-        private: &PrivateDecryptingKey,
-        oaep: &'static OaepAlgorithm,
-        wrapped: &[u8],
-    ) -> Option<Vec<u8>> {
-        let (encrypted, material) = wrapped.split_at(256);
-        let private = OaepPrivateDecryptingKey::new(private.clone()).unwrap();
-        let mut buffer = vec![0; private.min_output_size()];
-        let key = private.decrypt(oaep, encrypted, &mut buffer, None).ok()?;
-        let kek = AesKek::new(&AES_256, key).unwrap();
-        let mut buffer = vec![0; material.len()];
-        kek.unwrap_with_padding(material, &mut buffer).ok().map(|bytes| bytes.to_vec())
     }
 
     #[test]
@@ -119,9 +132,28 @@ mod tests {
                 let wrapped = recipient.rsa_aes_wrap(&plaintext, wrap).unwrap();
                 assert_eq!(wrapped.len(), 256 + length.next_multiple_of(8) + 8);
                 for other in WRAPS {
-                    let came = unwrap(&private, other.oaep(), &wrapped);
+                    let came = private.rsa_aes_unwrap(&wrapped, other).ok();
+                    let came = came.map(|secret| secret.expose().to_vec());
                     assert_eq!(came, (other == wrap).then(|| plaintext.clone()), "{wrap:?}");
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn an_altered_or_cut_wrap_does_not_open_and_says_no_more() {
+        let (private, recipient) = recipient();
+        for wrap in WRAPS {
+            let good = recipient.rsa_aes_wrap(&[7; 121], wrap).unwrap();
+            for at in [0, 1, 255, 256, 263, good.len() - 1] {
+                let mut bad = good.clone();
+                bad[at] ^= 1;
+                let refused = private.rsa_aes_unwrap(&bad, wrap).unwrap_err();
+                assert_eq!(refused, PrivateKeyError::Closed, "{wrap:?} {at}");
+            }
+            for length in [0, 1, 255, 256, 264, good.len() - 8, good.len() - 1] {
+                let refused = private.rsa_aes_unwrap(&good[..length], wrap).unwrap_err();
+                assert_eq!(refused, PrivateKeyError::Closed, "{wrap:?} {length}");
             }
         }
     }

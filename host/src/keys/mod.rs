@@ -1,5 +1,6 @@
 //! Keys that the host uses toward the outside: the recipient keys that released material is
-//! wrapped to, and the keys that sign attestation results.
+//! wrapped to, and the keys that sign attestation results. And what private keys of tenants do
+//! natively: see `private_key.rs`, `signing.rs`, `oaep.rs`, `aes_key_wrap.rs`.
 //!
 //! | recipient key (JWK) | `alg` of the JWE | content key |
 //! |---|---|---|
@@ -12,16 +13,20 @@
 //! of Azure Key Vault get what they know instead, an RSA AES key wrap: see `key_wrap.rs`. Tokens for guests
 //! with a TPM are sealed to a key of it: see `sealing.rs`.
 
+mod aes_key_wrap;
 mod agreement;
 mod concat_kdf;
 mod jwe;
 mod jwk;
 mod key_wrap;
+mod oaep;
+mod private_key;
 mod recipient;
 mod recipient_private;
 mod rs256;
 mod rsa;
 mod sealing;
+mod signing;
 mod spki;
 mod token;
 mod token_claims;
@@ -30,12 +35,17 @@ mod token_key;
 mod token_keys;
 mod xwing;
 
+pub(crate) use aes_key_wrap::AesKeyWrap;
 pub use jwe::WrapHeader;
 pub use key_wrap::RsaAesKeyWrap;
+pub use oaep::OaepKey;
+pub(crate) use oaep::of as oaep_of;
+pub use private_key::{PrivateKeyError, PrivateKind};
 pub use recipient::{RecipientKey, RecipientKeyError, WrapError};
 pub use recipient_private::{RecipientKind, RecipientPrivateKey, UnwrapError, Unwrapped};
 pub use rs256::{CertifiedKey, CertifiedKeys};
 pub use sealing::SealingKey;
+pub use signing::Signable;
 pub use token::{TYP_EAT, TokenError};
 pub use token_claims::Expected;
 pub use token_cose::TYP_EAT_CWT;

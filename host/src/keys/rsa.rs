@@ -2,8 +2,8 @@
 
 use aws_lc_rs::encoding::{AsDer, PublicKeyX509Der};
 use aws_lc_rs::rsa::{
-    OAEP_SHA256_MGF1SHA256, OaepAlgorithm, OaepPrivateDecryptingKey, OaepPublicEncryptingKey,
-    PrivateDecryptingKey, PublicEncryptingKey, PublicKeyComponents,
+    OAEP_SHA256_MGF1SHA256, OaepAlgorithm, OaepPublicEncryptingKey, PrivateDecryptingKey,
+    PublicEncryptingKey, PublicKeyComponents,
 };
 use data_encoding::BASE64URL_NOPAD;
 use x509_parser::prelude::FromDer;
@@ -12,6 +12,8 @@ use x509_parser::x509::SubjectPublicKeyInfo;
 use zeroize::Zeroizing;
 
 use super::jwk::{Canonical, Members};
+use super::oaep;
+use super::private_key::unsigned;
 use super::recipient::{RecipientKeyError, WrapError};
 
 /// `alg` of a JWE whose content key is encrypted to an RSA key.
@@ -72,7 +74,7 @@ impl PublicKey {
         let Ok(ParsedKey::RSA(key)) = spki.parsed() else {
             return Err(RecipientKeyError::Unsupported("kty"));
         };
-        Self::from_components(unsigned(key.modulus), unsigned(key.exponent))
+        Self::from_components(unsigned(key.modulus).to_vec(), unsigned(key.exponent).to_vec())
     }
 
     /// The key in its canonical spelling.
@@ -101,13 +103,6 @@ pub(super) fn decrypt(
     private: &PrivateDecryptingKey,
     encrypted: &[u8],
 ) -> Option<Zeroizing<[u8; 32]>> {
-    let key = OaepPrivateDecryptingKey::new(private.clone()).ok()?;
-    let mut buffer = Zeroizing::new(vec![0; key.min_output_size()]);
-    let content_key = key.decrypt(OAEP, encrypted, &mut buffer, None).ok()?;
-    <[u8; 32]>::try_from(&*content_key).ok().map(Zeroizing::new)
-}
-
-/// A DER INTEGER that is not negative, without the byte that keeps its sign.
-fn unsigned(integer: &[u8]) -> Vec<u8> {
-    integer.strip_prefix(&[0]).unwrap_or(integer).to_vec()
+    let content_key = oaep::decrypt(private, OAEP, encrypted)?;
+    <[u8; 32]>::try_from(content_key.expose()).ok().map(Zeroizing::new)
 }

@@ -7,6 +7,7 @@ pub mod call;
 mod management;
 #[cfg(test)]
 mod tests;
+mod versions;
 
 use std::fmt;
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use wasmtime::component::{HasSelf, Linker, Resource};
 use self::answer::Secrets;
 use self::bindings::exports::claviger::plugin::key_release as wit;
 use self::bindings::managed::ManagedKmsPluginPre;
+use self::bindings::versioned::VersionedKmsPluginPre;
 use self::bindings::{KmsPluginPre, claviger::plugin as imports};
 use self::call::KmsCall;
 use super::admission::{self, Grants, LoadError, World};
@@ -58,6 +60,9 @@ pub const WORLD: World = World {
 
 /// The interface that a connector may export beside `key-release`.
 const KEY_MANAGEMENT: &str = "claviger:plugin/key-management@0.1.0";
+
+/// The interface that a connector which manages keys may export beside.
+const KEY_VERSIONS: &str = "claviger:plugin/key-versions@0.1.0";
 
 /// What the operator gives a connector.
 #[derive(Clone)]
@@ -162,6 +167,7 @@ pub struct KmsPlugin {
     name: Arc<str>,
     release: KmsPluginPre<KmsCall>,
     management: Option<ManagedKmsPluginPre<KmsCall>>,
+    versions: Option<VersionedKmsPluginPre<KmsCall>>,
     services: Arc<KmsServices>,
     manifest: Arc<Manifest>,
     digest: Arc<str>,
@@ -194,11 +200,14 @@ impl KmsPlugin {
             .map_err(misfit)?;
         let manages = compiled.component.get_export_index(None, KEY_MANAGEMENT);
         let management = manages.map(|_| ManagedKmsPluginPre::new(pre.clone()));
+        let versions = compiled.component.get_export_index(None, KEY_VERSIONS);
+        let versions = versions.map(|_| VersionedKmsPluginPre::new(pre.clone()));
         let plugin = Self {
             engine: engine.clone(),
             name: name.into(),
             release: KmsPluginPre::new(pre).map_err(misfit)?,
             management: management.transpose().map_err(misfit)?,
+            versions: versions.transpose().map_err(misfit)?,
             services: Arc::new(services),
             manifest: Arc::new(compiled.manifest),
             digest: compiled.digest.into(),

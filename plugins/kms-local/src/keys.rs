@@ -65,8 +65,8 @@ pub(crate) fn create(
     Ok(record)
 }
 
-/// Adds a version.
-pub(crate) fn rotate(name: &str) -> Result<Record, Error> {
+/// Adds a version, of given material or a fresh one.
+pub(crate) fn rotate(name: &str, given: Option<&Secret>) -> Result<Record, Error> {
     let Stored { mut record, bytes } = find(name)?;
     if record.versions.len() >= MOST_VERSIONS {
         return Err(Error::Denied("the key has as many versions as it may".into()));
@@ -74,7 +74,7 @@ pub(crate) fn rotate(name: &str) -> Result<Record, Error> {
     let number = record.next;
     record.next = number.checked_add(1).ok_or_else(used_up)?;
     let reserved = swap(name, Some(bytes), &record)?;
-    keep(name, number, record.kind, None)?;
+    keep(name, number, record.kind, given)?;
     record.versions.push(version(number));
     commit(name, reserved, &record, number)?;
     Ok(record)

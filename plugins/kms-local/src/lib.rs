@@ -5,8 +5,10 @@ mod keys;
 mod kind;
 mod record;
 
+use claviger_plugin_sdk::kms::material::Secret;
 use claviger_plugin_sdk::kms::{
-    Context, Error, Held, KeyManagement, KeyReference, KeyRelease, KeySummary, NewKey, Released,
+    Context, Error, Held, KeyManagement, KeyReference, KeyRelease, KeySummary, KeyVersions, NewKey,
+    Released,
 };
 
 use record::{Record, Version};
@@ -17,7 +19,7 @@ claviger_plugin_sdk::manifest! {
     imports: ["clock", "log", "material", "release-context", "sealed-keys", "sealed-store"],
     settings: {},
 }
-claviger_plugin_sdk::register_managed_kms!(Local);
+claviger_plugin_sdk::register_versioned_kms!(Local);
 
 /// Keys on one page of a list. Each costs one call of the host.
 const PAGE: u32 = 100;
@@ -56,7 +58,7 @@ impl KeyManagement for Local {
     }
 
     fn rotate(name: String) -> Result<KeySummary, Error> {
-        newest(&name, &keys::rotate(&name)?)
+        newest(&name, &keys::rotate(&name, None)?)
     }
 
     fn list(cursor: Option<String>) -> Result<(Vec<KeySummary>, Option<String>), Error> {
@@ -100,6 +102,21 @@ impl KeyManagement for Local {
 
     fn delete(name: String) -> Result<(), Error> {
         keys::delete(&name)
+    }
+}
+
+impl KeyVersions for Local {
+    fn add(name: String, key: Secret) -> Result<KeySummary, Error> {
+        newest(&name, &keys::rotate(&name, Some(&key))?)
+    }
+
+    fn open(key: KeyReference) -> Result<Secret, Error> {
+        let number = number(&key)?;
+        let record = keys::find(&key.name)?.record;
+        if !record.exportable {
+            return Err(Error::Denied("the key is not exportable".into()));
+        }
+        keys::open(&key.name, pick(&record, number)?.number)
     }
 }
 

@@ -1,11 +1,11 @@
 //! The world of KMS connectors: keys released, and where a connector can, created and managed.
 
-/// The generated bindings of the world `managed-kms-plugin`, as they are.
+/// The generated bindings of the world `versioned-kms-plugin`, as they are.
 #[allow(missing_docs, unreachable_pub, unsafe_code, clippy::all, clippy::restriction)]
 pub mod bindings {
     wit_bindgen::generate!({
         path: "../../wit",
-        world: "managed-kms-plugin",
+        world: "versioned-kms-plugin",
         pub_export_macro: true,
         export_macro_name: "export_kms",
         default_bindings_module: "claviger_plugin_sdk::kms::bindings",
@@ -22,6 +22,7 @@ pub use bindings::exports::claviger::plugin::key_management::{
 pub use bindings::exports::claviger::plugin::key_release::{
     Error, Guest as KeyRelease, Held, KeyReference, Released, Wrapped,
 };
+pub use bindings::exports::claviger::plugin::key_versions::Guest as KeyVersions;
 
 impl From<sealed_keys::Error> for Error {
     /// What the host said of a key, in a connector's words.

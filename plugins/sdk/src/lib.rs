@@ -6,6 +6,7 @@
 //! | verifier | [`verifier::Verifier`] | [`register_verifier!`] |
 //! | KMS connector | [`kms::KeyRelease`] | [`register_kms!`] |
 //! | KMS connector that manages keys | [`kms::KeyRelease`] and [`kms::KeyManagement`] | [`register_managed_kms!`] |
+//! | the same, versions taken in too | both and [`kms::KeyVersions`] | [`register_versioned_kms!`] |
 //!
 //! Each adds a [`manifest!`]. A plugin is a `cdylib` for `wasm32-unknown-unknown`; a panic ends the
 //! call, and its message stands in the host's log under the plugin's name. On other targets
@@ -47,4 +48,4 @@ pub mod tpm;
 pub mod verifier;
 
 #[doc(hidden)]
-pub use register::{Registered, Unmanaged};
+pub use register::{Registered, Unmanaged, Unversioned};

@@ -2,8 +2,9 @@
 
 use std::marker::PhantomData;
 
+use crate::kms::material::Secret;
 use crate::kms::{Context, Error, KeyManagement, KeyReference, KeyRelease, KeySummary};
-use crate::kms::{NewKey, Released};
+use crate::kms::{KeyVersions, NewKey, Released};
 use crate::verifier::{Description, Rejection, Request, Verdict, Verifier};
 use crate::{kms, panics, verifier};
 
@@ -31,15 +32,27 @@ macro_rules! register_kms {
     };
 }
 
-/// Exports the type as the component's `key-release` and `key-management`.
+/// Exports the type as the component's `key-release` and `key-management`; `key-versions` answers
+/// `unsupported`.
 #[macro_export]
 macro_rules! register_managed_kms {
+    ($plugin:ty) => {
+        $crate::register_versioned_kms!($crate::Unversioned<$plugin>);
+    };
+}
+
+/// Exports the type as the component's `key-release`, `key-management` and `key-versions`.
+#[macro_export]
+macro_rules! register_versioned_kms {
     ($plugin:ty) => {
         const _: () = {
             type Plugin = $crate::Registered<$plugin>;
             #[cfg(target_arch = "wasm32")]
     $crate::kms::bindings::export_kms!(Plugin with_types_in $crate::kms::bindings);
-            const fn implements<T: $crate::kms::KeyRelease + $crate::kms::KeyManagement>() {}
+            const fn implements<
+                T: $crate::kms::KeyRelease + $crate::kms::KeyManagement + $crate::kms::KeyVersions,
+            >() {
+            }
             implements::<Plugin>();
         };
     };
@@ -54,6 +67,11 @@ pub struct Registered<T>(PhantomData<T>);
 #[doc(hidden)]
 #[derive(Debug)]
 pub struct Unmanaged<T>(PhantomData<T>);
+
+/// A connector that manages keys, and takes no versions in.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct Unversioned<T>(PhantomData<T>);
 
 /// Implements `$interface` for [`Registered`] by setting the hook and calling the plugin.
 macro_rules! reported {
@@ -72,6 +90,11 @@ macro_rules! reported {
 reported!(verifier, Verifier {
     fn describe() -> Description;
     fn verify(request: Request) -> Result<Verdict, Rejection>;
+});
+
+reported!(kms, KeyVersions {
+    fn add(name: String, key: Secret) -> Result<KeySummary, Error>;
+    fn open(key: KeyReference) -> Result<Secret, Error>;
 });
 
 reported!(kms, KeyRelease {
@@ -107,15 +130,45 @@ macro_rules! unsupported {
     };
 }
 
+/// Implements `$interface` for [`Unversioned`] by calling the plugin.
+macro_rules! passed_on {
+    ($world:ident, $interface:ident {
+        $(fn $name:ident($($argument:ident: $type:ty),*) -> $answer:ty;)*
+    }) => {
+        impl<T: $interface> $interface for Unversioned<T> {
+            $(fn $name($($argument: $type),*) -> $answer {
+                T::$name($($argument),*)
+            })*
+        }
+    };
+}
+
 key_management!(reported);
+key_management!(passed_on);
 key_management!(unsupported);
 
-impl<T: KeyRelease> KeyRelease for Unmanaged<T> {
-    fn release(key: KeyReference, context: &Context) -> Result<Released, Error> {
-        T::release(key, context)
+macro_rules! releases {
+    ($($wrapper:ident),*) => {$(
+        impl<T: KeyRelease> KeyRelease for $wrapper<T> {
+            fn release(key: KeyReference, context: &Context) -> Result<Released, Error> {
+                T::release(key, context)
+            }
+
+            fn health() -> Result<(), Error> {
+                T::health()
+            }
+        }
+    )*};
+}
+
+releases!(Unmanaged, Unversioned);
+
+impl<T> KeyVersions for Unversioned<T> {
+    fn add(_: String, _: Secret) -> Result<KeySummary, Error> {
+        Err(Error::Unsupported("this connector takes no versions in".into()))
     }
 
-    fn health() -> Result<(), Error> {
-        T::health()
+    fn open(_: KeyReference) -> Result<Secret, Error> {
+        Err(Error::Unsupported("this connector gives versions out by release only".into()))
     }
 }

@@ -24,6 +24,9 @@ use crate::secret::Secret;
 use crate::token::{Expected, HostKeys, TokenError};
 use crate::trust::Trust;
 
+/// Before a secret's name, where a key's could stand.
+const SECRETS: &str = "secrets/";
+
 /// Where a host is, what is believed about it, and how it is asked.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -133,7 +136,8 @@ impl Client {
         self.persist(|| self.attest_once()).await
     }
 
-    /// Fetches a key, the current version where none is named.
+    /// Fetches a key, the current version where none is named. A secret that has a release policy is
+    /// `secrets/` and its name.
     ///
     /// # Errors
     /// [`ClientError`].
@@ -142,7 +146,7 @@ impl Client {
         key: &str,
         version: Option<&str>,
     ) -> Result<ReleasedKey, ClientError> {
-        if !is_name(key) {
+        if !is_name(key.strip_prefix(SECRETS).unwrap_or(key)) {
             return Err(ClientError::Configuration(format!("{key:?} is not a key's name")));
         }
         self.persist(|| self.fetch_once(key, version)).await
@@ -196,7 +200,10 @@ impl Client {
         version: Option<&str>,
     ) -> Result<ReleasedKey, ClientError> {
         let answer = self.prepare(ChallengeRequest::Release { key }).await?;
-        let path = format!("{}/keys/{key}/release", self.prefix);
+        let path = match key.starts_with(SECRETS) {
+            true => format!("{}/{key}/release", self.prefix),
+            false => format!("{}/keys/{key}/release", self.prefix),
+        };
         let release: Release = self.post(&path, &answer.submission(version)).await?;
         self.accept(release.simulated)?;
         let unwrapped = answer.recipient.unwrap(&release.jwe)?;

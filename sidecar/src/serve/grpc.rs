@@ -14,9 +14,11 @@ use super::router::{Body, Desk};
 use crate::skr::{Failure, wrap};
 
 /// Statuses (gRPC, `statuscodes.md`).
-const INVALID_ARGUMENT: u8 = 3;
+pub(super) const INVALID_ARGUMENT: u8 = 3;
+pub(super) const DEADLINE_EXCEEDED: u8 = 4;
+pub(super) const NOT_FOUND: u8 = 5;
 const FAILED_PRECONDITION: u8 = 9;
-const UNIMPLEMENTED: u8 = 12;
+pub(super) const UNIMPLEMENTED: u8 = 12;
 
 /// Whether a media type is gRPC's.
 pub(super) fn is_grpc(value: &HeaderValue) -> bool {
@@ -94,7 +96,7 @@ fn malformed(what: &str) -> Status {
 }
 
 /// One message: a byte that says that it is not compressed, its length, itself.
-fn frame(message: &[u8]) -> Vec<u8> {
+pub(super) fn frame(message: &[u8]) -> Vec<u8> {
     let length = u32::try_from(message.len()).unwrap_or(u32::MAX);
     [&[0][..], &length.to_be_bytes(), message].concat()
 }
@@ -107,7 +109,7 @@ fn unframe(body: &[u8]) -> Option<&[u8]> {
 }
 
 /// A length-delimited field (protobuf encoding, wire type 2).
-fn write(number: u8, content: &[u8]) -> Vec<u8> {
+pub(super) fn write(number: u8, content: &[u8]) -> Vec<u8> {
     let mut bytes = vec![number << 3 | 2];
     let mut length = content.len();
     while length >= 0x80 {
@@ -120,25 +122,28 @@ fn write(number: u8, content: &[u8]) -> Vec<u8> {
 }
 
 /// The last field of this number; empty where there is none, as protobuf has it. None: malformed.
-fn field(mut message: &[u8], number: u64) -> Option<&[u8]> {
-    let mut found: &[u8] = &[];
+fn field(message: &[u8], number: u64) -> Option<&[u8]> {
+    let found = fields(message)?.into_iter().rev().find(|(found, _)| *found == number);
+    Some(found.map_or(&[], |(_, content)| content))
+}
+
+/// Every length-delimited field with its number, in their order. None: malformed.
+pub(super) fn fields(mut message: &[u8]) -> Option<Vec<(u64, &[u8])>> {
+    let mut found = Vec::new();
     while !message.is_empty() {
         let (tag, rest) = varint(message)?;
-        let (content, rest) = match tag & 7 {
-            0 => (None, varint(rest)?.1),
-            1 => (None, rest.get(8..)?),
+        message = match tag & 7 {
+            0 => varint(rest)?.1,
+            1 => rest.get(8..)?,
             2 => {
                 let (length, rest) = varint(rest)?;
                 let (content, rest) = rest.split_at_checked(usize::try_from(length).ok()?)?;
-                (Some(content), rest)
+                found.push((tag >> 3, content));
+                rest
             }
-            5 => (None, rest.get(4..)?),
+            5 => rest.get(4..)?,
             _ => return None,
         };
-        if tag >> 3 == number {
-            found = content?;
-        }
-        message = rest;
     }
     Some(found)
 }

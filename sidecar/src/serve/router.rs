@@ -10,7 +10,7 @@ use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::{Bytes, Incoming};
 use serde_json::{Value, json};
 
-use super::grpc;
+use super::{grpc, reflection};
 use crate::skr::{Failure, Skr};
 
 /// Bytes of a request's body.
@@ -39,6 +39,9 @@ impl Desk {
         let (head, body) = request.into_parts();
         let grpc = head.headers.get(CONTENT_TYPE).is_some_and(grpc::is_grpc);
         let path = head.uri.path().to_owned();
+        if grpc && reflection::is_asked(&path) {
+            return reflection::answer(body);
+        }
         let Ok(body) = Limited::new(body, LARGEST).collect().await else {
             return json_answer(
                 StatusCode::PAYLOAD_TOO_LARGE,

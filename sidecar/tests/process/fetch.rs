@@ -6,8 +6,14 @@ use crate::support::{Host, ran};
 fn a_key_opens_for_a_recipient_of_every_kind() {
     let Some(host) = Host::start() else { return };
     host.import("of-every-kind", &[0xa5; 32]);
-    for kind in ["x-wing", "x25519", "p256", "rsa3072"] {
-        let mut command = host.sidecar(&format!("recipient = \"{kind}\""));
+    for kind in ["x-wing", "x25519", "p256", "p384", "p521", "rsa2048", "rsa3072", "rsa4096"] {
+        let mut command = match kind {
+            "p384" | "rsa4096" => host.sidecar("recipient = \"x25519\""),
+            kind => host.sidecar(&format!("recipient = \"{kind}\"")),
+        };
+        if matches!(kind, "p384" | "rsa4096") {
+            command.args(["--recipient", kind]);
+        }
         let (code, output, errors) = ran(command.args(["fetch", "of-every-kind"]));
         assert_eq!((code, output), (Some(0), format!("{}\n", "a5".repeat(32))), "{kind}: {errors}");
     }

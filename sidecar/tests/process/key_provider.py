@@ -68,6 +68,62 @@ assert base64.b64decode(data.certs).startswith(b"-----BEGIN CERTIFICATE")
 fails(grpc.StatusCode.INVALID_ARGUMENT, "GetAttestationData", "DataRequest", "Data", b64_runtime_data_string="*")
 fails(grpc.StatusCode.UNIMPLEMENTED, "Nothing", "HelloRequest", "Hello", name="you")
 
+# Reflection, by grpcio's own client of it: both versions, and questions one after the other in one stream.
+from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc  # noqa: E402
+from grpc_reflection.v1alpha.proto_reflection_descriptor_database import (  # noqa: E402
+    ProtoReflectionDescriptorDatabase,
+)
+
+database = ProtoReflectionDescriptorDatabase(channel)
+assert list(database.get_services()) == ["key_provider.KeyProviderService"]
+described = descriptor_pool.DescriptorPool(database)
+service = described.FindServiceByName("key_provider.KeyProviderService")
+assert [method.name for method in service.methods] == [
+    "SayHello", "WrapKey", "UnWrapKey", "GetReport", "GetAttestationData"]
+hello = service.FindMethodByName("SayHello")
+request = message_factory.GetMessageClass(hello.input_type)(name="reflection")
+stub = channel.unary_unary(
+    "/key_provider.KeyProviderService/SayHello",
+    request_serializer=lambda message: message.SerializeToString(),
+    response_deserializer=message_factory.GetMessageClass(hello.output_type).FromString)
+assert stub(request, timeout=60).message == "Hello reflection"
+for method, inner, outer in (("WrapKey",) + ("key_provider_key_wrap_protocol",) * 2,
+                             ("GetAttestationData", "b64_runtime_data_string", "uvm_reference_info")):
+    found = service.FindMethodByName(method)
+    assert any(field.name.startswith(inner) for field in found.input_type.fields), method
+    assert any(field.name.startswith(outer) for field in found.output_type.fields), method
+try:
+    described.FindServiceByName("key_provider.Nothing")
+    raise AssertionError("there is no such service")
+except KeyError:
+    pass
+
+
+def turns(path):
+    """Each question is sent when the answer to the one before is there, as grpcurl does."""
+    import queue
+
+    questions = queue.Queue()
+    ask = channel.stream_stream(
+        path,
+        request_serializer=reflection_pb2.ServerReflectionRequest.SerializeToString,
+        response_deserializer=reflection_pb2.ServerReflectionResponse.FromString)
+    answers = ask(iter(questions.get, None), timeout=30)
+    for name, kind in (("list_services", "list_services_response"),
+                       ("file_containing_symbol", "file_descriptor_response"),
+                       ("file_by_filename", "error_response")):
+        value = {"file_containing_symbol": "key_provider.KeyProviderService.GetReport"}.get(name, "x")
+        questions.put(reflection_pb2.ServerReflectionRequest(host="h", **{name: value}))
+        answer = next(answers)
+        assert answer.WhichOneof("message_response") == kind and answer.valid_host == "h", answer
+        assert getattr(answer.original_request, name) == value, answer
+    questions.put(None)
+    assert list(answers) == [] and answers.code() == grpc.StatusCode.OK
+
+
+for version in ("v1", "v1alpha"):
+    turns(f"/grpc.reflection.{version}.ServerReflection/ServerReflectionInfo")
+
 # An RSA key in the vault, which its policy releases to what the model attests.
 key = rsa.generate_private_key(65537, 3072)
 numbers, public = key.private_numbers(), key.public_key().public_numbers()

@@ -14,7 +14,7 @@ use claviger::http::{
     AdminListener, Administrator, Credential, DevelopmentCertificates, HttpSettings, Listener,
     Listeners, ServerCertificate, ServerHandle, serve,
 };
-use claviger::permission::Permissions;
+use claviger::permission::{Permissions, Role};
 use claviger::random::SystemRandomness;
 use claviger::tenant::Tenant;
 
@@ -22,6 +22,9 @@ use super::{Raw, Site};
 
 /// The token of the administrator of all tenants.
 pub const ADMINISTRATOR: &str = "administrators-token-for-the-tests";
+
+/// The token of an administrator who sees what there is and changes nothing.
+const AUDITOR: &str = "auditors-token-for-the-tests";
 
 /// Serves until it is dropped.
 pub struct Served {
@@ -87,12 +90,17 @@ impl Site {
             address: ([127, 0, 0, 1], 0).into(),
             certificate: Arc::clone(&certificate),
         };
-        let administrators = vec![Administrator {
-            name: "tests".to_owned(),
+        let administrator = |name: &str, permissions, token| Administrator {
+            name: name.to_owned(),
             tenant: None,
-            permissions: Permissions::all(),
-            credential: Credential::of_token(ADMINISTRATOR),
-        }];
+            permissions,
+            credential: Credential::of_token(token),
+        };
+        let auditor = Role::Auditor.permissions().iter().copied().collect();
+        let administrators = vec![
+            administrator("tests", Permissions::all(), ADMINISTRATOR),
+            administrator("auditor", auditor, AUDITOR),
+        ];
         let admin = AdminListener { listener: listener(), client_authority: None, administrators };
         let listeners = Listeners { api: listener(), admin: Some(admin), azure };
         let random = Arc::new(SystemRandomness::default());
@@ -124,6 +132,18 @@ impl Served {
     #[must_use]
     pub fn administrator_of(&self, tenant: &Tenant) -> Client {
         Client::new(ClientSettings { tenant: Some(tenant.clone()), ..self.admin() }).unwrap()
+    }
+
+    /// The client of an administrator who sees what there is and changes nothing.
+    #[must_use]
+    pub fn auditor(&self) -> Client {
+        Client::new(self.admin().token(AUDITOR)).unwrap()
+    }
+
+    /// The administrators' client with a token that nobody has.
+    #[must_use]
+    pub fn stranger(&self) -> Client {
+        Client::new(self.admin().token("a-token-that-nobody-has")).unwrap()
     }
 
     /// A connection to the workloads' door on which anything can be sent.

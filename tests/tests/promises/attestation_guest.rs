@@ -15,13 +15,13 @@ use claviger::reference::Group;
 use claviger::simulated::SimulatedGuest;
 use claviger::simulated::intel::QuoteBody;
 use claviger::simulated::report::{POLICY_DEBUG, ReportTemplate};
-use claviger_tests::emulator::Emulator;
 use claviger_tests::minted::azure::Hardware;
 use claviger_tests::minted::azure_guest::{
     ATTRIBUTES, Machine, Shown, body, certificate, open, policy, public, unwrapped,
 };
 use claviger_tests::minted::event_log::Log;
 use claviger_tests::site::{ADMINISTRATOR, Answer, Guest, Raw, Served, Site, caller, chip, tenant};
+use claviger_tests::swtpm::Emulator;
 use data_encoding::{BASE64, BASE64URL_NOPAD, HEXLOWER};
 use serde_json::{Value, json};
 

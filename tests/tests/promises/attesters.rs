@@ -1,27 +1,27 @@
 //! The whole way, challenge to key, for attesters other than SEV-SNP: released for sound evidence that is
 //! affirmed, and for nothing that is of another challenge, another key, a debug mode or a changed byte.
 
-use std::sync::OnceLock;
+mod azure;
+mod devices;
+mod intel;
+mod tokens;
 
 use claviger::appraisal::TeePolicy;
-use claviger::assemble::{AnchorPlan, Plan};
+use claviger::assemble::Plan;
 use claviger::error::Code;
 use claviger::flow::ReportDataInput;
 use claviger::http::{AttestationRequest, Base64Url, Challenge, EvidenceBody};
-use claviger::quote::{DigestAlgorithm, Revocation};
+use claviger::quote::Revocation;
 use claviger::reference::Group;
-use claviger::simulated::SimulatedGuest;
-use claviger::simulated::intel::{Intel, QuoteBody, Revocations};
-use claviger::simulated::report::{POLICY_DEBUG, ReportTemplate};
-use claviger_tests::minted::azure::{Hardware, Vm};
 use claviger_tests::minted::cca;
-use claviger_tests::minted::event_log::Log;
 use claviger_tests::minted::nitro::Nitro;
-use claviger_tests::minted::nvidia::{Gpu, Nvidia};
-use claviger_tests::minted::tpm::{Quote, Tpm};
-use claviger_tests::site::{Ground, Guest, NOW, Site, chip, code};
-use data_encoding::{BASE64, HEXLOWER};
-use serde_json::json;
+use claviger_tests::site::{Ground, Guest, Site, code};
+use data_encoding::HEXLOWER;
+
+use azure::{SnpVms, TdxVms};
+use devices::{Gpus, Machine};
+use intel::{Domain, Enclave};
+use tokens::{NitroEnclave, Realm};
 
 /// One attester, as the tests make its evidence.
 trait Attester {
@@ -77,264 +77,8 @@ fn settings(plan: &mut Plan, tee: &str, settings: serde_json::Value) {
     plan.appraisal.insert(tee.to_owned(), policy);
 }
 
-fn intel() -> &'static Intel {
-    static INTEL: OnceLock<Intel> = OnceLock::new();
-    INTEL.get_or_init(|| Intel::mint(NOW).unwrap())
-}
-
-struct Domain;
-
-impl Attester for Domain {
-    const TEE: &'static str = "tdx";
-    const SIMULATED: bool = true;
-
-    fn configure(&self, plan: &mut Plan) {
-        plan.simulated_roots.push(intel().root());
-        plan.configured.push(group("tdx", "mrtd", &[0x3d; 48]));
-    }
-
-    fn evidence(&self, made_for: &MadeFor<'_>, debugged: bool) -> (Vec<u8>, Vec<Vec<u8>>) {
-        domain(made_for.digest(), debugged)
-    }
-
-    fn change(data: &mut Vec<u8>) {
-        change_at(data, &[0x3d; 48]);
-    }
-}
-
-fn domain(report_data: [u8; 64], debugged: bool) -> (Vec<u8>, Vec<Vec<u8>>) {
-    let mut template = intel().quote_template(QuoteBody::Td4, report_data);
-    // TDATTRIBUTES, bit 0: DEBUG.
-    template.body[120] |= u8::from(debugged);
-    (intel().quote(&template).unwrap(), collateral("TDX", "TD_QE"))
-}
-
-struct Enclave;
-
-impl Attester for Enclave {
-    const TEE: &'static str = "sgx";
-    const SIMULATED: bool = true;
-
-    fn configure(&self, plan: &mut Plan) {
-        plan.simulated_roots.push(intel().root());
-        let template = intel().quote_template(QuoteBody::Sgx3, [0; 64]);
-        plan.configured.push(group("sgx", "mrenclave", &template.body[64..96]));
-    }
-
-    fn evidence(&self, made_for: &MadeFor<'_>, debugged: bool) -> (Vec<u8>, Vec<Vec<u8>>) {
-        let mut template = intel().quote_template(QuoteBody::Sgx3, made_for.digest());
-        // ATTRIBUTES, bit 1: DEBUG.
-        template.body[48] |= u8::from(debugged) << 1;
-        (intel().quote(&template).unwrap(), collateral("SGX", "QE"))
-    }
-
-    fn change(data: &mut Vec<u8>) {
-        // MRENCLAVE, at 64 of the report behind the header.
-        data[48 + 64] ^= 1;
-    }
-}
-
-fn collateral(tcb: &'static str, qe: &'static str) -> Vec<Vec<u8>> {
-    let [root, pck] = intel().lists(Revocations::default()).unwrap();
-    let tcb = intel().tcb_info(&intel().tcb_template(tcb)).unwrap();
-    let qe = intel().qe_identity(&intel().qe_template(qe)).unwrap();
-    vec![tcb, qe, intel().tcb_signer(), root, pck]
-}
-
-struct Realm(cca::Parts);
-
-impl Attester for Realm {
-    const TEE: &'static str = "cca";
-    const SIMULATED: bool = false;
-
-    fn configure(&self, plan: &mut Plan) {
-        plan.anchors.push(AnchorPlan {
-            set: "cca".to_owned(),
-            key_id: Some(self.0.instance.to_vec()),
-            bytes: self.0.enrolled(),
-        });
-        plan.configured.push(group("cca", "rim", &[3; 32]));
-        settings(plan, "cca", json!({ "allow_unknown_firmware": true }));
-    }
-
-    fn evidence(&self, made_for: &MadeFor<'_>, debugged: bool) -> (Vec<u8>, Vec<Vec<u8>>) {
-        let lifecycle = if debugged { 0x4000 } else { 0x3000 };
-        (self.0.token_of(lifecycle, made_for.digest()), Vec::new())
-    }
-
-    fn change(data: &mut Vec<u8>) {
-        change_at(data, &[3; 32]);
-    }
-}
-
-struct NitroEnclave(Nitro);
-
-impl Attester for NitroEnclave {
-    const TEE: &'static str = "nitro";
-    const SIMULATED: bool = true;
-
-    fn configure(&self, plan: &mut Plan) {
-        plan.simulated_roots.push(self.0.root.clone());
-        for pcr in ["pcr0", "pcr1", "pcr2"] {
-            plan.configured.push(group("nitro", pcr, &[9; 48]));
-        }
-    }
-
-    fn evidence(&self, made_for: &MadeFor<'_>, debugged: bool) -> (Vec<u8>, Vec<Vec<u8>>) {
-        let image = if debugged { [0; 48] } else { [9; 48] };
-        (self.0.document(image, &made_for.digest()), Vec::new())
-    }
-
-    fn change(data: &mut Vec<u8>) {
-        change_at(data, &[9; 48]);
-    }
-}
-
-/// A TPM has no debug mode; a machine that was started without Secure Boot is what comes nearest.
-struct Machine([(Tpm, Log); 2]);
-
-impl Machine {
-    fn new() -> Self {
-        let logs = [Log::sound(true), Log::sound(false)];
-        let [sound, other] = logs.each_ref().map(|log| Tpm::started_by(log.entries()));
-        let other = sound.with_pcrs(other.pcrs);
-        let [first, second] = logs;
-        Self([(sound, first), (other, second)])
-    }
-}
-
-impl Attester for Machine {
-    const TEE: &'static str = "tpm";
-    const SIMULATED: bool = false;
-    const MEDIA_TYPE: Option<&'static str> = Some("application/json");
-
-    fn configure(&self, plan: &mut Plan) {
-        let (tpm, _) = &self.0[0];
-        plan.anchors.push(AnchorPlan {
-            set: "tpm".to_owned(),
-            key_id: Some(Vec::new()),
-            bytes: tpm.public_key(),
-        });
-        for index in [0, 2, 4, 7, 8, 9, 11, 12, 13] {
-            plan.configured.push(group("tpm", &format!("pcr{index}"), &tpm.pcrs[index]));
-        }
-    }
-
-    fn evidence(&self, made_for: &MadeFor<'_>, debugged: bool) -> (Vec<u8>, Vec<Vec<u8>>) {
-        let extra_data = made_for.0.digest_by(DigestAlgorithm::Sha256).as_ref().to_vec();
-        let (tpm, log) = &self.0[usize::from(debugged)];
-        let evidence = tpm.evidence(&Quote { extra_data, ..Quote::default() });
-        (evidence.to_string().into(), vec![log.bytes()])
-    }
-
-    fn change(data: &mut Vec<u8>) {
-        change_quote(data, "/quote", &BASE64);
-    }
-}
-
-/// Two GPUs of one maker; the firmware of the second may be debugged.
-struct Gpus {
-    maker: Nvidia,
-    sound: Gpu,
-    debugged: Gpu,
-}
-
-impl Gpus {
-    fn new() -> Self {
-        let maker = Nvidia::mint();
-        let (sound, debugged) = (maker.gpu("48B02D"), maker.debugged_gpu("48B02E"));
-        Self { maker, sound, debugged }
-    }
-}
-
-impl Attester for Gpus {
-    const TEE: &'static str = "nvidia";
-    const SIMULATED: bool = true;
-
-    fn configure(&self, plan: &mut Plan) {
-        self.maker.trusted_by(plan);
-    }
-
-    fn evidence(&self, made_for: &MadeFor<'_>, debugged: bool) -> (Vec<u8>, Vec<Vec<u8>>) {
-        let gpu = if debugged { &self.debugged } else { &self.sound };
-        parts(gpu.evidence(made_for.0.digest_by(DigestAlgorithm::Sha256).as_ref()))
-    }
-
-    fn change(data: &mut Vec<u8>) {
-        change_at(data, &[0x22; 48]);
-    }
-}
-
 fn parts(evidence: EvidenceBody) -> (Vec<u8>, Vec<Vec<u8>>) {
     (evidence.data.0, evidence.attachments.into_iter().map(|one| one.0).collect())
-}
-
-/// A confidential VM of Azure's on SEV-SNP; the second may be debugged.
-struct SnpVms([Vm; 2]);
-
-impl SnpVms {
-    fn new() -> Self {
-        let vm = |policy| {
-            let mut guest = SimulatedGuest::new(chip());
-            guest.template.policy |= policy;
-            Vm::on(Hardware::Snp(Box::new(guest)))
-        };
-        Self([vm(0), vm(POLICY_DEBUG)])
-    }
-}
-
-impl Attester for SnpVms {
-    const TEE: &'static str = "az-snp";
-    const SIMULATED: bool = true;
-
-    fn configure(&self, plan: &mut Plan) {
-        let paravisor = ReportTemplate::default().measurement;
-        plan.configured.push(group("az-snp", "measurement", &paravisor));
-        plan.configured.push(self.0[0].approved());
-    }
-
-    fn evidence(&self, made_for: &MadeFor<'_>, debugged: bool) -> (Vec<u8>, Vec<Vec<u8>>) {
-        let vm = &self.0[usize::from(debugged)];
-        parts(vm.answer(made_for.0.digest_by(DigestAlgorithm::Sha256).as_ref()))
-    }
-
-    fn change(data: &mut Vec<u8>) {
-        change_quote(data, "/tpm_quote/message", &HEXLOWER);
-    }
-}
-
-/// A confidential VM of Azure's on TDX; the second may be debugged.
-struct TdxVms([Vm; 2]);
-
-impl TdxVms {
-    fn new() -> Self {
-        let vm = |debugged| {
-            let quote = move |report_data| domain(report_data, debugged);
-            Vm::on(Hardware::Tdx(Box::new(quote)))
-        };
-        Self([vm(false), vm(true)])
-    }
-}
-
-impl Attester for TdxVms {
-    const TEE: &'static str = "az-tdx";
-    const SIMULATED: bool = true;
-
-    fn configure(&self, plan: &mut Plan) {
-        plan.simulated_roots.push(intel().root());
-        plan.configured.push(group("az-tdx", "mrtd", &[0x3d; 48]));
-        plan.configured.push(self.0[0].approved());
-    }
-
-    fn evidence(&self, made_for: &MadeFor<'_>, debugged: bool) -> (Vec<u8>, Vec<Vec<u8>>) {
-        let vm = &self.0[usize::from(debugged)];
-        // The longest that a TPM takes.
-        parts(vm.answer(&made_for.digest()))
-    }
-
-    fn change(data: &mut Vec<u8>) {
-        change_quote(data, "/tpm_quote/message", &HEXLOWER);
-    }
 }
 
 fn answer<A: Attester>(

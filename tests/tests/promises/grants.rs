@@ -65,7 +65,11 @@ fn granting(grant: impl FnOnce(&mut KmsServices)) -> Site {
         Tokens { keyring, issuer: "https://grants.test".to_owned(), lifetime: 300, settings };
     let host = Host::new(Parts {
         attestations: claviger::flow::Attestations::new(store.clone()),
-        vault: claviger::flow::vault::Vault::new(store.clone(), random.clone()),
+        vault: claviger::flow::vault::Vault::new(
+            store.clone(),
+            random.clone(),
+            claviger::flow::vault::Recoverable::default(),
+        ),
         challenges: Challenges::new(plan.id, 300, 1_000, random.clone()).unwrap(),
         clock,
         random,

@@ -16,9 +16,9 @@ use claviger::tenant::Tenant;
 use claviger_tests::site::{Guest, Site, caller, code, tenant};
 use data_encoding::BASE64URL_NOPAD;
 
-const DAY: u64 = 86_400;
+pub(super) const DAY: u64 = 86_400;
 
-fn new_key(name: &str, kind: &str) -> NewKeyRequest {
+pub(super) fn new_key(name: &str, kind: &str) -> NewKeyRequest {
     NewKeyRequest {
         name: name.into(),
         kind: kind.into(),
@@ -27,7 +27,7 @@ fn new_key(name: &str, kind: &str) -> NewKeyRequest {
     }
 }
 
-fn new_secret(value: &str) -> NewSecretRequest {
+pub(super) fn new_secret(value: &str) -> NewSecretRequest {
     NewSecretRequest {
         value: SecretBytes(Secret::new(value.as_bytes().to_vec())),
         content_type: Some("text/plain".into()),
@@ -35,10 +35,11 @@ fn new_secret(value: &str) -> NewSecretRequest {
         not_before: None,
         expires: None,
         tags: [("owner".to_owned(), "payroll".to_owned())].into(),
+        release_policy: None,
     }
 }
 
-fn asks(operation: Operation, algorithm: &str, value: &[u8]) -> PerformRequest {
+pub(super) fn asks(operation: Operation, algorithm: &str, value: &[u8]) -> PerformRequest {
     PerformRequest {
         operation,
         algorithm: algorithm.into(),
@@ -51,7 +52,7 @@ fn asks(operation: Operation, algorithm: &str, value: &[u8]) -> PerformRequest {
     }
 }
 
-fn refused<T: std::fmt::Debug>(answer: Result<T, ClientError>) -> String {
+pub(super) fn refused<T: std::fmt::Debug>(answer: Result<T, ClientError>) -> String {
     answer.unwrap_err().code().unwrap().to_owned()
 }
 

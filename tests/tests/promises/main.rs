@@ -63,5 +63,6 @@ mod tenants;
 mod tokens;
 mod unknown;
 mod vault;
+mod vaults;
 mod vouching;
 mod zoo;

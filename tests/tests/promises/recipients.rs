@@ -2,7 +2,7 @@
 
 use claviger::client::Client;
 use claviger::http::{ChallengeRequest, Release};
-use claviger::keys::{RecipientKind, UnwrapError};
+use claviger::keys::{RecipientKind, UnwrapError, WrapHeader};
 use claviger_tests::site::{Guest, Site, with_evidence};
 use data_encoding::BASE64URL_NOPAD;
 use serde_json::{Value, json};
@@ -35,6 +35,40 @@ async fn a_recipient_key_of_every_kind_opens_what_was_wrapped_for_it() {
         assert_eq!(release.media_type, header.cty);
         let another = Guest::with_key(*kind).key.unwrap(&release.jwe);
         assert_eq!(another.unwrap_err(), UnwrapError::WrongRecipient, "{kind:?}");
+    }
+}
+
+/// The client library has code of its own for the same; both are held to each other.
+#[test]
+fn what_the_host_wraps_opens_for_the_client_library_and_both_name_a_key_alike() {
+    assert_eq!(claviger_client::RecipientKind::ALL.len(), RecipientKind::ALL.len());
+    for kind in claviger_client::RecipientKind::ALL {
+        let theirs = claviger_client::RecipientKey::generate(*kind).unwrap();
+        let jwk = Value::Object(theirs.jwk().clone());
+        let ours = claviger::keys::RecipientKey::from_jwk(&jwk).unwrap();
+        assert_eq!(ours.thumbprint(), *theirs.thumbprint(), "{kind:?}");
+        let header = WrapHeader {
+            cty: "application/pkcs8".into(),
+            tenant: "default".into(),
+            key: "secrets/k".into(),
+            version: "7".into(),
+            challenge: [3; 32],
+            audit: None,
+        };
+        let jwe = ours.wrap(b"key material", &header).unwrap();
+        let opened = theirs.unwrap(&jwe).unwrap();
+        assert_eq!(opened.secret.expose(), b"key material", "{kind:?}");
+        assert_eq!((opened.media_type, opened.header.key), (header.cty, header.key));
+        assert_eq!(opened.header.challenge, header.challenge);
+        let another = claviger_client::RecipientKey::generate(*kind).unwrap();
+        assert!(another.unwrap(&jwe).is_err(), "{kind:?}");
+        let (rest, tag) = jwe.rsplit_once('.').unwrap();
+        let tag = if tag.starts_with('A') {
+            tag.replacen('A', "B", 1)
+        } else {
+            format!("A{}", &tag[1..])
+        };
+        assert!(theirs.unwrap(&format!("{rest}.{tag}")).is_err(), "{kind:?}");
     }
 }
 

@@ -10,30 +10,31 @@ use data_encoding::{BASE64, HEXLOWER};
 use serde_json::json;
 
 use super::bench::Bench;
-use claviger_tests::emulator::Emulator;
 use claviger_tests::minted::tpm::sha256;
+use claviger_tests::swtpm::Emulator;
 
 #[test]
 fn a_quote_of_an_emulator_that_others_wrote_is_read() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     let Some(emulator) = Emulator::start(folder) else { return };
-    let tool = |line: &str| emulator.tool(line);
     let nonce = sha256(b"challenge");
     let hex = HEXLOWER.encode(&nonce);
     for (scheme, key) in [("ecc", "ecdsa"), ("rsa", "rsassa")] {
         // The emulator has room for three objects.
-        tool("tpm2_createek -c ek.ctx -G rsa -u ek.pub");
-        tool("tpm2_flushcontext -t");
-        tool(&format!(
-            "tpm2_createak -C ek.ctx -c ak.ctx -G {scheme} -g sha256 -s {key} -u ak.pem -f pem -n ak.name"
-        ));
-        tool("tpm2_flushcontext -t");
-        tool(&format!("tpm2_pcrextend 16:sha256={hex}"));
-        tool(&format!(
-            "tpm2_quote -c ak.ctx -l sha256:0,7,16 -q {hex} -m quote -s signature -o pcrs -F values -g sha256"
-        ));
-        tool("tpm2_flushcontext -t");
+        emulator.tool("tpm2_createek -c ek.ctx -G rsa -u ek.pub");
+        emulator.tool("tpm2_flushcontext -t");
+        emulator.tool(&format!(
+                "tpm2_createak -C ek.ctx -c ak.ctx -G {scheme} -g sha256 -s {key} -u ak.pem -f pem -n ak.name"
+            ),
+        );
+        emulator.tool("tpm2_flushcontext -t");
+        emulator.tool(&format!("tpm2_pcrextend 16:sha256={hex}"));
+        emulator.tool(&format!(
+                "tpm2_quote -c ak.ctx -l sha256:0,7,16 -q {hex} -m quote -s signature -o pcrs -F values -g sha256"
+            ),
+        );
+        emulator.tool("tpm2_flushcontext -t");
         let read = |name: &str| std::fs::read(folder.join(name)).unwrap();
         let pcrs = read("pcrs");
         let pcr = |number: usize| HEXLOWER.encode(&pcrs[number * 32..][..32]);
@@ -85,10 +86,9 @@ fn a_list_of_linux_ima_counts_where_it_leads_to_pcr_10_of_an_emulator() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     let Some(emulator) = Emulator::start(folder) else { return };
-    let tool = |line: &str| emulator.tool(line);
     // The PCRs before, as firmware leaves them.
-    tool(&format!("tpm2_pcrextend 4:sha256={}", HEXLOWER.encode(&sha256(b"loader"))));
-    tool("tpm2_pcrread sha256:0,1,2,3,4,5,6,7,8,9 -o before");
+    emulator.tool(&format!("tpm2_pcrextend 4:sha256={}", HEXLOWER.encode(&sha256(b"loader"))));
+    emulator.tool("tpm2_pcrread sha256:0,1,2,3,4,5,6,7,8,9 -o before");
     let aggregate = sha256(&std::fs::read(folder.join("before")).unwrap());
     let entries = [
         measured("boot_aggregate", aggregate, false),
@@ -97,20 +97,23 @@ fn a_list_of_linux_ima_counts_where_it_leads_to_pcr_10_of_an_emulator() {
     ];
     for (_, extension) in &entries {
         let extension = HEXLOWER.encode(extension);
-        tool(&format!("tpm2_pcrextend 10:sha256={extension}"));
+        emulator.tool(&format!("tpm2_pcrextend 10:sha256={extension}"));
     }
-    tool("tpm2_createek -c ek.ctx -G rsa -u ek.pub");
-    tool("tpm2_flushcontext -t");
-    tool("tpm2_createak -C ek.ctx -c ak.ctx -G ecc -g sha256 -s ecdsa -u ak.pem -f pem -n ak.name");
-    tool("tpm2_flushcontext -t");
+    emulator.tool("tpm2_createek -c ek.ctx -G rsa -u ek.pub");
+    emulator.tool("tpm2_flushcontext -t");
+    emulator.tool(
+        "tpm2_createak -C ek.ctx -c ak.ctx -G ecc -g sha256 -s ecdsa -u ak.pem -f pem -n ak.name",
+    );
+    emulator.tool("tpm2_flushcontext -t");
     let quote = |selected: &[usize]| {
         let list: Vec<String> = selected.iter().map(usize::to_string).collect();
         let nonce = HEXLOWER.encode(&sha256(b"challenge"));
-        tool(&format!(
-            "tpm2_quote -c ak.ctx -l sha256:{} -q {nonce} -m quote -s signature -o pcrs -F values -g sha256",
-            list.join(",")
-        ));
-        tool("tpm2_flushcontext -t");
+        emulator.tool(&format!(
+                "tpm2_quote -c ak.ctx -l sha256:{} -q {nonce} -m quote -s signature -o pcrs -F values -g sha256",
+                list.join(",")
+            ),
+        );
+        emulator.tool("tpm2_flushcontext -t");
         let read = |name: &str| std::fs::read(folder.join(name)).unwrap();
         let values = read("pcrs");
         let value = |(place, index): (usize, &usize)| {
@@ -176,7 +179,7 @@ fn a_list_of_linux_ima_counts_where_it_leads_to_pcr_10_of_an_emulator() {
     let refused = verify(&nothing, &list).err().map(|refusal| refusal.code);
     assert_eq!(refused, Some(Code::EvidenceUnsupported));
     // A list of another start: it leads to its PCR 10, and to other PCRs before.
-    tool(
+    emulator.tool(
         "tpm2_pcrextend 4:sha256=1111111111111111111111111111111111111111111111111111111111111111",
     );
     let later = quote(&[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);

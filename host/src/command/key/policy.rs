@@ -35,7 +35,7 @@ pub(super) enum Command {
 
 /// Where a policy comes from.
 #[derive(Clone, Debug)]
-pub(super) enum Source {
+pub(in crate::command) enum Source {
     Affirming,
     File(Language, PathBuf),
 }
@@ -56,7 +56,7 @@ impl FromStr for Source {
 
 impl Source {
     /// The policy, as it is sent. Whether it is one is for the host to say, which will judge by it.
-    pub(super) fn read(self, immutable: bool) -> anyhow::Result<ReleasePolicyRequest> {
+    pub(in crate::command) fn read(self, immutable: bool) -> anyhow::Result<ReleasePolicyRequest> {
         let (language, text) = match self {
             Self::Affirming => (Language::Affirming, String::new()),
             Self::File(language, path) => {

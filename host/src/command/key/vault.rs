@@ -1,6 +1,8 @@
 //! What a vault does with keys: attributes, use, deletion that can be taken back, backups, rotation
 //! policies.
 
+mod put;
+
 use std::path::PathBuf;
 
 use clap::Subcommand;
@@ -18,6 +20,14 @@ const LARGEST: u64 = 1 << 20;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
+    /// Make or bring in a key with attributes, or a further version of one
+    Put {
+        /// Its name
+        #[arg(value_parser = key_name)]
+        name: String,
+        #[command(flatten)]
+        new: put::New,
+    },
     /// Show all that may be known of a key
     Details {
         /// Its name
@@ -44,7 +54,7 @@ pub(super) enum Command {
         /// Not used from this moment on (RFC 3339)
         #[arg(long, value_name = "MOMENT")]
         expires: Option<String>,
-        /// What it can be used for: encrypt,decrypt,sign,verify,wrapKey,unwrapKey
+        /// What it can be used for: encrypt,decrypt,sign,verify,wrapKey,unwrapKey,import
         #[arg(long, value_delimiter = ',', value_parser = operation)]
         operations: Option<Vec<Operation>>,
     },
@@ -93,7 +103,7 @@ pub(super) enum Command {
         #[arg(value_parser = key_name)]
         name: String,
     },
-    /// Print a sealed copy of the newest version, which this host alone opens
+    /// Print a sealed copy with all versions, which this host alone opens
     Backup {
         /// Its name
         #[arg(value_parser = key_name)]
@@ -130,6 +140,7 @@ fn operation(text: &str) -> Result<Operation, serde_json::Error> {
 
 pub(super) async fn perform(client: &Client, command: Command) -> anyhow::Result<()> {
     match command {
+        Command::Put { name, new } => print(&client.put_key(&name, &new.read()?).await?),
         Command::Details { name, version } => {
             print(&client.key_details(&name, version.as_deref()).await?)
         }

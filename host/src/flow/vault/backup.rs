@@ -1,7 +1,8 @@
-//! Backups: a key with its record and its policy, sealed under the master key for its tenant and its
-//! connector. Only this host, or one over the same master key, brings it back, and only where it came from.
-//!
-//! Connectors import one version of a key: what comes back is the newest.
+//! Backups: a key with all its versions, its record and its policy, sealed under the master key for its
+//! tenant and its connector. Only this host, or one over the same master key, brings it back, and only
+//! where it came from.
+
+use std::sync::Arc;
 
 use data_encoding::BASE64;
 use serde::{Deserialize, Serialize};
@@ -10,7 +11,7 @@ use zeroize::Zeroizing;
 use super::Actor;
 use super::keys::{deleted, pick};
 use super::material;
-use super::record::{KeyRecord, KeyVersion, SecretText, Shelf, internal, usable};
+use super::record::{KeyRecord, KeyVersion, SecretText, Shelf, internal};
 use super::types::KeyDescription;
 use crate::audit::Event;
 use crate::error::{Code, Refusal};
@@ -19,9 +20,12 @@ use crate::flow::record as records;
 use crate::flow::release::{append, refuse_kms};
 use crate::flow::release_policies::{StoredPolicy, check_name};
 use crate::permission::Permission;
-use crate::plugin::{KeyReference, NewKey as NewKmsKey};
+use crate::plugin::{KeyReference, KeySummary, KmsFailure, KmsPlugin, NewKey as NewKmsKey};
 use crate::secret::Secret;
 use crate::tenant::Tenant;
+
+/// The largest backup, in bytes: in base64 it must fit into a request when it comes back.
+const LARGEST: usize = 360 << 10;
 
 /// What a backup of a key is sealed for.
 fn purpose(tenant: &Tenant, connector: &str) -> String {
@@ -33,31 +37,41 @@ fn purpose(tenant: &Tenant, connector: &str) -> String {
 struct Backup {
     name: String,
     record: KeyRecord,
-    material: SecretText,
+    /// Of the one version, in backups from when there was only the newest in them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    material: Option<SecretText>,
+    /// Of each version, in their order.
+    #[serde(default)]
+    materials: Vec<SecretText>,
     policy: Option<StoredPolicy>,
 }
 
 impl Host {
-    /// A sealed copy of a key. A disabled version gives none.
+    /// A sealed copy of a key with all its versions, disabled ones too.
     pub async fn vault_backup(&self, actor: Actor<'_>, name: &str) -> Result<Vec<u8>, Refusal> {
         actor.require(Permission::KeysBackup)?;
         let (kms, tenant) = (self.kms()?, &actor.caller.tenant);
         let held = self.alive(&kms, tenant, name).await?;
-        let newest = pick(&held.record, name, None)?.clone();
         let now = self.parts.clock.now();
-        if !newest.described.enabled {
-            usable(&newest.described, name, now)?;
+        let mut materials = Vec::with_capacity(held.record.versions.len());
+        for version in &held.record.versions {
+            let material = whole(&kms, tenant, name, version).await?;
+            materials.push(SecretText(Zeroizing::new(BASE64.encode(material.expose()))));
         }
-        let material = material::of(&kms, tenant, name, &newest.number).await?;
         let policy = self.parts.release_policies.read(tenant, kms.name(), name)?;
         let backup = Backup {
             name: name.to_owned(),
-            record: KeyRecord { versions: vec![newest], ..held.record.clone() },
-            material: SecretText(Zeroizing::new(BASE64.encode(material.expose()))),
+            record: KeyRecord { rotating: None, ..held.record.clone() },
+            material: None,
+            materials,
             policy: policy.map(|policy| policy.stored.clone()),
         };
         let bytes = Zeroizing::new(serde_json::to_vec(&backup).map_err(|error| internal(&error))?);
         let sealed = self.parts.vault.seal(&purpose(tenant, kms.name()), &bytes)?;
+        if sealed.len() > LARGEST {
+            let reason = format!("a backup of {name} with all its versions is too large");
+            return Err(Refusal::new(Code::Conflict, reason));
+        }
         let entry = records::plain(Event::KeyBackedUp, actor.caller, now)
             .principal(actor.principal)
             .key(name);
@@ -65,7 +79,8 @@ impl Host {
         Ok(sealed)
     }
 
-    /// Brings a key back under its name, where there is none now.
+    /// Brings a key back under its name, where there is none now: its versions with their identifiers and
+    /// states, and the policy that it had when it was copied.
     pub async fn vault_restore(
         &self,
         actor: Actor<'_>,
@@ -90,32 +105,92 @@ impl Host {
                     return Err(Refusal::new(Code::Conflict, reason));
                 }
             }
-            let Backup { record, material, policy, .. } = backup;
-            let newest = pick(&record, &name, None)?.clone();
-            let material =
-                BASE64.decode(material.0.as_bytes()).map_err(|error| internal(&error))?;
-            let made = NewKmsKey {
-                name: name.clone(),
-                kind: record.kind.clone(),
-                exportable: true,
-                material: Some(Secret::new(material)),
-            };
-            let created = kms.create(&tenant, made).await;
-            let summary = created.map_err(|failure| refuse_kms(kms.name(), failure))?;
-            if !newest.described.enabled {
-                let version = Some(summary.version.clone());
-                let reference = KeyReference { name: name.clone(), version };
-                let disabled = kms.set_enabled(&tenant, &reference, false).await;
-                disabled.map_err(|failure| refuse_kms(kms.name(), failure))?;
-            }
-            let newest = KeyVersion { number: summary.version, ..newest };
-            let record = KeyRecord { versions: vec![newest.clone()], deletion: None, ..record };
-            host.parts.vault.add(&tenant, Shelf::Keys(kms.name()), &name, &record)?;
-            if let Some(policy) = policy {
-                host.parts.release_policies.set(&tenant, kms.name(), &name, &policy)?;
-            }
-            host.describe(&kms, &tenant, &name, &record, &newest)
+            host.bring_back(&kms, &tenant, &name, backup).await
         })
         .await
     }
+
+    async fn bring_back(
+        &self,
+        kms: &Arc<KmsPlugin>,
+        tenant: &Tenant,
+        name: &str,
+        backup: Backup,
+    ) -> Result<KeyDescription, Refusal> {
+        let Backup { record, material, materials, policy, .. } = backup;
+        let materials: Vec<SecretText> = material.into_iter().chain(materials).collect();
+        if materials.len() != record.versions.len() {
+            return Err(internal(&"a backup has not as many materials as versions"));
+        }
+        let mut versions = record.versions.iter().zip(&materials);
+        let (oldest, material) =
+            versions.next().ok_or_else(|| internal(&"a backup has no version"))?;
+        let made = NewKmsKey {
+            name: name.to_owned(),
+            kind: record.kind.clone(),
+            exportable: true,
+            material: Some(decoded(material)?),
+        };
+        let created = kms.create(tenant, made).await;
+        let first = created.map_err(|failure| refuse_kms(kms.name(), failure))?;
+        let kept = async {
+            let mut restored = vec![restored(kms, tenant, oldest, first).await?];
+            for (version, material) in versions {
+                let added = kms.add_version(tenant, name, decoded(material)?).await;
+                let summary = added.map_err(|failure| refuse_kms(kms.name(), failure))?;
+                restored.push(self::restored(kms, tenant, version, summary).await?);
+            }
+            let record = KeyRecord { versions: restored, deletion: None, rotating: None, ..record };
+            self.parts.vault.add(tenant, Shelf::Keys(kms.name()), name, &record)?;
+            match &policy {
+                Some(policy) => {
+                    self.parts.release_policies.set(tenant, kms.name(), name, policy)?;
+                }
+                None => drop(self.parts.release_policies.remove(tenant, kms.name(), name)?),
+            }
+            let newest = pick(&record, name, None)?;
+            self.describe(kms, tenant, name, &record, newest)
+        };
+        let kept = kept.await;
+        if kept.is_err() {
+            // Half of it does not stay.
+            self.destroy(kms, tenant, name).await?;
+        }
+        kept
+    }
+}
+
+/// The material of a version. Of a disabled one only a connector gives it that knows what it is for.
+async fn whole(
+    kms: &KmsPlugin,
+    tenant: &Tenant,
+    name: &str,
+    version: &KeyVersion,
+) -> Result<Secret, Refusal> {
+    let reference = KeyReference { name: name.to_owned(), version: Some(version.number.clone()) };
+    match kms.open_version(tenant, &reference).await {
+        Err(KmsFailure::Unsupported(_)) => material::of(kms, tenant, name, &version.number).await,
+        opened => opened.map_err(|failure| refuse_kms(kms.name(), failure)),
+    }
+}
+
+/// A version as it was, by the name that its connector gave to it now.
+async fn restored(
+    kms: &KmsPlugin,
+    tenant: &Tenant,
+    version: &KeyVersion,
+    summary: KeySummary,
+) -> Result<KeyVersion, Refusal> {
+    if !version.described.enabled {
+        let number = Some(summary.version.clone());
+        let reference = KeyReference { name: summary.name, version: number };
+        let disabled = kms.set_enabled(tenant, &reference, false).await;
+        disabled.map_err(|failure| refuse_kms(kms.name(), failure))?;
+    }
+    Ok(KeyVersion { number: summary.version, ..version.clone() })
+}
+
+fn decoded(material: &SecretText) -> Result<Secret, Refusal> {
+    let decoded = BASE64.decode(material.0.as_bytes());
+    decoded.map(Secret::new).map_err(|error| internal(&error))
 }

@@ -6,21 +6,13 @@ use aws_lc_rs::cipher::{
     self, AES_128, AES_192, AES_256, DecryptingKey, DecryptionContext, EncryptingKey,
     EncryptionContext, PaddedBlockDecryptingKey, PaddedBlockEncryptingKey, UnboundCipherKey,
 };
-use aws_lc_rs::digest::{self, Digest};
 use aws_lc_rs::iv::FixedLength;
-use aws_lc_rs::key_wrap::{AES_128 as KW_128, AES_256 as KW_256, AesKek, KeyWrap};
-use aws_lc_rs::rsa::{
-    KeyPair as RsaKeyPair, OAEP_SHA1_MGF1SHA1, OAEP_SHA256_MGF1SHA256, OaepAlgorithm,
-    OaepPrivateDecryptingKey, OaepPublicEncryptingKey, PrivateDecryptingKey,
-};
-use aws_lc_rs::signature::{
-    self, EcdsaKeyPair, KeyPair, RsaEncoding, UnparsedPublicKey, VerificationAlgorithm,
-};
 use zeroize::Zeroizing;
 
-use super::material::curve;
-use super::record::internal;
 use crate::error::{Code, Refusal};
+use crate::keys::{
+    AesKeyWrap, OaepKey, PrivateKeyError, PrivateKind, RsaAesKeyWrap, Signable, oaep_of,
+};
 use crate::secret::Secret;
 
 /// What goes in beside the text.
@@ -64,11 +56,8 @@ impl Tool<'_> {
         beside: &Beside,
         octets: &[u8; 16],
     ) -> Result<Sealed, Refusal> {
-        if let Some(oaep) = oaep(algorithm) {
-            let private = self.rsa_decrypting(algorithm)?;
-            let public = OaepPublicEncryptingKey::new(private.public_key()).map_err(failed)?;
-            let mut value = vec![0; public.ciphertext_size()];
-            public.encrypt(oaep, plain, &mut value, None).map_err(|_| unfit("the plaintext"))?;
+        if let Some(oaep) = oaep_of(algorithm) {
+            let value = self.rsa(algorithm)?.encrypt(oaep, plain)?;
             return Ok(Sealed { value, iv: None, tag: None });
         }
         let (bits, mode) = self.symmetric(algorithm)?;
@@ -115,12 +104,8 @@ impl Tool<'_> {
         value: &[u8],
         beside: &Beside,
     ) -> Result<Secret, Refusal> {
-        if let Some(oaep) = oaep(algorithm) {
-            let key = OaepPrivateDecryptingKey::new(self.rsa_decrypting(algorithm)?);
-            let key = key.map_err(failed)?;
-            let mut buffer = Zeroizing::new(vec![0; key.min_output_size()]);
-            let plain = key.decrypt(oaep, value, &mut buffer, None).map_err(|_| closed())?;
-            return Ok(Secret::new(plain.to_vec()));
+        if let Some(oaep) = oaep_of(algorithm) {
+            return Ok(self.rsa(algorithm)?.decrypt(oaep, value)?);
         }
         let (bits, mode) = self.symmetric(algorithm)?;
         let iv = beside.iv.as_deref().unwrap_or_default();
@@ -154,92 +139,54 @@ impl Tool<'_> {
 
     /// Wraps a key.
     pub(super) fn wrap(&self, algorithm: &str, key: &[u8]) -> Result<Vec<u8>, Refusal> {
-        if oaep(algorithm).is_some() {
+        if oaep_of(algorithm).is_some() {
             return Ok(self.encrypt(algorithm, key, &Beside::default(), &[0; 16])?.value);
         }
-        let kek = self.kek(algorithm)?;
-        let mut buffer = vec![0; key.len().saturating_add(8)];
-        let wrapped = kek.wrap(key, &mut buffer).map_err(|_| unfit("the key"))?;
-        Ok(wrapped.to_vec())
+        Ok(self.kek(algorithm)?.wrap(key)?)
     }
 
     /// Unwraps a key.
     pub(super) fn unwrap(&self, algorithm: &str, wrapped: &[u8]) -> Result<Secret, Refusal> {
-        if oaep(algorithm).is_some() {
+        if oaep_of(algorithm).is_some() {
             return self.decrypt(algorithm, wrapped, &Beside::default());
         }
-        let kek = self.kek(algorithm)?;
-        let mut buffer = Zeroizing::new(vec![0; wrapped.len()]);
-        let key = kek.unwrap(wrapped, &mut buffer).map_err(|_| closed())?;
-        Ok(Secret::new(key.to_vec()))
+        Ok(self.kek(algorithm)?.unwrap(wrapped)?)
     }
 
-    /// Signs a digest.
-    pub(super) fn sign(&self, algorithm: &str, digest: &[u8]) -> Result<Vec<u8>, Refusal> {
-        let (hash, scheme) = scheme(algorithm).ok_or_else(|| unsupported(algorithm))?;
-        let digest = Digest::import_less_safe(digest, hash).map_err(|_| unfit("the digest"))?;
-        match scheme {
-            Scheme::Ecdsa(kind, _) => {
-                let (curve, _) = curve(self.kind).ok_or_else(|| unsupported(algorithm))?;
-                if kind != self.kind {
-                    return Err(unsupported(algorithm));
-                }
-                let pair =
-                    EcdsaKeyPair::from_pkcs8(curve, self.material.expose()).map_err(failed)?;
-                Ok(pair.sign_digest(&digest).map_err(failed)?.as_ref().to_vec())
-            }
-            Scheme::Rsa(padding, _) => {
-                let pair = self.rsa(algorithm)?;
-                let mut signature = vec![0; pair.public_modulus_len()];
-                pair.sign_digest(padding, &digest, &mut signature).map_err(failed)?;
-                Ok(signature)
-            }
-        }
+    /// Signs a digest; for `EdDSA`, which has none, a message.
+    pub(super) fn sign(&self, algorithm: &str, input: &[u8]) -> Result<Vec<u8>, Refusal> {
+        let kind = self.private(algorithm)?;
+        Ok(kind.sign(self.material.expose(), algorithm, signable(algorithm, input))?)
     }
 
-    /// Whether a signature of a digest holds.
+    /// Whether a signature of the same holds.
     pub(super) fn verify(
         &self,
         algorithm: &str,
-        digest: &[u8],
+        input: &[u8],
         signature: &[u8],
     ) -> Result<bool, Refusal> {
-        let (hash, scheme) = scheme(algorithm).ok_or_else(|| unsupported(algorithm))?;
-        let digest = Digest::import_less_safe(digest, hash).map_err(|_| unfit("the digest"))?;
-        let held = match scheme {
-            Scheme::Ecdsa(kind, verification) => {
-                let (curve, _) = curve(self.kind).ok_or_else(|| unsupported(algorithm))?;
-                if kind != self.kind {
-                    return Err(unsupported(algorithm));
-                }
-                let pair =
-                    EcdsaKeyPair::from_pkcs8(curve, self.material.expose()).map_err(failed)?;
-                UnparsedPublicKey::new(verification, pair.public_key().as_ref())
-                    .verify_digest(&digest, signature)
-            }
-            Scheme::Rsa(_, verification) => {
-                let pair = self.rsa(algorithm)?;
-                UnparsedPublicKey::new(verification, pair.public_key().as_ref())
-                    .verify_digest(&digest, signature)
-            }
-        };
-        Ok(held.is_ok())
+        let (kind, input) = (self.private(algorithm)?, signable(algorithm, input));
+        Ok(kind.verify(self.material.expose(), algorithm, input, signature)?)
     }
 
-    fn rsa(&self, algorithm: &str) -> Result<RsaKeyPair, Refusal> {
-        match self.kind.starts_with("rsa-") {
-            true => {
-                RsaKeyPair::from_pkcs8(self.material.expose()).map_err(|error| internal(&error))
-            }
-            false => Err(unsupported(algorithm)),
-        }
+    /// Unwraps a key that came in wrapped to this one.
+    pub(super) fn unwrap_import(
+        &self,
+        wrap: RsaAesKeyWrap,
+        wrapped: &[u8],
+    ) -> Result<Secret, Refusal> {
+        Ok(self.rsa(wrap.name())?.rsa_aes_unwrap(wrapped, wrap)?)
     }
 
-    fn rsa_decrypting(&self, algorithm: &str) -> Result<PrivateDecryptingKey, Refusal> {
-        match self.kind.starts_with("rsa-") {
-            true => PrivateDecryptingKey::from_pkcs8(self.material.expose())
-                .map_err(|error| internal(&error)),
-            false => Err(unsupported(algorithm)),
+    fn private(&self, algorithm: &str) -> Result<PrivateKind, Refusal> {
+        PrivateKind::of(self.kind).ok_or_else(|| unsupported(algorithm))
+    }
+
+    fn rsa(&self, algorithm: &str) -> Result<OaepKey, Refusal> {
+        match self.private(algorithm)? {
+            PrivateKind::Rsa => Ok(OaepKey::from_pkcs8(self.material.expose())?),
+            _ => Err(unsupported(algorithm)),
         }
     }
 
@@ -264,52 +211,30 @@ impl Tool<'_> {
         }
     }
 
-    fn kek(&self, algorithm: &str) -> Result<AesKek, Refusal> {
-        let (bits, Mode::Kw) = self.symmetric(algorithm)? else {
+    fn kek(&self, algorithm: &str) -> Result<AesKeyWrap<'_>, Refusal> {
+        let (_, Mode::Kw) = self.symmetric(algorithm)? else {
             return Err(unsupported(algorithm));
         };
-        let cipher = match bits {
-            128 => &KW_128,
-            256 => &KW_256,
-            _ => return Err(unsupported(algorithm)),
-        };
-        AesKek::new(cipher, self.material.expose()).map_err(failed)
+        AesKeyWrap::new(self.material.expose()).ok_or_else(|| unsupported(algorithm))
     }
 }
 
-enum Scheme {
-    /// The kind of key, and how it verifies.
-    Ecdsa(&'static str, &'static dyn VerificationAlgorithm),
-    Rsa(&'static dyn RsaEncoding, &'static dyn VerificationAlgorithm),
-}
-
-fn scheme(algorithm: &str) -> Option<(&'static digest::Algorithm, Scheme)> {
-    use signature as s;
-    Some(match algorithm {
-        "ES256" => (&digest::SHA256, Scheme::Ecdsa("ec-p256", &s::ECDSA_P256_SHA256_FIXED)),
-        "ES384" => (&digest::SHA384, Scheme::Ecdsa("ec-p384", &s::ECDSA_P384_SHA384_FIXED)),
-        "ES512" => (&digest::SHA512, Scheme::Ecdsa("ec-p521", &s::ECDSA_P521_SHA512_FIXED)),
-        "PS256" => (&digest::SHA256, Scheme::Rsa(&s::RSA_PSS_SHA256, &s::RSA_PSS_2048_8192_SHA256)),
-        "PS384" => (&digest::SHA384, Scheme::Rsa(&s::RSA_PSS_SHA384, &s::RSA_PSS_2048_8192_SHA384)),
-        "PS512" => (&digest::SHA512, Scheme::Rsa(&s::RSA_PSS_SHA512, &s::RSA_PSS_2048_8192_SHA512)),
-        "RS256" => {
-            (&digest::SHA256, Scheme::Rsa(&s::RSA_PKCS1_SHA256, &s::RSA_PKCS1_2048_8192_SHA256))
-        }
-        "RS384" => {
-            (&digest::SHA384, Scheme::Rsa(&s::RSA_PKCS1_SHA384, &s::RSA_PKCS1_2048_8192_SHA384))
-        }
-        "RS512" => {
-            (&digest::SHA512, Scheme::Rsa(&s::RSA_PKCS1_SHA512, &s::RSA_PKCS1_2048_8192_SHA512))
-        }
-        _ => return None,
-    })
-}
-
-fn oaep(algorithm: &str) -> Option<&'static OaepAlgorithm> {
+fn signable<'a>(algorithm: &str, input: &'a [u8]) -> Signable<'a> {
     match algorithm {
-        "RSA-OAEP" => Some(&OAEP_SHA1_MGF1SHA1),
-        "RSA-OAEP-256" => Some(&OAEP_SHA256_MGF1SHA256),
-        _ => None,
+        "EdDSA" => Signable::Message(input),
+        _ => Signable::Digest(input),
+    }
+}
+
+impl From<PrivateKeyError> for Refusal {
+    fn from(error: PrivateKeyError) -> Self {
+        let code = match error {
+            PrivateKeyError::Algorithm(_)
+            | PrivateKeyError::Closed
+            | PrivateKeyError::Length(_) => Code::RequestMalformed,
+            PrivateKeyError::Provider | PrivateKeyError::Rejected(_) => Code::Internal,
+        };
+        Self::new(code, error.to_string())
     }
 }
 
@@ -336,11 +261,11 @@ fn block(iv: &[u8]) -> Result<[u8; 16], Refusal> {
 }
 
 fn closed() -> Refusal {
-    Refusal::new(Code::RequestMalformed, "it does not open with this key")
+    PrivateKeyError::Closed.into()
 }
 
-fn unfit(what: &str) -> Refusal {
-    malformed(&format!("{what} has a length that the algorithm does not take"))
+fn unfit(what: &'static str) -> Refusal {
+    PrivateKeyError::Length(what).into()
 }
 
 fn malformed(why: &str) -> Refusal {
@@ -348,7 +273,7 @@ fn malformed(why: &str) -> Refusal {
 }
 
 fn unsupported(algorithm: &str) -> Refusal {
-    malformed(&format!("{algorithm:?} is no algorithm of this key"))
+    PrivateKeyError::algorithm(algorithm).into()
 }
 
 fn failed(error: impl ToString) -> Refusal {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::Actor;
 use super::keys::{not_found, pick};
 use super::record::{KeyRecord, Shelf, Stored};
-use super::types::{Deletion, KeyDescription, Page, RECOVERABLE_DAYS};
+use super::types::{Deletion, KeyDescription, Page};
 use crate::audit::Event;
 use crate::error::Refusal;
 use crate::flow::host::Host;
@@ -34,11 +34,7 @@ impl Host {
             move |host| async move {
                 let kms = host.kms()?;
                 let held = host.alive(&kms, &tenant, &name).await?;
-                let now = host.parts.clock.now();
-                let deletion = Deletion {
-                    deleted: now,
-                    purge: now.plus(RECOVERABLE_DAYS.saturating_mul(86_400)),
-                };
+                let deletion = host.parts.vault.deletion(&tenant, host.parts.clock.now());
                 let record = KeyRecord { deletion: Some(deletion), ..held.record.clone() };
                 host.parts.vault.replace(&held, &record, &name)?;
                 let newest = pick(&record, &name, None)?;

@@ -74,6 +74,31 @@ impl Host {
         Err(Refusal::new(Code::Conflict, format!("{name} keeps changing")))
     }
 
+    /// Writes down what the connector has of which nothing is known here: keys that were made before there
+    /// were such records, or past them.
+    pub(super) async fn adopt(&self, kms: &Arc<KmsPlugin>, tenant: &Tenant) -> Result<(), Refusal> {
+        let mut cursor = None;
+        loop {
+            let (keys, next) = match kms.list(tenant, cursor.as_deref()).await {
+                Err(KmsFailure::Unsupported(_)) => return Ok(()),
+                page => page.map_err(|failure| refuse_kms(kms.name(), failure))?,
+            };
+            for key in keys {
+                let shelf = Shelf::Keys(kms.name());
+                if self.parts.vault.read::<KeyRecord>(tenant, shelf, &key.name)?.is_none() {
+                    // One that is gone meanwhile, or does not come into the host's hands, is not listed.
+                    if let Err(refusal) = self.holding(kms, tenant, &key.name).await {
+                        tracing::warn!(%tenant, key = key.name, %refusal, "not adopted");
+                    }
+                }
+            }
+            match next {
+                Some(next) if Some(&next) != cursor.as_ref() => cursor = Some(next),
+                _ => return Ok(()),
+            }
+        }
+    }
+
     async fn reconciled(
         &self,
         kms: &KmsPlugin,

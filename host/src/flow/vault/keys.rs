@@ -18,6 +18,7 @@ use crate::flow::release_policies::{StoredPolicy, check_name};
 use crate::flow::request::NewReleasePolicy;
 use crate::permission::Permission;
 use crate::plugin::{KeyReference, KeySummary as KmsKeySummary, KmsPlugin, NewKey as NewKmsKey};
+use crate::secret::Secret;
 use crate::tenant::Tenant;
 
 impl Host {
@@ -25,7 +26,7 @@ impl Host {
     pub async fn vault_create(
         &self,
         actor: Actor<'_>,
-        new: NewVaultKey,
+        mut new: NewVaultKey,
     ) -> Result<KeyDescription, Refusal> {
         let imported = new.material.is_some();
         actor.require(if imported { Permission::KeysImport } else { Permission::KeysCreate })?;
@@ -42,18 +43,20 @@ impl Host {
         if let Some(policy) = &policy {
             entry = entry.policy(in_records(&policy.id()));
         }
+        let material = self.material_of(actor, &mut new).await?;
         let tenant = actor.caller.tenant.clone();
         self.change(entry, version, move |host| async move {
             let kms = host.kms()?;
             match host.holding(&kms, &tenant, &new.name).await {
                 Ok(held) if held.record.deletion.is_some() => Err(deleted(&new.name)),
-                Ok(_) if imported || policy.is_some() => {
+                // A version does not change what the key is released for.
+                Ok(_) if policy.is_some() => {
                     let reason = format!("{}: there is a key of that name", new.name);
                     Err(Refusal::new(Code::Conflict, reason))
                 }
-                Ok(held) => host.add_version(&kms, &tenant, held, &new).await,
+                Ok(held) => host.add_version(&kms, &tenant, held, &new, material).await,
                 Err(refusal) if refusal.code == Code::KeyNotFound => {
-                    host.first_version(&kms, &tenant, new, policy).await
+                    host.first_version(&kms, &tenant, new, material, policy).await
                 }
                 Err(refusal) => Err(refusal),
             }
@@ -84,6 +87,9 @@ impl Host {
     ) -> Result<Page<KeyDescription>, Refusal> {
         actor.require(Permission::KeysList)?;
         let (kms, tenant) = (self.kms()?, &actor.caller.tenant);
+        if after.is_none() {
+            self.adopt(&kms, tenant).await?;
+        }
         self.parts.vault.page(
             tenant,
             Shelf::Keys(kms.name()),
@@ -207,7 +213,7 @@ impl Host {
                 exportable: held.record.exportable,
                 release_policy: None,
             };
-            host.add_version(&kms, &tenant, held, &like).await
+            host.add_version(&kms, &tenant, held, &like, None).await
         })
         .await
     }
@@ -217,6 +223,7 @@ impl Host {
         kms: &KmsPlugin,
         tenant: &Tenant,
         new: NewVaultKey,
+        material: Option<Secret>,
         policy: Option<StoredPolicy>,
     ) -> Result<KeyDescription, Refusal> {
         let made = NewKmsKey {
@@ -224,7 +231,7 @@ impl Host {
             kind: new.kind.clone(),
             // Whether it leaves is for the record and the release policy: the host itself uses it.
             exportable: true,
-            material: new.material.clone(),
+            material,
         };
         let created = kms.create(tenant, made).await;
         let summary = created.map_err(|failure| refuse_kms(kms.name(), failure))?;
@@ -266,13 +273,17 @@ impl Host {
         tenant: &Tenant,
         held: Stored<KeyRecord>,
         new: &NewVaultKey,
+        material: Option<Secret>,
     ) -> Result<KeyDescription, Refusal> {
         if held.record.kind != new.kind {
             let reason = format!("{} is a key of another kind ({})", new.name, held.record.kind);
             return Err(Refusal::new(Code::Conflict, reason));
         }
-        let rotated = kms.rotate(tenant, &new.name).await;
-        let summary = rotated.map_err(|failure| refuse_kms(kms.name(), failure))?;
+        let added = match material {
+            Some(material) => kms.add_version(tenant, &new.name, material).await,
+            None => kms.rotate(tenant, &new.name).await,
+        };
+        let summary = added.map_err(|failure| refuse_kms(kms.name(), failure))?;
         let mut added = self.version_of(kms, tenant, &summary, new).await?;
         for _ in 0..ATTEMPTS {
             // Whoever looks meanwhile sees the version that the connector has, and gives it an identifier.
@@ -349,6 +360,7 @@ impl Host {
             described: version.described.clone(),
             exportable: record.exportable,
             release_policy,
+            recoverable_days: self.parts.vault.recoverable_days(tenant, record.deletion),
         })
     }
 }

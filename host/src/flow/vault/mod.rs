@@ -10,6 +10,7 @@ mod backup;
 mod cipher;
 mod deletion;
 mod holding;
+mod import;
 mod keys;
 mod material;
 mod operate;
@@ -17,6 +18,7 @@ mod record;
 mod release;
 mod rotation;
 mod schedule;
+mod secret_release;
 mod secrets;
 mod types;
 
@@ -27,22 +29,15 @@ pub use release::{VaultRelease, VaultReleased};
 pub use schedule::Upkeep;
 pub use secrets::{NewSecret, SecretChange};
 pub use types::{
-    Attributes, Deletion, Described, KeyChange, KeyDescription, LifetimeAction, NewVaultKey,
-    Operation, Page, Performed, RECOVERABLE_DAYS, RotationPolicy, SecretDescription, Trigger,
+    Attributes, Deletion, Described, Imported, KeyChange, KeyDescription, LifetimeAction,
+    NewVaultKey, Operation, Page, Performed, Recoverable, RotationPolicy, SecretDescription,
+    Trigger, WrappedKey,
 };
-
-use aws_lc_rs::signature::EcdsaSigningAlgorithm;
 
 use crate::error::Refusal;
 use crate::permission::{Permission, Permissions};
 
 use super::request::Caller;
-
-/// The curve of a kind of EC keys.
-#[must_use]
-pub fn curve_of(kind: &str) -> Option<&'static EcdsaSigningAlgorithm> {
-    material::curve(kind).map(|(curve, _)| curve)
-}
 
 /// The most items of a page.
 pub const LARGEST_PAGE: usize = 25;

@@ -9,9 +9,10 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
 use super::LARGEST_PAGE;
-use super::types::{Deletion, Described, Operation, Page, RotationPolicy};
+use super::types::{Deletion, Described, Operation, Page, Recoverable, RotationPolicy};
 use crate::clock::Timestamp;
 use crate::error::{Code, Refusal};
+use crate::flow::release_policies::StoredPolicy;
 use crate::random::Random;
 use crate::secret::Secret;
 use crate::store::{SealedStore, StoreError, names};
@@ -46,6 +47,7 @@ pub(super) const MOST_VERSIONS: usize = 100;
 pub struct Vault {
     store: Arc<SealedStore>,
     random: Arc<dyn Random>,
+    recoverable: Recoverable,
 }
 
 /// A key, beside its material.
@@ -86,6 +88,9 @@ pub(super) struct SecretRecord {
     pub(super) versions: Vec<SecretVersion>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) deletion: Option<Deletion>,
+    /// With one, no version is read any more: the secret leaves by release alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) release_policy: Option<StoredPolicy>,
 }
 
 #[derive(Clone, Deserialize, Serialize)]
@@ -124,8 +129,18 @@ pub(super) struct Stored<T> {
 impl Vault {
     /// Over this store.
     #[must_use]
-    pub fn new(store: Arc<SealedStore>, random: Arc<dyn Random>) -> Self {
-        Self { store, random }
+    pub fn new(store: Arc<SealedStore>, random: Arc<dyn Random>, recoverable: Recoverable) -> Self {
+        Self { store, random, recoverable }
+    }
+
+    /// A deletion that begins now.
+    pub(super) fn deletion(&self, tenant: &Tenant, now: Timestamp) -> Deletion {
+        Deletion::now(now, self.recoverable.days(tenant))
+    }
+
+    /// For how many days what is deleted so can be recovered, or what is not deleted could be.
+    pub(super) fn recoverable_days(&self, tenant: &Tenant, deletion: Option<Deletion>) -> u64 {
+        deletion.and_then(Deletion::days).unwrap_or_else(|| self.recoverable.days(tenant))
     }
 
     /// A fresh identifier of a version.

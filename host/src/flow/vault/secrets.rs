@@ -1,4 +1,5 @@
-//! Secrets: values that a principal with the permission reads. They stand sealed in the host's own store.
+//! Secrets: values that a principal with the permission reads, unless they have a release policy. They stand
+//! sealed in the host's own store.
 
 use std::collections::BTreeMap;
 
@@ -10,12 +11,15 @@ use super::keys::apply;
 use super::record::{
     MOST_VERSIONS, SecretRecord, SecretText, SecretVersion, Shelf, Stored, internal, usable,
 };
-use super::types::{Attributes, Deletion, Described, Page, RECOVERABLE_DAYS, SecretDescription};
+use super::secret_release::checked;
+use super::types::{Attributes, Deletion, Described, Page, SecretDescription};
 use crate::audit::Event;
 use crate::error::{Code, Refusal};
+use crate::flow::administer_policy::in_records;
 use crate::flow::host::Host;
 use crate::flow::record as records;
 use crate::flow::release::append;
+use crate::flow::request::NewReleasePolicy;
 use crate::permission::Permission;
 use crate::secret::Secret;
 use crate::store::names;
@@ -40,6 +44,8 @@ pub struct NewSecret {
     pub attributes: Attributes,
     /// The operator's own words.
     pub tags: BTreeMap<String, String>,
+    /// Of a new secret: when it may be released. Then it is never read.
+    pub release_policy: Option<NewReleasePolicy>,
 }
 
 /// What changes of a version; what is absent stays.
@@ -79,6 +85,7 @@ impl Host {
         let text = String::from_utf8(new.value.expose().to_vec())
             .map_err(|_| malformed("a value is text".to_owned()))?;
         let now = self.parts.clock.now();
+        let policy = new.release_policy.map(|policy| checked(policy, now)).transpose()?;
         let described = Described {
             enabled: new.attributes.enabled.unwrap_or(true),
             not_before: new.attributes.not_before,
@@ -94,23 +101,36 @@ impl Host {
             described,
         };
         let (name, tenant) = (new.name, actor.caller.tenant.clone());
-        let entry = self
+        let mut entry = self
             .entry(Event::SecretChanged, actor.caller, actor.principal, &name)
             .version(version.id.as_str());
+        if let Some(policy) = &policy {
+            entry = entry.policy(in_records(&policy.id()));
+        }
         self.change(
             entry,
             |_| None,
             move |host| async move {
                 let vault = &host.parts.vault;
-                let described = describe(&name, &version);
                 match host.secret_record(&tenant, &name)? {
                     None => {
-                        let record = SecretRecord { versions: vec![version], deletion: None };
+                        let described = version.clone();
+                        let record = SecretRecord {
+                            versions: vec![version],
+                            deletion: None,
+                            release_policy: policy,
+                        };
                         vault.add(&tenant, Shelf::Secrets, &name, &record)?;
+                        Ok(host.describe_secret(&tenant, &name, &record, &described))
                     }
                     Some(stored) if stored.record.deletion.is_some() => {
                         let reason = format!("a deleted secret {name:?} can be recovered");
-                        return Err(Refusal::new(Code::KeyDeleted, reason));
+                        Err(Refusal::new(Code::KeyDeleted, reason))
+                    }
+                    // A version does not change what the secret is released for.
+                    Some(_) if policy.is_some() => {
+                        let reason = format!("{name}: there is a secret of that name");
+                        Err(Refusal::new(Code::Conflict, reason))
                     }
                     Some(stored) => {
                         let mut record = stored.record.clone();
@@ -118,11 +138,11 @@ impl Host {
                             // The oldest makes room.
                             record.versions.remove(0);
                         }
-                        record.versions.push(version);
+                        record.versions.push(version.clone());
                         vault.replace(&stored, &record, &name)?;
+                        Ok(host.describe_secret(&tenant, &name, &record, &version))
                     }
                 }
-                Ok(described)
             },
         )
         .await
@@ -136,9 +156,14 @@ impl Host {
         version: Option<&str>,
     ) -> Result<(SecretDescription, Secret), Refusal> {
         actor.require(Permission::SecretsGet)?;
-        let stored = self.living_secret(&actor.caller.tenant, name)?;
+        let tenant = &actor.caller.tenant;
+        let stored = self.living_secret(tenant, name)?;
         let version = pick(&stored.record, name, version)?;
         let now = self.parts.clock.now();
+        if stored.record.release_policy.is_some() {
+            let reason = format!("{name} has a release policy");
+            return Err(Refusal::new(Code::SecretNotReadable, reason));
+        }
         usable(&version.described, &format!("{name}/{}", version.id), now)?;
         let entry = records::plain(Event::KeyRead, actor.caller, now)
             .principal(actor.principal)
@@ -146,7 +171,8 @@ impl Host {
             .version(version.id.as_str());
         append(&self.parts.audit, &entry).await?;
         let value = Secret::new(version.value.0.as_bytes().to_vec());
-        Ok((describe(name, version), value))
+        let described = self.describe_secret(tenant, name, &stored.record, version);
+        Ok((described, value))
     }
 
     /// The secrets of the tenant by name, each as its newest version, without values.
@@ -157,12 +183,13 @@ impl Host {
         limit: usize,
     ) -> Result<Page<SecretDescription>, Refusal> {
         actor.require(Permission::SecretsList)?;
+        let tenant = &actor.caller.tenant;
         self.parts.vault.page(
-            &actor.caller.tenant,
+            tenant,
             Shelf::Secrets,
             (after, limit),
             |record: &SecretRecord| record.deletion.is_none(),
-            |name, record| pick(record, name, None).map(|version| describe(name, version)),
+            |name, record| self.describe_newest(tenant, name, record),
         )
     }
 
@@ -185,7 +212,7 @@ impl Host {
             recoverable,
             |name, record| {
                 let deletion = record.deletion.ok_or_else(|| not_found(name))?;
-                Ok((describe(name, pick(record, name, None)?), deletion))
+                Ok((self.describe_newest(tenant, name, record)?, deletion))
             },
         )
     }
@@ -197,8 +224,10 @@ impl Host {
         name: &str,
     ) -> Result<Vec<SecretDescription>, Refusal> {
         actor.require(Permission::SecretsList)?;
-        let stored = self.living_secret(&actor.caller.tenant, name)?;
-        Ok(stored.record.versions.iter().map(|version| describe(name, version)).collect())
+        let tenant = &actor.caller.tenant;
+        let record = self.living_secret(tenant, name)?.record;
+        let describe = |version| self.describe_secret(tenant, name, &record, version);
+        Ok(record.versions.iter().map(describe).collect())
     }
 
     /// Changes a version; its value never changes.
@@ -229,9 +258,9 @@ impl Host {
                 if change.content_type.is_some() {
                     found.content_type = change.content_type;
                 }
-                let described = describe(&name, found);
+                let changed = found.clone();
                 host.parts.vault.replace(&stored, &record, &name)?;
-                Ok(described)
+                Ok(host.describe_secret(&tenant, &name, &record, &changed))
             },
         )
         .await
@@ -253,13 +282,9 @@ impl Host {
             |_| None,
             move |host| async move {
                 let stored = host.living_secret(&tenant, &name)?;
-                let now = host.parts.clock.now();
-                let deletion = Deletion {
-                    deleted: now,
-                    purge: now.plus(RECOVERABLE_DAYS.saturating_mul(86_400)),
-                };
+                let deletion = host.parts.vault.deletion(&tenant, host.parts.clock.now());
                 let record = SecretRecord { deletion: Some(deletion), ..stored.record.clone() };
-                let described = describe(&name, pick(&record, &name, None)?);
+                let described = host.describe_newest(&tenant, &name, &record)?;
                 host.parts.vault.replace(&stored, &record, &name)?;
                 Ok((described, deletion))
             },
@@ -274,8 +299,9 @@ impl Host {
         name: &str,
     ) -> Result<(SecretDescription, Deletion), Refusal> {
         actor.require(Permission::SecretsGet)?;
-        let (stored, deletion) = self.gone_secret(&actor.caller.tenant, name)?;
-        Ok((describe(name, pick(&stored.record, name, None)?), deletion))
+        let tenant = &actor.caller.tenant;
+        let (stored, deletion) = self.gone_secret(tenant, name)?;
+        Ok((self.describe_newest(tenant, name, &stored.record)?, deletion))
     }
 
     /// Takes a deletion back.
@@ -295,7 +321,7 @@ impl Host {
             move |host| async move {
                 let (stored, _) = host.gone_secret(&tenant, &name)?;
                 let record = SecretRecord { deletion: None, ..stored.record.clone() };
-                let described = describe(&name, pick(&record, &name, None)?);
+                let described = host.describe_newest(&tenant, &name, &record)?;
                 host.parts.vault.replace(&stored, &record, &name)?;
                 Ok(described)
             },
@@ -362,7 +388,7 @@ impl Host {
                 }
                 let record = SecretRecord { deletion: None, ..record };
                 host.parts.vault.add(&tenant, Shelf::Secrets, &name, &record)?;
-                Ok(describe(&name, pick(&record, &name, None)?))
+                host.describe_newest(&tenant, &name, &record)
             },
         )
         .await
@@ -386,7 +412,11 @@ impl Host {
         }
     }
 
-    fn living_secret(&self, tenant: &Tenant, name: &str) -> Result<Stored<SecretRecord>, Refusal> {
+    pub(super) fn living_secret(
+        &self,
+        tenant: &Tenant,
+        name: &str,
+    ) -> Result<Stored<SecretRecord>, Refusal> {
         let stored = self.secret_record(tenant, name)?;
         stored.filter(|stored| stored.record.deletion.is_none()).ok_or_else(|| not_found(name))
     }
@@ -407,7 +437,7 @@ fn purpose(tenant: &Tenant) -> String {
     format!("backup/secret/{tenant}")
 }
 
-fn pick<'a>(
+pub(super) fn pick<'a>(
     record: &'a SecretRecord,
     name: &str,
     version: Option<&str>,
@@ -419,15 +449,6 @@ fn pick<'a>(
     found.ok_or_else(|| not_found(name))
 }
 
-fn describe(name: &str, version: &SecretVersion) -> SecretDescription {
-    SecretDescription {
-        name: name.to_owned(),
-        version: version.id.clone(),
-        content_type: version.content_type.clone(),
-        described: version.described.clone(),
-    }
-}
-
-fn not_found(name: &str) -> Refusal {
+pub(super) fn not_found(name: &str) -> Refusal {
     Refusal::new(Code::SecretNotFound, format!("there is no secret {name:?}"))
 }

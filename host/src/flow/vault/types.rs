@@ -7,10 +7,37 @@ use serde_json::Value;
 
 use crate::clock::Timestamp;
 use crate::flow::request::NewReleasePolicy;
+use crate::keys::RsaAesKeyWrap;
 use crate::secret::Secret;
+use crate::tenant::Tenant;
+
+const DAY: u64 = 86_400;
 
 /// How long a deleted key or secret can be recovered, in days; then it is purged when it is next seen.
-pub const RECOVERABLE_DAYS: u64 = 90;
+#[derive(Clone, Debug)]
+pub struct Recoverable {
+    /// Of tenants that are not named.
+    pub days: u64,
+    /// Of tenants that are.
+    pub of: BTreeMap<Tenant, u64>,
+}
+
+impl Recoverable {
+    /// What may be said, as Azure Key Vault has it.
+    pub const RANGE: std::ops::RangeInclusive<u64> = 7..=90;
+
+    /// Of this tenant.
+    #[must_use]
+    pub fn days(&self, tenant: &Tenant) -> u64 {
+        self.of.get(tenant).copied().unwrap_or(self.days)
+    }
+}
+
+impl Default for Recoverable {
+    fn default() -> Self {
+        Self { days: *Self::RANGE.end(), of: BTreeMap::new() }
+    }
+}
 
 /// What may be changed of a version at any time.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -45,17 +72,39 @@ pub enum Operation {
     WrapKey,
 }
 
+/// Material that is brought in: PKCS#8, or raw bytes for `oct`.
+#[derive(Clone, Debug)]
+pub enum Imported {
+    /// As it is.
+    Plain(Secret),
+    /// Wrapped.
+    Wrapped(WrappedKey),
+}
+
+/// Material wrapped to an RSA key of the same vault that is there for `import`.
+#[derive(Clone, Debug)]
+pub struct WrappedKey {
+    /// The name of the key that it is wrapped to.
+    pub by: String,
+    /// That key's version; the newest where none is named.
+    pub version: Option<String>,
+    /// How it is wrapped.
+    pub wrap: RsaAesKeyWrap,
+    /// The octets: an AES key encrypted with RSA-OAEP, and the material under that.
+    pub bytes: Vec<u8>,
+}
+
 /// A key to be made, imported, or given another version.
 #[derive(Clone, Debug)]
 pub struct NewVaultKey {
     /// Its name. Where there is such a key already it gets a version.
     pub name: String,
-    /// `oct-256`, `rsa-3072`, `ec-p256`.
+    /// `oct-256`, `rsa-3072`, `ec-p256`; of an import only the family will do: `oct`, `rsa`, `ec`.
     pub kind: String,
     /// Whether clients are told that it is in hardware, as they asked; here it is as every key is.
     pub hardware: bool,
-    /// Given material (PKCS#8, or raw bytes for `oct`); none: it is generated.
-    pub material: Option<Secret>,
+    /// Given material; none: it is generated.
+    pub material: Option<Imported>,
     /// Of the first version.
     pub attributes: Attributes,
     /// What it can be used for; what its kind can do where absent.
@@ -104,6 +153,8 @@ pub struct KeyDescription {
     pub exportable: bool,
     /// When it may be released.
     pub release_policy: Option<NewReleasePolicy>,
+    /// How long it can be recovered once it is deleted, in days.
+    pub recoverable_days: u64,
 }
 
 /// What keys and secrets have in common.
@@ -138,6 +189,10 @@ pub struct SecretDescription {
     pub content_type: Option<String>,
     /// The rest.
     pub described: Described,
+    /// When it may be released; one that has such a policy is never read.
+    pub release_policy: Option<NewReleasePolicy>,
+    /// How long it can be recovered once it is deleted, in days.
+    pub recoverable_days: u64,
 }
 
 /// A deletion that can be taken back.
@@ -148,6 +203,18 @@ pub struct Deletion {
     pub deleted: Timestamp,
     /// From when on it cannot be recovered.
     pub purge: Timestamp,
+}
+
+impl Deletion {
+    /// Now, for so many days.
+    pub(super) fn now(now: Timestamp, days: u64) -> Self {
+        Self { deleted: now, purge: now.plus(days.saturating_mul(DAY)) }
+    }
+
+    /// For how many days it can be taken back, counted from its beginning.
+    pub(super) fn days(self) -> Option<u64> {
+        self.purge.0.checked_sub(self.deleted.0).map(|seconds| seconds / DAY)
+    }
 }
 
 /// Some of many.

@@ -20,7 +20,8 @@ use super::routes::routes;
 
 routes! {
     "/keys": get keys::list, post keys::create;
-    "/keys/{name}": get keys::read, patch vault::details::change, delete keys::delete;
+    "/keys/{name}": get keys::read, put vault::keys::put,
+        patch vault::details::change, delete keys::delete;
     "/keys/{name}/details": get vault::details::read;
     "/keys/{name}/perform": post vault::operations::perform;
     "/keys/{name}/rotation-policy": get vault::rotation_policy::read, put vault::rotation_policy::set;
@@ -37,6 +38,7 @@ routes! {
     "/deleted-keys/{name}/recover": post vault::deleted_keys::recover;
     "/secrets": get vault::secrets::list;
     "/secrets/{name}": get vault::secrets::read, put vault::secrets::set, patch vault::secrets::change;
+    "/secrets/{name}/release-policy": put vault::secrets::set_release_policy;
     "/secrets/{name}/versions": get vault::secrets::versions;
     "/secrets/{name}/backup": post vault::backups::of_secret;
     "/secrets/{name}/delete": post vault::deleted_secrets::delete;

@@ -39,6 +39,13 @@ pub struct ReleasePolicyText {
     pub immutable: bool,
 }
 
+impl From<NewReleasePolicy> for ReleasePolicyText {
+    fn from(policy: NewReleasePolicy) -> Self {
+        let NewReleasePolicy { language, text, immutable } = policy;
+        Self { language, text, immutable }
+    }
+}
+
 impl From<&str> for ReleasePolicyRequest {
     fn from(name: &str) -> Self {
         Self::Name(name.to_owned())

@@ -20,7 +20,7 @@ pub enum ChallengeRequest {
     Attestation {},
     /// One key, with the evidence in the same call, see `/v1/keys/{name}/release`.
     Release {
-        /// The key's name.
+        /// The key's name; of a secret `secrets/` and its name.
         key: String,
     },
 }
@@ -48,7 +48,7 @@ pub struct Challenge {
     pub expires: String,
     /// This host's identifier.
     pub host: String,
-    /// The purpose as it goes into the report data: `attestation`, or `release:` and the key's name.
+    /// The purpose as it goes into the report data: `attestation`, or `release:` and the key.
     pub purpose: String,
 }
 

@@ -15,6 +15,7 @@ routes! {
     "/challenges": post challenges::create;
     "/attestations": post attestations::create;
     "/keys/{name}/release": post release::create;
+    "/secrets/{name}/release": post release::secret;
     "/health": get status::health;
     "/openapi.json": get status::openapi;
 }

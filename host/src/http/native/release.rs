@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use super::attestations::{AttestationRequest, EvidenceBody};
-use crate::flow::ReleasedKey;
+use crate::flow::{Caller, ReleasedKey};
 use crate::http::body::Json;
 use crate::http::caller::{Asks, KeyName};
 use crate::http::door::Door;
@@ -139,9 +139,34 @@ pub(crate) async fn create(
     KeyName(key): KeyName,
     Json(request): Json<ReleaseRequest>,
 ) -> Result<JsonAnswer<Release>, Refused> {
+    release(&door, &caller, &key, request).await
+}
+
+/// Have a secret released that has a release policy.
+#[utoipa::path(
+    post, path = "/v1/secrets/{name}/release", tag = "release", operation_id = "releaseSecret",
+    params(("name" = String, Path, description = "The secret's name. In a challenge's purpose, and in the header of what is wrapped, `secrets/` stands before it.")),
+    request_body = ReleaseRequest,
+    responses((status = 200, description = "The secret, for the holder of the recipient key only.", body = Release)),
+)]
+pub(crate) async fn secret(
+    State(door): State<Door>,
+    Asks(caller): Asks,
+    KeyName(name): KeyName,
+    Json(request): Json<ReleaseRequest>,
+) -> Result<JsonAnswer<Release>, Refused> {
+    release(&door, &caller, &format!("secrets/{name}"), request).await
+}
+
+async fn release(
+    door: &Door,
+    caller: &Caller,
+    key: &str,
+    request: ReleaseRequest,
+) -> Result<JsonAnswer<Release>, Refused> {
     let released = match request {
         ReleaseRequest::Token(ReleaseWithToken { token, version }) => {
-            let answer = door.api.release_with_token(&caller, &key, version.as_deref(), &token);
+            let answer = door.api.release_with_token(caller, key, version.as_deref(), &token);
             answer.await?
         }
         ReleaseRequest::Evidence(request) => {
@@ -153,7 +178,7 @@ pub(crate) async fn create(
                 trust_path: false,
             };
             let version = request.version.as_deref();
-            let answer = door.api.release_with_evidence(&caller, &key, version, submission.into());
+            let answer = door.api.release_with_evidence(caller, key, version, submission.into());
             answer.await?
         }
     };

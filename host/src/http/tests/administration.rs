@@ -210,6 +210,9 @@ const NEEDED: &[(&str, &str, &[Permission])] = {
         ("post /keys/{name}/disable", "{}", &[P::KeysUpdate]),
         ("get /keys/{name}/details", "", &[P::KeysGet]),
         ("patch /keys/{name}", "{}", &[P::KeysUpdate]),
+        ("put /keys/{name}", r#"{"kind":"oct-256"}"#, &[P::KeysCreate]),
+        ("put /keys/{name}", r#"{"kind":"oct","material":"AAAA"}"#, &[P::KeysImport]),
+        ("put /keys/{name}", WRAPPED, &[P::KeysImport]),
         ("post /keys/{name}/perform", ENCRYPT, &[P::KeysEncrypt]),
         ("post /keys/{name}/perform", DECRYPT, &[P::KeysDecrypt]),
         ("get /keys/{name}/rotation-policy", "", &[P::KeysGetRotationPolicy]),
@@ -225,6 +228,7 @@ const NEEDED: &[(&str, &str, &[Permission])] = {
         ("put /secrets/{name}", r#"{"value":"AAAA"}"#, &[P::SecretsSet]),
         ("get /secrets/{name}", "", &[P::SecretsGet]),
         ("patch /secrets/{name}", "{}", &[P::SecretsSet]),
+        ("put /secrets/{name}/release-policy", "\"affirming\"", &[P::SecretsSet]),
         ("get /secrets/{name}/versions", "", &[P::SecretsList]),
         ("post /secrets/{name}/backup", "", &[P::SecretsBackup]),
         ("post /secrets/{name}/delete", "", &[P::SecretsDelete]),
@@ -254,6 +258,8 @@ const NEEDED: &[(&str, &str, &[Permission])] = {
 const ENCRYPT: &str = r#"{"operation":"encrypt","algorithm":"A256GCM","value":"AAAA"}"#;
 const DECRYPT: &str = r#"{"operation":"decrypt","algorithm":"A256GCM","value":"AAAA"}"#;
 const BACKUP: &str = r#"{"backup":"AAAA"}"#;
+const WRAPPED: &str =
+    r#"{"kind":"oct","wrapped":{"by":"k","algorithm":"RSA_AES_KEY_WRAP_256","value":"AAAA"}}"#;
 const NEW: &str = r#"{"name":"k","kind":"oct-256","release_policy":"affirming"}"#;
 const IMPORTED: &str =
     r#"{"name":"k","kind":"oct-256","material":"AAAA","release_policy":"affirming"}"#;

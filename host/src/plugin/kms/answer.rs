@@ -6,6 +6,7 @@ use data_encoding::BASE64URL_NOPAD;
 
 use super::bindings::exports::claviger::plugin::key_release as release;
 use super::bindings::managed::exports::claviger::plugin::key_management as management;
+use super::bindings::versioned::exports::claviger::plugin::key_versions as versions;
 use crate::plugin::call::Stopped;
 use crate::plugin::import::log::escape;
 use crate::secret::Secret;
@@ -110,7 +111,7 @@ impl From<Stopped> for KmsFailure {
 /// Secrets that the operator granted by value; their names with their values.
 pub type Secrets = BTreeMap<String, Secret>;
 
-/// The two interfaces have the same error, each as a type of its own.
+/// The interfaces have the same error, each as a type of its own.
 macro_rules! failure {
     ($name:ident, $interface:ident) => {
         /// A connector's error, cleaned.
@@ -133,6 +134,16 @@ macro_rules! failure {
 failure!(release_failure, release);
 
 failure!(management_failure, management);
+
+failure!(versions_failure, versions);
+
+impl From<versions::KeySummary> for management::KeySummary {
+    fn from(summary: versions::KeySummary) -> Self {
+        let versions::KeySummary { name, version, kind, enabled, exportable, created, updated } =
+            summary;
+        Self { name, version, kind, enabled, exportable, created, updated }
+    }
+}
 
 fn plain(why: String, secrets: &Secrets) -> String {
     let why = without_secrets(why, secrets);

@@ -1,4 +1,5 @@
-//! The host's side of the worlds `kms-plugin` and `managed-kms-plugin`, generated from `wit/`.
+//! The host's side of the worlds `kms-plugin`, `managed-kms-plugin` and `versioned-kms-plugin`, generated
+//! from `wit/`.
 
 #![allow(missing_docs, clippy::restriction, clippy::all)] // The documentation stands in `wit/`.
 
@@ -27,25 +28,40 @@ wasmtime::component::bindgen!({
     },
 });
 
-/// The same world with key management; its imports are the ones above.
-pub mod managed {
-    wasmtime::component::bindgen!({
-        path: "../wit",
-        world: "managed-kms-plugin",
-        imports: { default: trappable },
-        exports: { default: async },
-        require_store_data_send: true,
-        with: {
-            "claviger:plugin/clock": super::claviger::plugin::clock,
-            "claviger:plugin/http": super::claviger::plugin::http,
-            "claviger:plugin/log": crate::plugin::bindings::claviger::plugin::log,
-            "claviger:plugin/material": super::claviger::plugin::material,
-            "claviger:plugin/release-context": super::claviger::plugin::release_context,
-            "claviger:plugin/sealed-keys": super::claviger::plugin::sealed_keys,
-            "claviger:plugin/sealed-store": super::claviger::plugin::sealed_store,
-            "claviger:plugin/secrets": super::claviger::plugin::secrets,
-            "claviger:plugin/settings": crate::plugin::bindings::claviger::plugin::settings,
-            "claviger:plugin/types": crate::plugin::bindings::claviger::plugin::types,
-        },
-    });
+/// A world that exports more; its imports are the ones above.
+macro_rules! beside {
+    ($(#[$doc:meta])* $name:ident, $world:literal) => {
+        $(#[$doc])*
+        pub mod $name {
+            wasmtime::component::bindgen!({
+                path: "../wit",
+                world: $world,
+                imports: { default: trappable },
+                exports: { default: async },
+                require_store_data_send: true,
+                with: {
+                    "claviger:plugin/clock": super::claviger::plugin::clock,
+                    "claviger:plugin/http": super::claviger::plugin::http,
+                    "claviger:plugin/log": crate::plugin::bindings::claviger::plugin::log,
+                    "claviger:plugin/material": super::claviger::plugin::material,
+                    "claviger:plugin/release-context": super::claviger::plugin::release_context,
+                    "claviger:plugin/sealed-keys": super::claviger::plugin::sealed_keys,
+                    "claviger:plugin/sealed-store": super::claviger::plugin::sealed_store,
+                    "claviger:plugin/secrets": super::claviger::plugin::secrets,
+                    "claviger:plugin/settings": crate::plugin::bindings::claviger::plugin::settings,
+                    "claviger:plugin/types": crate::plugin::bindings::claviger::plugin::types,
+                },
+            });
+        }
+    };
+}
+
+beside! {
+    /// With key management.
+    managed, "managed-kms-plugin"
+}
+
+beside! {
+    /// With key management, and versions that are taken in and given out.
+    versioned, "versioned-kms-plugin"
 }

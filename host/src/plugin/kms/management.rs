@@ -137,14 +137,17 @@ impl KmsPlugin {
             let why = "this connector does not manage keys";
             return Err(KmsFailure::Unsupported(why.into()));
         };
-        let limits = Limits {
-            deadline: self.services.limits.deadline.max(DEADLINE),
-            ..self.services.limits.clone()
-        };
-        let mut call = self.call(tenant, limits).await?;
+        let mut call = self.call(tenant, self.longer()).await?;
         let instance = pre.instantiate_async(call.store()).await;
         let instance = call.end(instance)?;
         Ok((call, instance))
+    }
+
+    pub(super) fn longer(&self) -> Limits {
+        Limits {
+            deadline: self.services.limits.deadline.max(DEADLINE),
+            ..self.services.limits.clone()
+        }
     }
 
     fn ended<R>(
@@ -178,7 +181,10 @@ impl KmsPlugin {
     }
 }
 
-fn hand_over(call: &mut Call<KmsCall>, material: Secret) -> Result<Resource<Material>, KmsFailure> {
+pub(super) fn hand_over(
+    call: &mut Call<KmsCall>,
+    material: Secret,
+) -> Result<Resource<Material>, KmsFailure> {
     let handle = call.store().data_mut().meter().push(Material::unknown(material));
     Ok(call.end(handle)?)
 }

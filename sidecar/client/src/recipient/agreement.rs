@@ -1,8 +1,8 @@
-//! Key agreement: P-256 (RFC 7518, section 6.2) and X25519 (RFC 7748, RFC 8037), and the Concat key
+//! Key agreement: P-256, P-384 and P-521 (RFC 7518, section 6.2) and X25519 (RFC 7748, RFC 8037), and the Concat key
 //! derivation of `ECDH-ES` (RFC 7518, section 4.6.2).
 
 use aws_lc_rs::agreement::{
-    self, ECDH_P256, ParsedPublicKey, PrivateKey, UnparsedPublicKey, X25519,
+    self, ECDH_P256, ECDH_P384, ECDH_P521, ParsedPublicKey, PrivateKey, UnparsedPublicKey, X25519,
 };
 use aws_lc_rs::kdf::{SskdfDigestAlgorithmId, get_sskdf_digest_algorithm, sskdf_digest};
 use data_encoding::BASE64URL_NOPAD;
@@ -22,11 +22,19 @@ pub(super) struct Curve {
     pub(super) name: &'static str,
     /// `kty` of the JWK.
     pub(super) kty: &'static str,
+    /// Bytes of one coordinate.
+    coordinate: usize,
     pub(super) algorithm: &'static agreement::Algorithm,
 }
 
-pub(super) static CURVE_P256: Curve = Curve { name: "P-256", kty: "EC", algorithm: &ECDH_P256 };
-pub(super) static CURVE_X25519: Curve = Curve { name: "X25519", kty: "OKP", algorithm: &X25519 };
+pub(super) static CURVE_P256: Curve =
+    Curve { name: "P-256", kty: "EC", coordinate: 32, algorithm: &ECDH_P256 };
+pub(super) static CURVE_P384: Curve =
+    Curve { name: "P-384", kty: "EC", coordinate: 48, algorithm: &ECDH_P384 };
+pub(super) static CURVE_P521: Curve =
+    Curve { name: "P-521", kty: "EC", coordinate: 66, algorithm: &ECDH_P521 };
+pub(super) static CURVE_X25519: Curve =
+    Curve { name: "X25519", kty: "OKP", coordinate: 32, algorithm: &X25519 };
 
 /// A public key as a JWK with its required members: `epk` of a JWE.
 #[derive(Debug, Deserialize, Serialize)]
@@ -40,13 +48,14 @@ pub(super) struct PublicJwk {
 }
 
 impl PublicJwk {
-    /// Its octets, where it is of this curve and each coordinate has 32 bytes.
+    /// Its octets, where it is of this curve and each coordinate has its length.
     fn octets(&self, curve: &Curve) -> Option<Vec<u8>> {
         if self.kty != curve.kty || self.crv != curve.name {
             return None;
         }
         let coordinate = |text: &str| {
-            BASE64URL_NOPAD.decode(text.as_bytes()).ok().filter(|bytes| bytes.len() == 32)
+            let bytes = BASE64URL_NOPAD.decode(text.as_bytes()).ok();
+            bytes.filter(|bytes| bytes.len() == curve.coordinate)
         };
         match (curve.kty, &self.y) {
             ("OKP", None) => coordinate(&self.x),
@@ -62,7 +71,7 @@ pub(super) fn canonical(curve: &Curve, octets: &[u8]) -> Option<Canonical> {
         let x = BASE64URL_NOPAD.encode(octets);
         return Some(Canonical::new(&[("crv", curve.name), ("kty", curve.kty), ("x", &x)]));
     }
-    let (x, y) = octets.get(1..)?.split_at_checked(32)?;
+    let (x, y) = octets.get(1..)?.split_at_checked(curve.coordinate)?;
     let (x, y) = (BASE64URL_NOPAD.encode(x), BASE64URL_NOPAD.encode(y));
     Some(Canonical::new(&[("crv", curve.name), ("kty", curve.kty), ("x", &x), ("y", &y)]))
 }

@@ -14,7 +14,7 @@ use data_encoding::BASE64URL_NOPAD;
 use serde_json::{Map, Value};
 
 use crate::secret::Secret;
-use agreement::{CURVE_P256, CURVE_X25519, Curve};
+use agreement::{CURVE_P256, CURVE_P384, CURVE_P521, CURVE_X25519, Curve};
 use jwe::{Compact, ContentKey, ENCRYPTION, Header};
 use jwk::Canonical;
 
@@ -25,13 +25,35 @@ pub use jwe::WrapHeader;
 pub enum RecipientKind {
     /// EC P-256.
     P256,
-    /// RSA of 3072 bits; slow to make.
+    /// EC P-384.
+    P384,
+    /// EC P-521.
+    P521,
+    /// RSA of 2048 bits; slow to make, as the larger ones are.
+    Rsa2048,
+    /// RSA of 3072 bits.
     Rsa3072,
+    /// RSA of 4096 bits.
+    Rsa4096,
     /// X25519; small and fast.
     X25519,
     /// X25519 and ML-KEM-768 together, against those who record now and compute later.
     #[default]
     XWing,
+}
+
+impl RecipientKind {
+    /// Every kind.
+    pub const ALL: &'static [Self] = &[
+        Self::P256,
+        Self::P384,
+        Self::P521,
+        Self::Rsa2048,
+        Self::Rsa3072,
+        Self::Rsa4096,
+        Self::X25519,
+        Self::XWing,
+    ];
 }
 
 /// Why nothing was unwrapped.
@@ -90,12 +112,12 @@ impl RecipientKey {
     pub fn generate(kind: RecipientKind) -> Result<Self, KeyGenerationError> {
         let made = match kind {
             RecipientKind::P256 => Self::on(&CURVE_P256),
+            RecipientKind::P384 => Self::on(&CURVE_P384),
+            RecipientKind::P521 => Self::on(&CURVE_P521),
             RecipientKind::X25519 => Self::on(&CURVE_X25519),
-            RecipientKind::Rsa3072 => {
-                PrivateDecryptingKey::generate(KeySize::Rsa3072).ok().and_then(|key| {
-                    Some(Self { canonical: rsa::canonical(&key)?, material: Material::Rsa(key) })
-                })
-            }
+            RecipientKind::Rsa2048 => Self::rsa(KeySize::Rsa2048),
+            RecipientKind::Rsa3072 => Self::rsa(KeySize::Rsa3072),
+            RecipientKind::Rsa4096 => Self::rsa(KeySize::Rsa4096),
             RecipientKind::XWing => xwing::SecretKey::generate().map(|(key, canonical)| Self {
                 canonical,
                 material: Material::XWing(Box::new(key)),
@@ -109,6 +131,11 @@ impl RecipientKey {
         let public = key.compute_public_key().ok()?;
         let canonical = agreement::canonical(curve, public.as_ref())?;
         Some(Self { canonical, material: Material::Agreement(curve, key) })
+    }
+
+    fn rsa(size: KeySize) -> Option<Self> {
+        let key = PrivateDecryptingKey::generate(size).ok()?;
+        Some(Self { canonical: rsa::canonical(&key)?, material: Material::Rsa(key) })
     }
 
     /// The public JWK, to be sent along with the evidence.

@@ -92,6 +92,9 @@ fn neither_an_altered_text_nor_another_key_opens_it() {
 fn every_kind_makes_a_key_with_public_members_only() {
     for (kind, names) in [
         (RecipientKind::P256, &["crv", "kty", "x", "y"][..]),
+        (RecipientKind::P384, &["crv", "kty", "x", "y"]),
+        (RecipientKind::P521, &["crv", "kty", "x", "y"]),
+        (RecipientKind::Rsa2048, &["e", "kty", "n"]),
         (RecipientKind::X25519, &["crv", "kty", "x"]),
         (RecipientKind::XWing, &["alg", "kty", "pub"]),
         (RecipientKind::Rsa3072, &["e", "kty", "n"]),

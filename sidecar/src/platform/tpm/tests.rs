@@ -1,79 +1,20 @@
 //! The commands against swtpm, an emulator that others wrote; keys and indices are made by tpm2-tools.
 //! Where these are not installed the test says so; in continuous integration they must be there.
 
-use std::io::Write;
-use std::net::{TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
-
 use aws_lc_rs::digest::{SHA256, digest};
 use data_encoding::BASE64;
 use serde_json::Value;
 
 use super::*;
 use crate::metadata::Metadata;
+use swtpm::Emulator;
 
-/// Ends with the test.
-struct Emulator(Child);
-
-impl Drop for Emulator {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-/// Two neighbouring free ports: for commands, and for what controls the emulator.
-fn ports() -> (u16, u16) {
-    loop {
-        let first = TcpListener::bind(("127.0.0.1", 0)).unwrap();
-        let port = first.local_addr().unwrap().port();
-        let next = port.checked_add(1).map(|next| TcpListener::bind(("127.0.0.1", next)));
-        if matches!(next, Some(Ok(_))) {
-            return (port, port + 1);
-        }
-    }
-}
-
-fn start(folder: &Path) -> Option<(Emulator, u16)> {
-    Command::new("tpm2_quote").arg("--version").output().ok()?;
-    let (port, control) = ports();
-    let child = Command::new("swtpm")
-        .args(["socket", "--tpm2", "--flags", "not-need-init,startup-clear"])
-        .args(["--tpmstate", &format!("dir={}", folder.display())])
-        .args(["--server", &format!("type=tcp,bindaddr=127.0.0.1,port={port}")])
-        .args(["--ctrl", &format!("type=tcp,bindaddr=127.0.0.1,port={control}")])
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn();
-    let emulator = Emulator(child.ok()?);
-    let until = Instant::now() + Duration::from_secs(20);
-    while TcpStream::connect(("127.0.0.1", control)).is_err() {
-        assert!(Instant::now() < until, "swtpm does not answer");
-        std::thread::sleep(Duration::from_millis(50));
-    }
-    Some((emulator, port))
-}
-
-fn skipped() {
-    assert!(std::env::var_os("CI").is_none(), "swtpm and tpm2-tools are not installed");
-    let _ = std::io::stderr().write_all(b"SKIPPED: swtpm or tpm2-tools is not installed here\n");
-}
-
-fn tool(folder: &Path, port: u16, line: &str) {
-    let mut words = line.split_ascii_whitespace();
-    let output = Command::new(words.next().unwrap())
-        .args(words)
-        .current_dir(folder)
-        .env("TPM2TOOLS_TCTI", format!("swtpm:host=127.0.0.1,port={port}"))
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "{line}: {}", String::from_utf8_lossy(&output.stderr));
-}
+#[allow(unreachable_pub, reason = "the file is a public module of the tests' crate")]
+#[path = "../../../../tests/src/swtpm.rs"]
+mod swtpm;
 
 /// An attestation key, at a persistent handle.
-fn make_key(folder: &Path, port: u16, kind: &str, handle: &str) {
+fn make_key(emulator: &Emulator, kind: &str, handle: &str) {
     for line in [
         "tpm2_createek -G rsa -c ek.ctx".to_owned(),
         "tpm2_flushcontext -t".to_owned(),
@@ -82,7 +23,7 @@ fn make_key(folder: &Path, port: u16, kind: &str, handle: &str) {
         format!("tpm2_evictcontrol -C o -c ak.ctx {handle}"),
         "tpm2_flushcontext -t".to_owned(),
     ] {
-        tool(folder, port, &line);
+        emulator.tool(&line);
     }
 }
 
@@ -98,17 +39,15 @@ fn check_quote(message: &[u8], pcrs: &[[u8; 32]], data: &[u8]) {
 fn a_quote_of_an_emulator_is_of_these_registers_and_this_data() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
-    let Some((_emulator, port)) = start(folder) else { return skipped() };
-    make_key(folder, port, "rsa", "0x81010002");
-    tool(
-        folder,
-        port,
+    let Some(emulator) = Emulator::start(folder) else { return };
+    make_key(&emulator, "rsa", "0x81010002");
+    emulator.tool(
         "tpm2_pcrextend 4:sha256=0000000000000000000000000000000000000000000000000000000000000001",
     );
     let log = folder.join("log");
     std::fs::write(&log, b"events").unwrap();
     let attester = TpmAttester {
-        tpm: Mutex::new(open(&format!("tcp:127.0.0.1:{port}")).unwrap()),
+        tpm: Mutex::new(open(&format!("tcp:127.0.0.1:{}", emulator.port)).unwrap()),
         key: 0x8101_0002,
         certificates: Vec::new(),
         event_log: log,
@@ -125,7 +64,7 @@ fn a_quote_of_an_emulator_is_of_these_registers_and_this_data() {
     std::fs::write(folder.join("message"), &quote.message).unwrap();
     std::fs::write(folder.join("signature"), &quote.signature).unwrap();
     let data = "09".repeat(32);
-    tool(folder, port, &format!("tpm2_checkquote -u ak.pem -m message -s signature -q {data}"));
+    emulator.tool(&format!("tpm2_checkquote -u ak.pem -m message -s signature -q {data}"));
     let error = attester.tpm.lock().unwrap().quote(0x8101_0099, &[9; 32]).err().unwrap();
     assert!(error.to_string().contains("TPM2_Quote was refused"), "{error}");
 }
@@ -135,12 +74,12 @@ fn a_quote_of_an_emulator_is_of_these_registers_and_this_data() {
 fn a_confidential_vms_tpm_is_known_by_its_report_and_quotes() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
-    let Some((_emulator, port)) = start(folder) else { return skipped() };
-    let place = format!("tcp:127.0.0.1:{port}");
+    let Some(emulator) = Emulator::start(folder) else { return };
+    let place = format!("tcp:127.0.0.1:{}", emulator.port);
     let metadata = Metadata::new("http://127.0.0.1:9").unwrap();
     let find = || azure::AzureVm::find(open(&place).unwrap(), metadata.clone(), PathBuf::new());
     assert!(find().is_none());
-    make_key(folder, port, "rsa", "0x81000003");
+    make_key(&emulator, "rsa", "0x81000003");
     let mut report: Vec<u8> = (0..2048_u32).map(|at| at.to_le_bytes()[0]).collect();
     report[..4].copy_from_slice(b"HCLA");
     report[1224..1228].copy_from_slice(&[2, 0, 0, 0]);
@@ -150,7 +89,7 @@ fn a_confidential_vms_tpm_is_known_by_its_report_and_quotes() {
         "tpm2_nvwrite -C o -i report 0x01400001",
         "tpm2_nvdefine -C o -s 64 0x01400002",
     ] {
-        tool(folder, port, line);
+        emulator.tool(line);
     }
     let vm = find().unwrap();
     assert_eq!(vm.name(), "az-snp");

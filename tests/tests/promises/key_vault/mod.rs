@@ -5,6 +5,7 @@ mod keys;
 mod permissions;
 mod releases;
 mod secrets;
+mod wrapped;
 
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair};

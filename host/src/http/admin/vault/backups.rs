@@ -26,7 +26,7 @@ pub struct Backup {
     pub backup: Base64Url,
 }
 
-/// Take a sealed copy of a key's newest version along.
+/// Take a sealed copy of a key with all its versions along.
 #[utoipa::path(
     post, path = "/v1/keys/{name}/backup", tag = "administration", operation_id = "backUpKey",
     params(("name" = String, Path, description = "The key's name.")),

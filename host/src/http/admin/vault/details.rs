@@ -38,6 +38,8 @@ pub struct KeyDetails {
     pub exportable: bool,
     /// The version's attributes.
     pub attributes: VersionAttributes,
+    /// How long it can be recovered once it is deleted, in days.
+    pub recoverable_days: u64,
 }
 
 impl From<KeyDescription> for KeyDetails {
@@ -50,6 +52,7 @@ impl From<KeyDescription> for KeyDetails {
             operations: key.operations,
             exportable: key.exportable,
             attributes: key.described.into(),
+            recoverable_days: key.recoverable_days,
         }
     }
 }

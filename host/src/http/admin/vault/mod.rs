@@ -5,6 +5,7 @@ pub(in crate::http) mod backups;
 pub(in crate::http) mod deleted_keys;
 pub(in crate::http) mod deleted_secrets;
 pub(in crate::http) mod details;
+pub(in crate::http) mod keys;
 pub(in crate::http) mod operations;
 pub(in crate::http) mod rotation_policy;
 pub(in crate::http) mod secrets;

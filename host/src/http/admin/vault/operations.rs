@@ -25,7 +25,7 @@ pub struct PerformRequest {
     pub operation: Operation,
     /// `RSA-OAEP-256`, `PS384`, `ES256`, `EdDSA`, `A256GCM`, `A256KW`, …
     pub algorithm: String,
-    /// The plaintext, ciphertext, key or digest.
+    /// The plaintext, ciphertext, key or digest; for `EdDSA`, which has no digest, the message.
     #[schema(value_type = String)]
     pub value: SecretBytes,
     /// The signature to be verified.

@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 use super::{VersionAttributes, attributes, vault, version};
 use crate::flow::vault::{LARGEST_PAGE, NewSecret, SecretChange, SecretDescription};
 use crate::http::admin::keys::{cursor, opaque};
+use crate::http::admin::release_policy::{ReleasePolicyRequest, ReleasePolicyText};
 use crate::http::auth::Principal;
 use crate::http::body::Json;
 use crate::http::caller::{Asks, KeyName};
@@ -30,12 +31,26 @@ pub struct SecretDetails {
     pub content_type: Option<String>,
     /// The version's attributes.
     pub attributes: VersionAttributes,
+    /// When it may leave. A secret that has a release policy is not read: see `/v1/secrets/{name}/release`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub release_policy: Option<ReleasePolicyText>,
+    /// How long it can be recovered once it is deleted, in days.
+    pub recoverable_days: u64,
 }
 
 impl From<SecretDescription> for SecretDetails {
     fn from(secret: SecretDescription) -> Self {
-        let SecretDescription { name, version, content_type, described } = secret;
-        Self { name, version, content_type, attributes: described.into() }
+        let SecretDescription {
+            name,
+            version,
+            content_type,
+            described,
+            release_policy,
+            recoverable_days,
+        } = secret;
+        let attributes = described.into();
+        let release_policy = release_policy.map(ReleasePolicyText::from);
+        Self { name, version, content_type, attributes, release_policy, recoverable_days }
     }
 }
 
@@ -73,6 +88,9 @@ pub struct NewSecretRequest {
     /// The operator's own words.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub tags: BTreeMap<String, String>,
+    /// Of a new secret: when it may leave. Then it is not read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub release_policy: Option<ReleasePolicyRequest>,
 }
 
 /// What is to change of a version of a secret; what is absent stays, the value always.
@@ -118,6 +136,28 @@ pub struct SecretVersions {
     pub versions: Vec<SecretDetails>,
 }
 
+/// Give a secret a release policy, or another in the place of the one that it has. From then on it is not
+/// read any more.
+#[utoipa::path(
+    put, path = "/v1/secrets/{name}/release-policy", tag = "administration",
+    operation_id = "setSecretReleasePolicy",
+    params(("name" = String, Path, description = "The secret's name.")),
+    request_body = ReleasePolicyRequest,
+    responses((status = 200, description = "The newest version.", body = SecretDetails)),
+)]
+pub(crate) async fn set_release_policy(
+    State(door): State<Door>,
+    by: Principal,
+    Asks(caller): Asks,
+    KeyName(name): KeyName,
+    Json(request): Json<ReleasePolicyRequest>,
+) -> Result<JsonAnswer<SecretDetails>, Refused> {
+    by.may(Permission::SecretsSet)?;
+    let (vault, policy) = (vault(&door)?, request.try_into()?);
+    let set = vault.secret_set_release_policy(by.actor(&caller), &name, policy);
+    Ok(JsonAnswer(set.await?.into()))
+}
+
 /// List secrets, without their values.
 #[utoipa::path(
     get, path = "/v1/secrets", tag = "administration", operation_id = "listSecrets",
@@ -152,9 +192,18 @@ pub(crate) async fn set(
     Json(request): Json<NewSecretRequest>,
 ) -> Result<JsonAnswer<SecretDetails>, Refused> {
     by.may(Permission::SecretsSet)?;
-    let NewSecretRequest { value, content_type, enabled, not_before, expires, tags } = request;
+    let NewSecretRequest {
+        value,
+        content_type,
+        enabled,
+        not_before,
+        expires,
+        tags,
+        release_policy,
+    } = request;
+    let release_policy = release_policy.map(TryInto::try_into).transpose()?;
     let attributes = attributes(enabled, not_before.as_deref(), expires.as_deref())?;
-    let new = NewSecret { name, value: value.0, content_type, attributes, tags };
+    let new = NewSecret { name, value: value.0, content_type, attributes, tags, release_policy };
     Ok(JsonAnswer(vault(&door)?.secret_set(by.actor(&caller), new).await?.into()))
 }
 

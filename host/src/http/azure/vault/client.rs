@@ -12,7 +12,7 @@ use super::VaultSettings;
 use crate::error::{Code, Refusal};
 use crate::flow::vault::Actor;
 use crate::flow::{Caller, Host};
-use crate::http::auth::bearer_token;
+use crate::http::auth::{asks, bearer_token};
 use crate::http::azure::error::{Fault, Said};
 use crate::http::azure::visit::Visitor;
 use crate::http::door::Door;
@@ -76,6 +76,7 @@ impl FromRequestParts<Door> for Client {
             }
             Err(refusal) => return Err(refuse(refusal)),
         };
+        asks(parts, &caller, &principal.name);
         if principal.tenant.as_ref().is_some_and(|tenant| *tenant != caller.tenant) {
             let reason = format!("{} is not of tenant {}", principal.name, caller.tenant);
             return Err(refuse(Refusal::new(Code::Forbidden, reason)));

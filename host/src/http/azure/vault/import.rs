@@ -5,10 +5,12 @@ use aws_lc_rs::rsa::{KeyPair as RsaKeyPair, KeyPairComponents, PublicKeyComponen
 use aws_lc_rs::signature::EcdsaKeyPair;
 use serde::Deserialize;
 
+use super::byok;
 use super::wire::Octets;
 use super::words::refuse;
-use crate::flow::vault::{Operation, curve_of};
+use crate::flow::vault::{Imported, Operation};
 use crate::http::azure::error::Fault;
+use crate::keys::PrivateKind;
 use crate::secret::Secret;
 
 /// A private JWK (RFC 7518, section 6), or a symmetric one.
@@ -54,10 +56,13 @@ pub(super) fn kind(
 }
 
 impl PrivateJwk {
-    /// The kind, whether it is to be called one in hardware, and the material.
-    pub(super) fn read(&self) -> Result<(String, bool, Secret), Fault> {
-        if self.key_hsm.is_some() {
-            return Err(refuse("Importing a wrapped key (key_hsm) is not supported."));
+    /// The kind, or its family of what is wrapped; whether it is to be called one in hardware; the material.
+    /// `url`: the vault's own.
+    pub(super) fn read(&self, url: &str) -> Result<(String, bool, Imported), Fault> {
+        if let Some(package) = &self.key_hsm {
+            let (_, hardware) = kind(&self.kty, None, self.crv.as_deref())?;
+            let family = self.kty.strip_suffix("-HSM").unwrap_or(&self.kty).to_lowercase();
+            return Ok((family, hardware, Imported::Wrapped(byok::read(package.0.expose(), url)?)));
         }
         let missing = |name: &'static str| refuse(&format!("Property key.{name} is missing."));
         let wants = |octets: &Option<Octets>, name| {
@@ -88,12 +93,12 @@ impl PrivateJwk {
             }
             "EC" => {
                 let (kind, _) = kind(&self.kty, None, self.crv.as_deref())?;
-                let algorithm = curve_of(&kind).ok_or_else(wrong)?;
+                let curve =
+                    PrivateKind::of(&kind).and_then(PrivateKind::curve).ok_or_else(wrong)?;
                 let (x, y) = (wants(&self.x, "x")?, wants(&self.y, "y")?);
                 let point = [&[4], x.expose(), y.expose()].concat();
                 let d = wants(&self.d, "d")?;
-                let pair =
-                    EcdsaKeyPair::from_private_key_and_public_key(algorithm, d.expose(), &point);
+                let pair = EcdsaKeyPair::from_private_key_and_public_key(curve, d.expose(), &point);
                 let pair = pair.map_err(|_| wrong())?;
                 let der = pair.to_pkcs8v1().map_err(|_| wrong())?;
                 (None, Secret::new(der.as_ref().to_vec()))
@@ -101,7 +106,7 @@ impl PrivateJwk {
             _ => return Err(refuse("Property key.kty has an invalid value.")),
         };
         let (kind, hardware) = kind(&self.kty, bits, self.crv.as_deref())?;
-        Ok((kind, hardware, material))
+        Ok((kind, hardware, Imported::Plain(material)))
     }
 }
 

@@ -197,7 +197,7 @@ async fn import(
     body: Raw,
 ) -> Answered {
     let body: ImportBody = body.read().map_err(|refusal| About::Vault.fault(refusal))?;
-    let (kind, hardware, material) = body.key.read()?;
+    let (kind, hardware, material) = body.key.read(&client.url)?;
     let attributes = body.attributes.unwrap_or_default();
     let (exportable, release_policy) =
         exportable(attributes.exportable, body.release_policy.as_ref())?;

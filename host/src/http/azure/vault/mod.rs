@@ -1,5 +1,6 @@
 //! The protocol of Azure Key Vault and Managed HSM: keys, secrets, and the release of keys.
 
+mod byok;
 mod client;
 mod deleted;
 mod import;

@@ -82,6 +82,7 @@ async fn set(
         content_type: body.content_type,
         attributes: body.attributes.unwrap_or_default().read(),
         tags: body.tags.unwrap_or_default(),
+        release_policy: None,
     };
     let set = host(&door)?.secret_set(client.actor(), new).await;
     let set = set.map_err(|refusal| About::Secret(&secret.name).fault(refusal))?;

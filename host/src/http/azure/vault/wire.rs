@@ -12,7 +12,7 @@ use crate::clock::Timestamp;
 use crate::error::{Code, Refusal};
 use crate::flow::NewReleasePolicy;
 use crate::flow::vault::{
-    Attributes, Deletion, Described, KeyDescription, RECOVERABLE_DAYS, SecretDescription,
+    Attributes, Deletion, Described, KeyDescription, Recoverable, SecretDescription,
 };
 use crate::release_policy::Language;
 use crate::secret::Secret;
@@ -152,7 +152,7 @@ pub(super) fn jwk(key: &KeyDescription, url: &str) -> Map<String, Value> {
 }
 
 pub(super) fn key_attributes(key: &KeyDescription) -> Value {
-    let mut attributes = attributes(&key.described);
+    let mut attributes = attributes(&key.described, key.recoverable_days);
     attributes.insert("exportable".to_owned(), json!(key.exportable));
     Value::Object(attributes)
 }
@@ -176,7 +176,10 @@ pub(super) fn secret_item(
     let mut item = Map::new();
     let version = if versioned { format!("/{}", secret.version) } else { String::new() };
     item.insert("id".to_owned(), json!(format!("{url}/secrets/{}{version}", secret.name)));
-    item.insert("attributes".to_owned(), Value::Object(attributes(&secret.described)));
+    item.insert(
+        "attributes".to_owned(),
+        Value::Object(attributes(&secret.described, secret.recoverable_days)),
+    );
     insert_tags(&mut item, &secret.described.tags);
     if let Some(kind) = &secret.content_type {
         item.insert("contentType".to_owned(), json!(kind));
@@ -205,7 +208,7 @@ pub(super) fn release_policy(policy: &NewReleasePolicy) -> Value {
     })
 }
 
-fn attributes(described: &Described) -> Map<String, Value> {
+fn attributes(described: &Described, recoverable_days: u64) -> Map<String, Value> {
     let mut attributes = Map::new();
     let mut insert = |name: &str, value: Value| attributes.insert(name.to_owned(), value);
     insert("enabled", json!(described.enabled));
@@ -217,8 +220,10 @@ fn attributes(described: &Described) -> Map<String, Value> {
     }
     insert("created", json!(described.created.0));
     insert("updated", json!(described.updated.0));
-    insert("recoverableDays", json!(RECOVERABLE_DAYS));
-    insert("recoveryLevel", json!("Recoverable+Purgeable"));
+    insert("recoverableDays", json!(recoverable_days));
+    let usual = recoverable_days >= *Recoverable::RANGE.end();
+    let level = if usual { "Recoverable+Purgeable" } else { "CustomizedRecoverable+Purgeable" };
+    insert("recoveryLevel", json!(level));
     attributes
 }
 

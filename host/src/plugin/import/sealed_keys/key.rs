@@ -11,17 +11,11 @@
 
 use aws_lc_rs::encoding::AsDer;
 use aws_lc_rs::rsa::{KeyPair as RsaKeyPair, KeySize};
-use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING,
-    ECDSA_P521_SHA512_FIXED_SIGNING, EcdsaKeyPair, EcdsaSigningAlgorithm, Ed25519KeyPair, KeyPair,
-};
-use data_encoding::BASE64URL_NOPAD;
-use serde_json::{Value, json};
-use x509_parser::prelude::FromDer;
-use x509_parser::public_key::RSAPublicKey;
+use aws_lc_rs::signature::{EcdsaKeyPair, EcdsaSigningAlgorithm, Ed25519KeyPair};
 use zeroize::Zeroizing;
 
 use super::wit::{Error, Kind};
+use crate::keys::{PrivateKeyError, PrivateKind};
 use crate::random::Random;
 use crate::secret::Secret;
 
@@ -93,38 +87,10 @@ impl Key {
         Ok(Self { kind, material })
     }
 
-    /// The public part as a JWK (RFC 7517, RFC 7518 section 6, RFC 8037 section 2); none for oct.
+    /// The public part as a JWK (RFC 7517); none for oct.
     pub(super) fn public(&self) -> Result<Option<String>, Error> {
-        let der = self.material.expose();
-        let jwk = match self.kind {
-            Kind::Oct(_) => return Ok(None),
-            Kind::Rsa(_) => {
-                let pair = RsaKeyPair::from_pkcs8(der).map_err(rejected)?;
-                let encoded = pair.public_key().as_ref();
-                let (_, public) = RSAPublicKey::from_der(encoded).map_err(failed)?;
-                let (n, e) = (unsigned(public.modulus), unsigned(public.exponent));
-                json!({"kty": "RSA", "n": text(n), "e": text(e)})
-            }
-            Kind::EcP256 => self.point("P-256")?,
-            Kind::EcP384 => self.point("P-384")?,
-            Kind::EcP521 => self.point("P-521")?,
-            Kind::Ed25519 => {
-                let pair = Ed25519KeyPair::from_pkcs8_maybe_unchecked(der).map_err(rejected)?;
-                json!({"kty": "OKP", "crv": "Ed25519", "x": text(pair.public_key().as_ref())})
-            }
-        };
-        Ok(Some(jwk.to_string()))
-    }
-
-    /// The EC public key; aws-lc gives the uncompressed point of SEC 1 section 2.3.3.
-    fn point(&self, name: &str) -> Result<Value, Error> {
-        let pair = EcdsaKeyPair::from_pkcs8(curve(self.kind)?, self.material.expose());
-        let pair = pair.map_err(rejected)?;
-        let [4, point @ ..] = pair.public_key().as_ref() else {
-            return Err(failed("the point is not uncompressed"));
-        };
-        let (x, y) = point.split_at(point.len() / 2);
-        Ok(json!({"kty": "EC", "crv": name, "x": text(x), "y": text(y)}))
+        let private = private(self.kind).map(|kind| kind.public_jwk(self.material.expose()));
+        Ok(private.transpose()?.map(|jwk| jwk.to_string()))
     }
 
     /// As it lies in the sealed store.
@@ -193,46 +159,57 @@ fn rsa_size(bits: u32) -> Result<KeySize, Error> {
     }
 }
 
-pub(super) fn curve(kind: Kind) -> Result<&'static EcdsaSigningAlgorithm, Error> {
+/// The kind of private key; none for oct.
+pub(super) fn private(kind: Kind) -> Option<PrivateKind> {
     match kind {
-        Kind::EcP256 => Ok(&ECDSA_P256_SHA256_FIXED_SIGNING),
-        Kind::EcP384 => Ok(&ECDSA_P384_SHA384_FIXED_SIGNING),
-        Kind::EcP521 => Ok(&ECDSA_P521_SHA512_FIXED_SIGNING),
-        Kind::Ed25519 | Kind::Oct(_) | Kind::Rsa(_) => Err(unsupported("not an EC key")),
+        Kind::EcP256 => Some(PrivateKind::EcP256),
+        Kind::EcP384 => Some(PrivateKind::EcP384),
+        Kind::EcP521 => Some(PrivateKind::EcP521),
+        Kind::Ed25519 => Some(PrivateKind::Ed25519),
+        Kind::Oct(_) => None,
+        Kind::Rsa(_) => Some(PrivateKind::Rsa),
     }
 }
 
-/// A DER integer without the zero byte that keeps it positive (RFC 7518 section 2, Base64urlUInt).
-fn unsigned(integer: &[u8]) -> &[u8] {
-    match integer {
-        [0, rest @ ..] if !rest.is_empty() => rest,
-        _ => integer,
+fn curve(kind: Kind) -> Result<&'static EcdsaSigningAlgorithm, Error> {
+    private(kind).and_then(PrivateKind::curve).ok_or_else(|| unsupported("not an EC key"))
+}
+
+impl From<PrivateKeyError> for Error {
+    fn from(error: PrivateKeyError) -> Self {
+        let words = error.to_string();
+        match error {
+            PrivateKeyError::Algorithm(_) => Self::Unsupported(words),
+            PrivateKeyError::Provider => Self::Unavailable(words),
+            PrivateKeyError::Closed | PrivateKeyError::Length(_) | PrivateKeyError::Rejected(_) => {
+                Self::Invalid(words)
+            }
+        }
     }
 }
 
-fn text(bytes: &[u8]) -> String {
-    BASE64URL_NOPAD.encode(bytes)
-}
-
-pub(super) fn invalid(what: &str) -> Error {
+fn invalid(what: &str) -> Error {
     Error::Invalid(what.to_owned())
 }
 
-pub(super) fn unsupported(what: &str) -> Error {
+fn unsupported(what: &str) -> Error {
     Error::Unsupported(what.to_owned())
 }
 
 /// Ours to mend: randomness, memory, or a record that does not read.
-pub(super) fn failed(error: impl ToString) -> Error {
+fn failed(error: impl ToString) -> Error {
     Error::Unavailable(error.to_string())
 }
 
-pub(super) fn rejected(error: aws_lc_rs::error::KeyRejected) -> Error {
-    Error::Invalid(format!("not such a private key: {error}"))
+fn rejected(error: aws_lc_rs::error::KeyRejected) -> Error {
+    PrivateKeyError::from(error).into()
 }
 
 #[cfg(test)]
 mod tests {
+    use data_encoding::BASE64URL_NOPAD;
+    use serde_json::Value;
+
     use super::*;
     use crate::random::SystemRandomness;
 

@@ -1,0 +1,125 @@
+//! Backups hold every version, and bring them back as they were.
+
+use claviger::error::Code;
+use claviger::http::{KeyChangeRequest, KeyRotationPolicy, KeyVersionRequest, SecretBytes};
+use claviger::secret::Secret;
+use claviger::store::{MasterKey, SealedStore};
+use claviger_tests::site::{Ground, Guest, Site, code};
+use serde_json::json;
+
+use super::version;
+use crate::keeping::refused;
+
+#[tokio::test]
+async fn a_backup_brings_every_version_back_with_its_identifier_and_state() {
+    let site = Site::new().await;
+    let served = site.serve().await;
+    let (client, guest) = (served.administrator(), Guest::new());
+    let materials = [[1; 32], [2; 32], [3; 32]];
+    for (at, material) in materials.iter().enumerate() {
+        let request = KeyVersionRequest {
+            material: Some(SecretBytes(Secret::new(material.to_vec()))),
+            release_policy: (at == 0).then(|| "affirming".into()),
+            expires: Some(format!("2028-01-0{}T00:00:00Z", at + 1)),
+            tags: [("at".to_owned(), at.to_string())].into(),
+            ..version("oct-256")
+        };
+        client.put_key("k", &request).await.unwrap();
+    }
+    let middle = client.key_versions("k").await.unwrap().versions[1].version.clone();
+    client.set_key_enabled("k", Some(&middle), false).await.unwrap();
+    let policy = KeyRotationPolicy { rotate_after: Some("P90D".into()), ..Default::default() };
+    client.set_rotation_policy("k", &policy).await.unwrap();
+    let all = |client: claviger::client::Client| async move {
+        let mut ids = Vec::new();
+        let newest = client.key_details("k", None).await.unwrap();
+        ids.push(serde_json::to_value(&newest).unwrap());
+        ids
+    };
+    let of_host = || {
+        let caller = guest.caller();
+        let host = site.host.clone();
+        async move {
+            let permissions = claviger::permission::Permissions::all();
+            let actor = claviger::flow::vault::Actor {
+                caller: &caller,
+                principal: "p",
+                permissions: &permissions,
+            };
+            let page = host.vault_versions(actor, "k", None, 25).await.unwrap();
+            let told = |key: &claviger::flow::vault::KeyDescription| {
+                let updated = claviger::clock::Timestamp(0);
+                (
+                    key.version.clone(),
+                    claviger::flow::vault::Described { updated, ..key.described.clone() },
+                )
+            };
+            page.items.iter().map(told).collect::<Vec<_>>()
+        }
+    };
+    let (before, newest) = (of_host().await, all(served.administrator()).await);
+    assert_eq!(before.len(), 3);
+    assert!(!before[1].1.enabled && before[0].1.enabled);
+
+    let backup = client.back_up_key("k").await.unwrap().backup.0;
+    client.delete_key("k").await.unwrap();
+    client.restore_key(backup.clone()).await.unwrap();
+    assert_eq!(of_host().await, before);
+    assert_eq!(all(served.administrator()).await, newest);
+    assert_eq!(client.rotation_policy("k").await.unwrap(), policy);
+    let numbers = client.key_versions("k").await.unwrap().versions;
+    for (at, (summary, material)) in numbers.iter().zip(materials).enumerate() {
+        let (challenge, number) = (site.challenge_for(&guest, "k"), summary.version.as_str());
+        let (caller, submission) = (guest.caller(), guest.answer(&challenge).into());
+        let released =
+            site.host.release_with_evidence(&caller, "k", Some(number), submission).await;
+        match at {
+            1 => assert_eq!(code(released), Code::KeyDisabled),
+            _ => assert_eq!(guest.open(&released.unwrap().jwe), material),
+        }
+    }
+    // What was disabled was in it all the same.
+    let on = KeyChangeRequest {
+        version: Some(before[1].0.clone()),
+        enabled: Some(true),
+        ..KeyChangeRequest::default()
+    };
+    client.change_key("k", &on).await.unwrap();
+    let (challenge, number) = (site.challenge_for(&guest, "k"), numbers[1].version.as_str());
+    let (caller, submission) = (guest.caller(), guest.answer(&challenge).into());
+    let released = site.host.release_with_evidence(&caller, "k", Some(number), submission).await;
+    assert_eq!(guest.open(&released.unwrap().jwe), materials[1]);
+    assert_eq!(refused(client.restore_key(backup).await), "conflict");
+}
+
+/// Before backups held every version they held one.
+#[tokio::test]
+async fn a_backup_of_one_version_as_it_was_made_before_still_comes_back() {
+    let ground = Ground::new();
+    let site = Site::on(ground, |_, _| ()).await;
+    let served = site.serve().await;
+    let (client, guest) = (served.administrator(), Guest::new());
+    let old = json!({
+        "name": "old",
+        "record": {
+            "kind": "oct-256", "hardware": false, "exportable": true,
+            "versions": [{
+                "id": "000102030405060708090a0b0c0d0e0f", "number": "7",
+                "operations": ["encrypt", "decrypt"],
+                "described": {"enabled": true, "created": 1, "updated": 2},
+            }],
+        },
+        "material": "BQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQU=",
+        "policy": {"language": "affirming", "created": 1},
+    });
+    // Sealed for its purpose, as a value of that name is.
+    let (place, random) = ("backup/key/default/kms-local", site.ground.random.clone());
+    let master = MasterKey::file(site.ground.path().join("master.key"));
+    let sealed = SealedStore::open(site.ground.store.clone(), &master, random).unwrap();
+    assert!(sealed.swap(place, None, Some(old.to_string().as_bytes())).unwrap());
+    let backup = site.ground.store.get(place).unwrap().unwrap();
+    let restored = client.restore_key(backup).await.unwrap();
+    assert_eq!(restored.version, "000102030405060708090a0b0c0d0e0f");
+    let released = site.release(&guest, "old").await.unwrap();
+    assert_eq!(guest.open(&released.jwe), [5; 32]);
+}
