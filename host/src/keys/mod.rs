@@ -13,13 +13,16 @@
 
 mod agreement;
 mod concat_kdf;
+mod held_recipient;
 mod jwe;
 mod jwk;
 mod key_wrap;
 mod recipient;
 mod recipient_private;
+mod release_jws;
 mod rs256;
 mod rsa;
+mod signed_release;
 mod spki;
 mod token;
 mod token_claims;
@@ -28,11 +31,13 @@ mod token_key;
 mod token_keys;
 mod xwing;
 
+pub use held_recipient::HeldRecipient;
 pub use jwe::WrapHeader;
 pub use key_wrap::RsaAesKeyWrap;
 pub use recipient::{RecipientKey, RecipientKeyError, WrapError};
 pub use recipient_private::{RecipientKind, RecipientPrivateKey, UnwrapError, Unwrapped};
 pub use rs256::{CertifiedKey, CertifiedKeys};
+pub use signed_release::{SignedRelease, SignedReleaseError};
 pub use token::{TYP_EAT, TokenError};
 pub use token_claims::Expected;
 pub use token_cose::TYP_EAT_CWT;
