@@ -11,8 +11,9 @@ use std::{env, fs};
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 
 /// Crates by their names, and their folders.
-const CRATES: [(&str, &str); 3] = [
+const CRATES: [(&str, &str); 4] = [
     ("hostile-kms", "hostile-kms"),
+    ("hostile-remote", "hostile-remote"),
     ("hostile-verifier", "hostile-verifier"),
     ("example-verifier", "../examples/custom-verifier"),
 ];

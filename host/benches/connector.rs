@@ -68,6 +68,7 @@ fn connector(criterion: &mut Criterion) {
         addresses: vec!["127.0.0.1".parse().unwrap(), "::1".parse().unwrap()],
         credential: None,
         withhold: vec!["/data/data/*".parse().unwrap()],
+        ..TargetPlan::default()
     };
     let random: Arc<dyn Random> = Arc::new(SystemRandomness::default());
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);

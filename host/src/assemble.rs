@@ -12,7 +12,7 @@ use serde::Serialize;
 use crate::appraisal::{Appraiser, LastSeen, SnpPolicy, TeePolicy};
 use crate::audit::{self, AuditLog};
 use crate::clock::{Clock, SystemClock};
-use crate::egress::{EgressLimits, TargetPlan};
+use crate::egress::{EgressLimits, Resolver, SystemResolver, TargetPlan};
 use crate::endorsements::{Endorsements, SourcePlan};
 use crate::files;
 use crate::flow::vault::{Recoverable, Vault};
@@ -99,6 +99,8 @@ pub struct Plan {
     pub plugin_cache: Option<PathBuf>,
     /// Told what takes time.
     pub on_progress: Option<OnProgress>,
+    /// What names resolve to, for connectors' requests.
+    pub resolver: Arc<dyn Resolver>,
 }
 
 /// One plugin of the operator's.
@@ -114,6 +116,9 @@ pub struct PluginPlan {
     pub reads_key_material: bool,
     /// Whether a connector's service may wrap for the recipient itself.
     pub wraps_for_recipient: bool,
+    /// Whether the host is the recipient that a connector's service wraps to, with a key made for the
+    /// one release; a target of its must check the service's signature.
+    pub host_is_recipient: bool,
     /// The sets of trust anchors on which the verdicts of a verifier given by path may rest.
     pub anchors: BTreeSet<String>,
     /// Its settings. In a connector's, `{tenant}` stands for the tenant of a call.
@@ -140,6 +145,7 @@ impl Default for PluginPlan {
             digest: None,
             reads_key_material: false,
             wraps_for_recipient: false,
+            host_is_recipient: false,
             anchors: BTreeSet::from([AMD.to_owned()]),
             values: Values::default(),
             imports: None,
@@ -331,7 +337,8 @@ fn plugins(
         ..EngineSettings::default()
     })?;
     let (store, clock, random) = (Arc::clone(store), Arc::clone(clock), Arc::clone(random));
-    let loader = Loader { engine, store, clock, random };
+    let resolver = Arc::clone(&plan.resolver);
+    let loader = Loader { engine, store, clock, random, resolver };
     let verification = plan.life.verification.as_deref();
     let more_may_come = verification.is_some() || plan.development;
     let wanted =
@@ -401,7 +408,8 @@ pub fn inspect(component: &[u8]) -> anyhow::Result<Inspection> {
     let store = thrown_away(&random)?;
     let engine = Engine::new(EngineSettings { instances: 4, ..EngineSettings::default() })?;
     let interface = admission::interface_version(&engine, component);
-    let loader = Loader { engine, store, clock, random };
+    let resolver: Arc<dyn Resolver> = Arc::new(SystemResolver);
+    let loader = Loader { engine, store, clock, random, resolver };
     // Whether it would be, once it is granted what it wants.
     let wanted = manifest.imports.iter().filter(|import| grants::exists(import)).cloned();
     let given = PluginPlan { imports: Some(wanted.collect()), ..PluginPlan::default() };

@@ -1,5 +1,7 @@
 //! Bytes that must not be seen: wiped when dropped, never printed, compared in constant time.
 
+pub(crate) mod spelled;
+
 use std::fmt;
 
 use subtle::ConstantTimeEq;

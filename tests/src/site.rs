@@ -22,6 +22,7 @@ use claviger::appraisal::SnpPolicy;
 use claviger::assemble::{AuditPlan, Plan, PluginPlan, assemble};
 use claviger::audit;
 use claviger::clock::{FixedClock, Timestamp};
+use claviger::egress::SystemResolver;
 use claviger::error::{Code, Refusal};
 use claviger::flow::vault::Recoverable;
 use claviger::flow::{
@@ -126,6 +127,7 @@ impl Ground {
             audit: AuditPlan { directory: self.audit(), settings: audit::Settings::default() },
             plugin_cache: Some(self.path().join("plugins")),
             on_progress: None,
+            resolver: Arc::new(SystemResolver),
         }
     }
 

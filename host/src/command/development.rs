@@ -184,6 +184,7 @@ pub(super) fn plan(family: &Family, audit: PathBuf) -> anyhow::Result<Plan> {
             }
             ProgressEvent::Cached { .. } => {}
         })),
+        resolver: Arc::new(crate::egress::SystemResolver),
     })
 }
 

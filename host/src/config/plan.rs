@@ -14,6 +14,7 @@ use crate::appraisal::{Appraiser, MinimumTcb, SnpPolicy, TeePolicy};
 use crate::assemble::{AnchorPlan, AuditPlan, Plan, PluginPlan};
 use crate::audit;
 use crate::credentials::CredentialPlan;
+use crate::egress::SystemResolver;
 use crate::endorsements::{Archive, SourcePlan};
 use crate::files;
 use crate::flow::TokenSettings;
@@ -162,6 +163,7 @@ pub fn plan(config: Config, store: Arc<dyn Store>) -> Result<Planned, ConfigErro
         audit,
         plugin_cache: Some(state.join("plugin-cache")),
         on_progress: None,
+        resolver: Arc::new(SystemResolver),
     };
     let certificate = certificate("api", &config.api.certificate, &config.api.key)?;
     let admin = config.admin.map(|admin| self::admin(admin, &certificate)).transpose()?;
@@ -482,6 +484,7 @@ fn plugins(
             targets: remote::targets(&plugin.name, plugin.http, credentials)?,
             reads_key_material: plugin.reads_key_material,
             wraps_for_recipient: plugin.wraps_for_recipient,
+            host_is_recipient: plugin.host_is_recipient,
             limits,
         });
     }

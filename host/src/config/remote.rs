@@ -40,6 +40,15 @@ pub struct HttpTarget {
     pub credential: Option<String>,
     #[serde(default)]
     pub withhold: Vec<String>,
+    pub signed: Option<SignedAnswers>,
+    pub signed_ca: Option<PathBuf>,
+}
+
+/// What a service signs.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SignedAnswers {
+    AzureKeyRelease,
 }
 
 /// A credential that the host attaches to requests.
@@ -175,7 +184,8 @@ fn service_account() -> PathBuf {
 impl HttpTarget {
     pub(super) fn each_path(&mut self, change: &mut impl FnMut(&mut PathBuf)) {
         change(&mut self.ca);
-        self.certificate.iter_mut().chain(&mut self.key).for_each(change);
+        let others = self.certificate.iter_mut().chain(&mut self.key).chain(&mut self.signed_ca);
+        others.for_each(change);
     }
 }
 
@@ -353,11 +363,20 @@ pub(super) fn targets(
         let pointers = target.withhold.iter().map(|pointer| pointer.parse::<Pointer>());
         let withhold = pointers.collect::<Result<_, _>>();
         let roots = roots(&key, &target.url, &target.ca)?;
+        let signed_releases = match (target.signed, &target.signed_ca) {
+            (None, None) => None,
+            (None, Some(_)) => {
+                return Err(ConfigError::value(&key, "`signed_ca` goes with `signed`"));
+            }
+            (Some(SignedAnswers::AzureKeyRelease), None) => Some(roots.clone()),
+            (Some(SignedAnswers::AzureKeyRelease), Some(path)) => Some(bounded(&key, path)?),
+        };
         Ok(TargetPlan {
             tls: TlsPlan { roots, identity },
             addresses: ranges(&key, &target.addresses)?,
             credential,
             withhold: withhold.map_err(|why| ConfigError::value(&key, why))?,
+            signed_releases,
             url: target.url,
             methods: target.methods,
         })

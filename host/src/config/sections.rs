@@ -225,6 +225,8 @@ sections! {
         #[serde(default)]
         pub wraps_for_recipient: bool,
         #[serde(default)]
+        pub host_is_recipient: bool,
+        #[serde(default)]
         pub settings: BTreeMap<String, String>,
         pub imports: Option<BTreeSet<String>>,
         #[serde(default)]

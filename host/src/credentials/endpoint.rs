@@ -54,8 +54,7 @@ impl Endpoint {
             methods: ["GET", "POST", "PUT"].map(str::to_owned).into(),
             tls: plan.tls.clone(),
             addresses: plan.addresses.clone(),
-            credential: None,
-            withhold: Vec::new(),
+            ..TargetPlan::default()
         };
         let limits = EgressLimits { answer_bytes: ANSWER.bytes, ..EgressLimits::default() };
         Ok(Self { base, gate: Gate::new(vec![target], limits, resolver, clock)? })

@@ -109,8 +109,20 @@ impl Attached {
             CredentialError::Misconfigured("the secret is not one line of visible text".to_owned())
         })?;
         value.set_sensitive(true);
-        Ok(Self { headers: vec![(name.clone(), value)], secrets: vec![secret.clone()] })
+        let mut secrets = vec![secret.clone()];
+        secrets.extend(password(prefix, secret));
+        Ok(Self { headers: vec![(name.clone(), value)], secrets })
     }
+}
+
+/// The password alone in a credential of HTTP's basic scheme (RFC 7617).
+fn password(prefix: &str, secret: &Secret) -> Option<Secret> {
+    if !prefix.trim_end().eq_ignore_ascii_case("basic") {
+        return None;
+    }
+    let pair = zeroize::Zeroizing::new(data_encoding::BASE64.decode(secret.expose()).ok()?);
+    let colon = pair.iter().position(|byte| *byte == b':')?;
+    pair.get(colon + 1..).map(|password| Secret::new(password.to_vec()))
 }
 
 /// What attaching comes to.

@@ -15,9 +15,10 @@ use zeroize::Zeroizing;
 use super::exchange::{Reply, exchange};
 use super::target::{Target, TargetPlan};
 use super::url::Url;
-use super::{EgressError, EgressLimits, Resolver, headers, mask, withhold};
+use super::{EgressError, EgressLimits, Resolver, headers, mask, signed, withhold};
 use crate::clock::Clock;
 use crate::credentials::{Attached, Credential, CredentialError, Outline};
+use crate::keys::SignedRelease;
 use crate::secret::Secret;
 
 /// A plugin's request.
@@ -49,6 +50,8 @@ pub struct Answer {
     pub body: Zeroizing<Vec<u8>>,
     /// What is withheld, by JSON pointer.
     pub withheld: Vec<(String, Secret)>,
+    /// The release that the service signed, where its signature was checked.
+    pub release: Option<SignedRelease>,
 }
 
 impl fmt::Debug for Answer {
@@ -67,6 +70,7 @@ impl fmt::Debug for Answer {
 pub struct Gate {
     targets: Vec<Target>,
     resolver: Arc<dyn Resolver>,
+    clock: Arc<dyn Clock>,
     limits: EgressLimits,
     places: Semaphore,
 }
@@ -100,7 +104,14 @@ impl Gate {
             targets.push(Target::new(plan, credential)?);
         }
         let places = Semaphore::new(limits.at_once);
-        Ok(Self { targets, resolver: Arc::clone(resolver), limits, places })
+        let (resolver, clock) = (Arc::clone(resolver), Arc::clone(clock));
+        Ok(Self { targets, resolver, clock, limits, places })
+    }
+
+    /// Whether a target's releases are checked for the service's signature.
+    #[must_use]
+    pub fn checks_releases(&self) -> bool {
+        self.targets.iter().any(|target| target.signed_releases.is_some())
     }
 
     /// Sends a request that a grant covers, and reads the answer.
@@ -138,7 +149,13 @@ impl Gate {
             (reply, secrets) =
                 self.attempt(target, outgoing.method, &url, &headers, &body, outgoing.ends).await?;
         }
-        answer(target, reply, &secrets)
+        let success = (200..300).contains(&reply.status);
+        let release = match target.signed_releases.as_deref().filter(|_| success) {
+            None => None,
+            Some(roots) => signed::release(&reply.body, &url.authority(), roots, self.clock.now())?,
+        };
+        let answered = answer(target, reply, secrets)?;
+        Ok(Answer { release, ..answered })
     }
 
     async fn attempt(
@@ -212,9 +229,9 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     Some(Duration::from_secs(seconds))
 }
 
-fn answer(target: &Target, reply: Reply, secrets: &[Secret]) -> Result<Answer, EgressError> {
-    let headers = headers::heard(&reply.headers, secrets);
-    let body = mask::mask(reply.body, secrets);
+fn answer(target: &Target, reply: Reply, secrets: Vec<Secret>) -> Result<Answer, EgressError> {
+    let mut secrets = mask::credentials(secrets);
+    let body = mask::mask(reply.body, &secrets);
     let success = (200..300).contains(&reply.status);
     let (body, withheld) = match withhold::part(body, &target.withhold) {
         Ok(parted) => parted,
@@ -224,7 +241,12 @@ fn answer(target: &Target, reply: Reply, secrets: &[Secret]) -> Result<Answer, E
             return Err(EgressError::Protocol(format!("{why}, and values of it are withheld")));
         }
     };
-    Ok(Answer { status: reply.status, headers, body, withheld })
+    // What is withheld in one place stands in no other.
+    let values = mask::values(withheld.iter().map(|(_, secret)| secret));
+    let body = mask::mask(body, &values);
+    secrets.extend(values);
+    let headers = headers::heard(&reply.headers, &secrets);
+    Ok(Answer { status: reply.status, headers, body, withheld, release: None })
 }
 
 fn of_credential(name: &str, error: CredentialError) -> EgressError {

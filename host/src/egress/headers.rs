@@ -76,12 +76,12 @@ pub(super) fn attach(
 }
 
 /// The headers of an answer as the plugin gets them: text, without cookies, and without any that
-/// repeats the credential.
+/// repeats the credential or what is withheld of the body.
 pub(super) fn heard(headers: &HeaderMap, secrets: &[Secret]) -> Vec<(String, String)> {
     let told =
         headers.iter().filter(|(name, _)| **name != SET_COOKIE && **name != PROXY_AUTHENTICATE);
     let told = told.filter_map(|(name, value)| {
-        let repeats = secrets.iter().any(|secret| super::mask::holds(value.as_bytes(), secret));
+        let repeats = super::mask::holds(value.as_bytes(), secrets);
         let text = value.to_str().ok().filter(|_| !repeats)?;
         Some((name.as_str().to_owned(), text.to_owned()))
     });

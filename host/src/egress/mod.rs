@@ -17,6 +17,7 @@ mod gate;
 mod headers;
 mod mask;
 mod resolve;
+mod signed;
 mod target;
 mod url;
 mod withhold;

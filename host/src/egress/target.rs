@@ -46,6 +46,9 @@ pub struct TargetPlan {
     pub credential: Option<CredentialPlan>,
     /// Values of the answers that the plugin gets as handles.
     pub withhold: Vec<Pointer>,
+    /// The service's answers are releases under its signature: the authorities that vouch for it, PEM.
+    /// What is not signed so does not reach the plugin.
+    pub signed_releases: Option<Vec<u8>>,
 }
 
 /// A grant in force.
@@ -59,6 +62,8 @@ pub(super) struct Target {
     pub(super) tls: Option<(Arc<ClientConfig>, ServerName<'static>)>,
     pub(super) credential: Option<Arc<Credential>>,
     pub(super) withhold: Vec<Pointer>,
+    /// Who vouches for the signature of releases.
+    pub(super) signed_releases: Option<Vec<CertificateDer<'static>>>,
     pub(super) breaker: Breaker,
     pub(super) pool: Pool,
 }
@@ -98,6 +103,8 @@ impl Target {
                 Some((client_config(&plan.tls).map_err(|why| wrong(&why))?, name))
             }
         };
+        let vouching = plan.signed_releases.as_deref().map(certificates).transpose();
+        let signed_releases = vouching.map_err(|why| wrong(&why))?;
         let prefix = format!("/{behind}");
         let (scheme, host, port) = (url.scheme, url.host, url.port);
         Ok(Self {
@@ -110,6 +117,7 @@ impl Target {
             tls,
             credential,
             withhold: plan.withhold,
+            signed_releases,
             breaker: Breaker::default(),
             pool: Pool::default(),
         })
@@ -154,6 +162,15 @@ impl Target {
             return Some("not granted, and there is no TLS");
         }
         address::refused(address, &self.addresses)
+    }
+}
+
+fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
+    let found = CertificateDer::pem_slice_iter(pem).collect::<Result<Vec<_>, _>>();
+    let found = found.map_err(|error| error.to_string())?;
+    match found.is_empty() {
+        true => Err("no authority vouches for the signature of its releases".to_owned()),
+        false => Ok(found),
     }
 }
 

@@ -14,7 +14,7 @@ use crate::json::{self, Limits};
 use crate::secret::Secret;
 
 /// The shape of an answer in which values are withheld.
-const SHAPE: Limits = Limits {
+pub(super) const SHAPE: Limits = Limits {
     bytes: 4 << 20,
     depth: 24,
     name: 1_024,

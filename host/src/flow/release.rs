@@ -15,7 +15,7 @@ use super::source::Source;
 use crate::audit::{Announced, AuditError, AuditLog, Digest, Event, Record};
 use crate::error::{Code, Refusal};
 use crate::json::{self, Limits};
-use crate::keys::{RecipientKey, WrapError, WrapHeader};
+use crate::keys::{HeldRecipient, RecipientKey, WrapError, WrapHeader};
 use crate::plugin::{KeyReference, KmsFailure, KmsPlugin, ReleaseContext, Released};
 use crate::secret::Secret;
 
@@ -87,17 +87,31 @@ impl Permitted {
         form: WrapForm,
     ) -> Result<Wrapped, Refusal> {
         let recipient = self.basis.recipient();
+        let held = match kms.host_is_recipient_for(recipient) {
+            true => Some(Arc::new(make_held().await?)),
+            false => None,
+        };
         let reference = KeyReference { name: self.key.clone(), version: self.version.clone() };
         let context = ForConnector {
             basis: Arc::clone(&self.basis),
             parts: Arc::clone(parts),
             connector: kms.name().to_owned(),
             evidence,
+            held: held.clone(),
         };
         let released = kms
             .release(self.basis.tenant(), &reference, Arc::new(context))
             .await
             .map_err(|failure| refuse_kms(kms.name(), failure))?;
+        let released = match (released, held) {
+            (Released::Wrapped { media_type, jwe, version }, Some(held)) => {
+                let opened = held.open(&jwe).map_err(|why| {
+                    Refusal::new(Code::PluginFailed, format!("{}: {why}", kms.name()))
+                });
+                Released::Held { media_type, key: opened?, version }
+            }
+            (released, _) => released,
+        };
         match released {
             Released::Held { media_type, key, version } => {
                 self.wrapped(&key, media_type, version, form)
@@ -159,26 +173,32 @@ struct ForConnector {
     parts: Arc<Parts>,
     connector: String,
     evidence: Option<Evidence>,
+    /// The host's own key, where that is what the service is to wrap to.
+    held: Option<Arc<HeldRecipient>>,
 }
 
 impl ReleaseContext for ForConnector {
     fn recipient(&self) -> String {
-        self.basis.recipient().jwk().to_string()
+        let held = self.held.as_ref().map(|held| held.public());
+        held.unwrap_or(self.basis.recipient()).jwk().to_string()
     }
 
     fn attestation(&self) -> Result<String, String> {
         let appraised = match &*self.basis {
             Basis::Own(appraised) => appraised,
+            Basis::Foreign(_) if self.held.is_some() => {
+                return Err("the token of another service names no key of this host's".to_owned());
+            }
             // It names the recipient as well, and was not made for this host alone.
             Basis::Foreign(vouched) => {
                 let token = std::str::from_utf8(vouched.token.expose());
                 return token.map(str::to_owned).map_err(|error| error.to_string());
             }
         };
-        let minted = self
-            .parts
-            .identifier()
-            .and_then(|jti| self.parts.tokens.for_connector(appraised, &jti, &self.connector));
+        let minted = self.parts.identifier().and_then(|jti| {
+            let held = self.held.as_ref().map(|held| held.public());
+            self.parts.tokens.for_connector(appraised, &jti, &self.connector, held)
+        });
         minted.map(|minted| minted.token).map_err(|refusal| refusal.code.title().to_owned())
     }
 
@@ -186,6 +206,13 @@ impl ReleaseContext for ForConnector {
         let evidence = self.evidence.as_ref()?;
         Some((evidence.media_type.clone().unwrap_or_default(), evidence.data.clone()))
     }
+}
+
+/// The host's own key for one release, made on a thread that may compute.
+async fn make_held() -> Result<HeldRecipient, Refusal> {
+    let failed = |why: String| Refusal::new(Code::Internal, why);
+    let made = tokio::task::spawn_blocking(HeldRecipient::generate).await;
+    made.map_err(|error| failed(error.to_string()))?.map_err(|error| failed(error.to_string()))
 }
 
 impl Recorded {

@@ -107,17 +107,24 @@ impl Tokens {
 
     /// For a connector's key management service. Its audience is another: what a connector gets to
     /// see releases nothing here. An RSA recipient stands also where Azure Key Vault looks for the key
-    /// that it wraps to (`x-ms-runtime.keys`).
+    /// that it wraps to (`x-ms-runtime.keys`). With `held`, a key of the host's own stands in the
+    /// recipient's place, and the recipient's thumbprint in `claviger.held_for`.
     pub(super) fn for_connector(
         &self,
         appraised: &Appraised,
         jti: &str,
         connector: &str,
+        held: Option<&RecipientKey>,
     ) -> Result<Minted, Refusal> {
         let audience = format!("{}/kms/{connector}", self.audience(&appraised.tenant));
         let ear = self.ear(appraised, jti, &audience, self.settings.trust_path);
         let mut claims = serde_json::to_value(&ear).map_err(unmade)?;
-        let recipient = &appraised.recipient;
+        let recipient = held.unwrap_or(&appraised.recipient);
+        if held.is_some() {
+            let held_for = appraised.recipient.kid();
+            claims["cnf"] = serde_json::json!({ "jwk": recipient.jwk() });
+            claims["claviger"]["held_for"] = held_for.into();
+        }
         if let (Some(claims), Some("RSA")) =
             (claims.as_object_mut(), recipient.jwk().get("kty").and_then(|kind| kind.as_str()))
         {

@@ -156,6 +156,12 @@ impl RecipientKey {
     }
 
     /// The key, where it is an RSA key.
+    /// Whether it is an RSA key.
+    #[must_use]
+    pub fn is_rsa(&self) -> bool {
+        self.rsa().is_some()
+    }
+
     pub(super) fn rsa(&self) -> Option<&rsa::PublicKey> {
         match &self.material {
             Material::Rsa(key) => Some(key),

@@ -8,7 +8,7 @@ use super::kms::WORLD;
 use super::loader::NotLoaded;
 use super::{KmsServices, Manifest};
 use crate::assemble::PluginPlan;
-use crate::egress::{Gate, Resolver, SystemResolver};
+use crate::egress::{Gate, Resolver};
 
 /// The services of a connector: what every connector has, and what this one was granted.
 pub(super) fn services(
@@ -16,6 +16,7 @@ pub(super) fn services(
     given: Option<&PluginPlan>,
     manifest: &Manifest,
     embedded: KmsServices,
+    resolver: &Arc<dyn Resolver>,
 ) -> Result<KmsServices, NotLoaded> {
     let refuse = |why: String| Err(NotLoaded::Grant(why));
     let Some(given) = given else { return Ok(embedded) };
@@ -49,16 +50,21 @@ pub(super) fn services(
     let egress = match given.targets.as_slice() {
         [] => None,
         targets => {
-            let resolver: Arc<dyn Resolver> = Arc::new(SystemResolver);
-            let gate = Gate::new(targets.to_vec(), given.egress, &resolver, &embedded.clock);
+            let gate = Gate::new(targets.to_vec(), given.egress, resolver, &embedded.clock);
             Some(Arc::new(gate.map_err(|why| NotLoaded::Grant(why.to_string()))?))
         }
     };
+    if given.host_is_recipient && egress.as_ref().is_none_or(|gate| !gate.checks_releases()) {
+        return refuse(
+            "`host_is_recipient` goes with a target whose releases are signed".to_owned(),
+        );
+    }
     Ok(KmsServices {
         values: given.values.clone(),
         limits: given.limits.clone(),
         reads_key_material: given.reads_key_material,
         wraps_for_recipient: given.wraps_for_recipient,
+        host_is_recipient: given.host_is_recipient,
         secrets: given.secrets.clone(),
         egress,
         grants,

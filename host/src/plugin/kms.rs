@@ -4,6 +4,7 @@
 pub mod answer;
 pub mod bindings;
 pub mod call;
+mod known;
 mod management;
 #[cfg(test)]
 mod tests;
@@ -33,6 +34,7 @@ use super::manifest::{Kind, Manifest};
 use super::wait::block_on;
 use crate::clock::Clock;
 use crate::egress::Gate;
+use crate::keys::RecipientKey;
 use crate::random::Random;
 use crate::store::SealedStore;
 use crate::store::names::{self, PluginSpace};
@@ -87,6 +89,9 @@ pub struct KmsServices {
     /// Whether its key management service wraps for the recipient itself, and its answers leave as
     /// they are. What the host does not wrap it cannot vouch for.
     pub wraps_for_recipient: bool,
+    /// Whether the host is the recipient that its service wraps to, where the workload's key is none
+    /// that it could wrap to: the host makes a key for the one release, and wraps what it opens.
+    pub host_is_recipient: bool,
     /// Bounds on each call. Calls of key management may last 30 seconds.
     pub limits: Limits,
 }
@@ -117,6 +122,7 @@ impl KmsServices {
             ]),
             reads_key_material: false,
             wraps_for_recipient: false,
+            host_is_recipient: false,
             limits: Limits::default(),
         }
     }
@@ -131,6 +137,7 @@ impl fmt::Debug for KmsServices {
             .field("grants", &self.grants)
             .field("reads_key_material", &self.reads_key_material)
             .field("wraps_for_recipient", &self.wraps_for_recipient)
+            .field("host_is_recipient", &self.host_is_recipient)
             .field("limits", &self.limits)
             .finish_non_exhaustive()
     }
@@ -246,6 +253,13 @@ impl KmsPlugin {
         self.services.reads_key_material
     }
 
+    /// Whether the host should be the recipient of a release to this key.
+    #[must_use]
+    pub fn host_is_recipient_for(&self, recipient: &RecipientKey) -> bool {
+        let passes_on = self.services.wraps_for_recipient && recipient.is_rsa();
+        self.services.host_is_recipient && !passes_on
+    }
+
     /// A key, for an attested recipient. The caller has decided that it may be released.
     pub async fn release(
         &self,
@@ -264,10 +278,10 @@ impl KmsPlugin {
             connector.call_release(call.store(), &wanted, lent).await
         };
         let released = released.await;
-        let released = call.end(released)?;
-        let released = released
-            .map_err(|error| answer::release_failure(error, &self.services.secrets))
-            .and_then(|released| self.accept(&mut call, released, key.version.as_deref()));
+        let released = match call.end(released)? {
+            Ok(released) => self.accept(&mut call, released, key.version.as_deref()),
+            Err(error) => Err(answer::release_failure(error, &call.store().data().known())),
+        };
         self.told(released)
     }
 
@@ -285,6 +299,8 @@ impl KmsPlugin {
                 let foreign = |_| KmsFailure::Invalid("the handle is not one of a key".into());
                 let Material { secret: key, known } = table.delete(held.key).map_err(foreign)?;
                 answer::check_released(&held.media_type, &held.version, asked)?;
+                let known_to_it = call.store().data().known();
+                known_to_it.check(&[&held.media_type, &held.version])?;
                 if key.is_empty() {
                     return invalid("the released key is empty");
                 }
@@ -293,12 +309,22 @@ impl KmsPlugin {
                 }
                 Ok(Released::Held { media_type: held.media_type, key, version: held.version })
             }
-            wit::Released::Wrapped(_) if !self.services.wraps_for_recipient => {
+            wit::Released::Wrapped(_)
+                if !self.services.wraps_for_recipient && !self.services.host_is_recipient =>
+            {
                 invalid("it wrapped the key itself, without the grant")
             }
             wit::Released::Wrapped(wrapped) => {
                 answer::check_released(&wrapped.media_type, &wrapped.version, asked)?;
                 let jwe = answer::compact_jwe(wrapped.bytes)?;
+                let known = call.store().data().known();
+                known.check(&[&wrapped.media_type, &wrapped.version])?;
+                known.check(&[&jwe])?;
+                if self.services.egress.as_ref().is_some_and(|gate| gate.checks_releases())
+                    && !call.store().data().signed(&jwe, &wrapped.version)
+                {
+                    return invalid("what it wrapped stands in no answer that its service signed");
+                }
                 Ok(Released::Wrapped {
                     media_type: wrapped.media_type,
                     jwe,
@@ -317,7 +343,9 @@ impl KmsPlugin {
             connector.call_health(call.store()).await
         };
         let healthy = healthy.await;
-        call.end(healthy)?.map_err(|error| answer::release_failure(error, &self.services.secrets))
+        let healthy = call.end(healthy)?;
+        let known = call.store().data().known();
+        healthy.map_err(|error| answer::release_failure(error, &known))
     }
 
     async fn call(&self, tenant: &Tenant, limits: Limits) -> Result<Call<KmsCall>, KmsFailure> {

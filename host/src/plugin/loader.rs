@@ -11,6 +11,7 @@ use super::manifest::{Kind, Manifest, ManifestError, SettingFault};
 use super::verifier::{Settings, VerifierPlugin};
 use crate::assemble::PluginPlan;
 use crate::clock::Clock;
+use crate::egress::Resolver;
 use crate::plugin::catalogue::Source;
 use crate::random::Random;
 use crate::store::SealedStore;
@@ -26,6 +27,8 @@ pub struct Loader {
     pub clock: Arc<dyn Clock>,
     /// What connectors' keys are made of.
     pub random: Arc<dyn Random>,
+    /// What names resolve to, for connectors' requests.
+    pub resolver: Arc<dyn Resolver>,
 }
 
 /// A plugin that could serve.
@@ -108,7 +111,8 @@ impl Loader {
                     Arc::clone(&self.clock),
                     Arc::clone(&self.random),
                 );
-                let services = grants::services(name, given, &manifest, embedded)?;
+                let resolver = &self.resolver;
+                let services = grants::services(name, given, &manifest, embedded, resolver)?;
                 let connector = KmsPlugin::load(&self.engine, name, component, services)?;
                 Ok(Loaded::Connector(Arc::new(connector)))
             }

@@ -21,6 +21,23 @@ pub fn decode(text: &str) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
+/// The bytes in the URL-safe alphabet, without padding (section 5).
+#[must_use]
+pub fn url(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
+    for group in bytes.chunks(3) {
+        let byte = |place: usize| u32::from(group.get(place).copied().unwrap_or(0));
+        let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
+        for digit in 0..=group.len() {
+            let value = bits >> (18 - 6 * digit) & 63;
+            let found = usize::try_from(value).ok().and_then(|value| DIGITS.get(value));
+            text.extend(found.map(|digit| char::from(*digit)));
+        }
+    }
+    text
+}
+
 fn value(digit: u8) -> Option<u8> {
     match digit {
         b'A'..=b'Z' => Some(digit - b'A'),
@@ -54,5 +71,16 @@ mod tests {
         for text in ["A", "AAAAA", "A===", "AA A", "AA\n", "=A"] {
             assert_eq!(decode(text), None, "{text:?}");
         }
+    }
+
+    // RFC 4648 section 10
+    #[test]
+    fn base64url_is_written_without_padding() {
+        for (bytes, wanted) in
+            [("", ""), ("f", "Zg"), ("fo", "Zm8"), ("foo", "Zm9v"), ("foob", "Zm9vYg")]
+        {
+            assert_eq!(url(bytes.as_bytes()), wanted);
+        }
+        assert_eq!(url(&[0xfb, 0xff, 0xbf]), "-_-_");
     }
 }

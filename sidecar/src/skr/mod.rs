@@ -6,6 +6,7 @@ mod endorsements;
 mod failure;
 mod identity;
 mod jwk;
+#[path = "../../../host/src/keys/release_jws.rs"]
 mod jws;
 mod maa;
 mod unwrap;

@@ -1,5 +1,5 @@
 //! Plugins that misbehave, as components. Their sources are `tests/hostile-verifier`,
-//! `tests/hostile-kms` and the modules in text form beside this file; `build.rs` makes them.
+//! `tests/hostile-kms`, `tests/hostile-remote` and the modules in text form beside this file; `build.rs` makes them.
 
 /// A verifier that is sound until the evidence tells it to misbehave, see `deed`.
 pub const VERIFIER: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/hostile-verifier.wasm"));
@@ -9,6 +9,21 @@ pub const EXAMPLE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/example-ver
 
 /// A connector that is sound until a key's name tells it to misbehave.
 pub const CONNECTOR: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/hostile-kms.wasm"));
+
+/// A connector that has a secret and a network, and misuses them as a key's name tells it.
+pub const REMOTE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/hostile-remote.wasm"));
+
+/// The interfaces that it wants.
+pub const REMOTE_IMPORTS: [&str; 8] = [
+    "http",
+    "log",
+    "material",
+    "release-context",
+    "sealed-keys",
+    "sealed-store",
+    "secrets",
+    "settings",
+];
 
 /// A verifier that calls itself until there is no stack left.
 pub const RECURSES: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/recurses.wasm"));

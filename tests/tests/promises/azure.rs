@@ -22,6 +22,7 @@ use claviger::error::Code;
 use claviger::flow::{NewKey, NewReleasePolicy, ReportDataInput};
 use claviger::foreign::IssuerPlan;
 use claviger::http::AttestationRequest;
+use claviger::keys::RecipientKind;
 use claviger::release_policy::Language;
 use claviger::tenant::Tenant;
 use claviger_tests::azure_model::AzureModel;
@@ -44,7 +45,7 @@ fn private(folder: &Path, name: &str, text: &str) -> PathBuf {
 }
 
 /// The connector, for the vault at `url`.
-fn connector(folder: &Path, url: &str, ca: &[u8], source: &str) -> PluginPlan {
+pub(super) fn connector(folder: &Path, url: &str, ca: &[u8], source: &str) -> PluginPlan {
     let source_of_token = SecretSource::File(private(folder, "token", "a.b.c-token"));
     let header = HeaderPlan {
         header: "authorization".to_owned(),
@@ -57,8 +58,13 @@ fn connector(folder: &Path, url: &str, ca: &[u8], source: &str) -> PluginPlan {
         withhold: vec!["/value".parse().unwrap()],
         ..target(url, ca)
     };
-    // The vault's answer to a release is wrapped already.
-    let keys = TargetPlan { url: format!("{url}/keys/"), withhold: Vec::new(), ..target.clone() };
+    // The vault's answer to a release is wrapped already, and signed.
+    let keys = TargetPlan {
+        url: format!("{url}/keys/"),
+        withhold: Vec::new(),
+        signed_releases: Some(ca.to_vec()),
+        ..target.clone()
+    };
     let secrets = TargetPlan { url: format!("{url}/secrets/"), ..target };
     let values = [("vault", url), ("source", source)];
     PluginPlan {
@@ -249,7 +255,12 @@ async fn a_vault_that_believes_this_host_releases_on_its_result_to_the_attested_
 
     let folder = ours.ground.path().to_owned();
     let (url, ca) = vault.served.address();
-    let given = as_principal(&folder, connector(&folder, &url, ca, "release"), "root");
+    let mut given = as_principal(&folder, connector(&folder, &url, ca, "release"), "root");
+    // Its releases it signs under an authority of its own.
+    let signing = std::fs::read(vault.site.ground.path().join("ca.pem")).unwrap();
+    given.targets[0].signed_releases = Some(signing);
+    let without = given.clone();
+    given.host_is_recipient = true;
     let ours = ours.again(|_, plan| {
         bundled(plan);
         plan.kms = "kms-azure".to_owned();
@@ -280,10 +291,37 @@ async fn a_vault_that_believes_this_host_releases_on_its_result_to_the_attested_
     let of_vault = vault.site.records().pop().unwrap();
     assert_eq!((&of_vault["event"], &of_vault["principal"]), (&"released".into(), &"root".into()));
 
-    // A recipient that is no RSA key: the vault has nothing to wrap to.
+    let record = ours.records().pop().unwrap();
+    assert_eq!(record["wrapped_by_connector"], true);
+
+    // A recipient that is no RSA key: the vault wraps to the host, each time to a fresh key of its.
+    let mut wrapped_to = Vec::new();
+    for kind in [RecipientKind::X25519, RecipientKind::P384, RecipientKind::X25519] {
+        let guest = Guest::with_key(kind);
+        let released = ours.release(&guest, "k").await.unwrap();
+        assert_eq!(guest.open(&released.jwe), key, "{kind:?}");
+        let record = ours.records().pop().unwrap();
+        assert_eq!(record["wrapped_by_connector"], Value::Null);
+        assert_eq!(record["reads_key_material"], Value::Null);
+        let of_vault = vault.site.records().pop().unwrap();
+        assert_eq!(of_vault["event"], "released");
+        assert_ne!(of_vault["recipient"], record["recipient"]);
+        wrapped_to.push(of_vault["recipient"].clone());
+    }
+    wrapped_to.sort_by_key(Value::to_string);
+    wrapped_to.dedup();
+    assert_eq!((wrapped_to.len(), ours.releases()), (3, 4));
+
+    // Without that grant the vault has nothing to wrap to.
+    let ours = ours.again(|_, plan| {
+        bundled(plan);
+        plan.kms = "kms-azure".to_owned();
+        plan.plugins.push(without);
+    });
+    let ours = ours.await;
     let refusal = ours.release(&Guest::new(), "k").await.unwrap_err();
     assert_eq!(refusal.code, Code::KmsUnsupported, "{refusal}");
-    assert_eq!(ours.releases(), 1);
+    assert_eq!(ours.releases(), 4);
 }
 
 /// The same connector with another's token.

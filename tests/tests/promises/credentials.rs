@@ -49,7 +49,7 @@ impl World {
             tls,
             addresses,
             credential: Some(CredentialPlan { name: "it".to_owned(), kind }),
-            withhold: Vec::new(),
+            ..TargetPlan::default()
         };
         let resolver: Arc<dyn Resolver> = Arc::new(SystemResolver);
         let clock: Arc<dyn Clock> = self.clock.clone();

@@ -6,6 +6,7 @@ use claviger::appraisal::Appraiser;
 use claviger::assemble::configured;
 use claviger::audit::{AuditLog, SigningKey};
 use claviger::clock::Clock;
+use claviger::egress::SystemResolver;
 use claviger::error::Code;
 use claviger::flow::{Challenges, Host, Keyring, Parts, ReleasePolicies, TokenSettings, Tokens};
 use claviger::keys::{RecipientKey, TokenAlgorithm, WrapHeader};
@@ -34,6 +35,7 @@ fn granting(grant: impl FnOnce(&mut KmsServices)) -> Site {
         store: store.clone(),
         clock: clock.clone(),
         random: random.clone(),
+        resolver: Arc::new(SystemResolver),
     };
     let installer = Installer::new(loader, [], LifePlan::default(), "kms-local", true, 300);
     let mut services = KmsServices::embedded(store.clone(), clock.clone(), random.clone());

@@ -164,8 +164,7 @@ fn gate(url: &str, ca: &[u8]) -> Gate {
         methods: ["GET", "POST", "PUT"].map(str::to_owned).into(),
         tls: TlsPlan { roots: ca.to_vec(), identity: None },
         addresses: vec!["127.0.0.1".parse().unwrap(), "::1".parse().unwrap()],
-        credential: None,
-        withhold: Vec::new(),
+        ..TargetPlan::default()
     };
     let (resolver, clock): (Arc<dyn Resolver>, Arc<dyn Clock>) =
         (Arc::new(SystemResolver), Arc::new(SystemClock));

@@ -114,6 +114,7 @@ pub(super) async fn connected(
         withhold: ["/data/data/*", "/data/value", "/data/keys/*", "/data/plaintext"]
             .map(|pointer| pointer.parse().unwrap())
             .into(),
+        ..TargetPlan::default()
     };
     let address = ("address".to_owned(), url);
     let own = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());

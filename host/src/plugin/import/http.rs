@@ -43,6 +43,9 @@ impl KmsCall {
         for (pointer, secret) in answer.withheld {
             withheld.push((pointer, self.meter().push(Material::unknown(secret))?));
         }
+        if let Some(release) = answer.release {
+            self.came(release);
+        }
         let body = answer.body.to_vec();
         Ok(Response { status: answer.status, headers: answer.headers, body, withheld })
     }

@@ -73,7 +73,10 @@ impl HostSecret for KmsCall {
         if !self.services().reads_key_material {
             return Ok(Err("this plugin may not read key material".into()));
         }
-        Ok(Ok(self.meter().table.get(&material)?.secret.expose().to_vec()))
+        let secret = self.meter().table.get(&material)?.secret.clone();
+        let bytes = secret.expose().to_vec();
+        self.reads(secret);
+        Ok(Ok(bytes))
     }
 
     fn drop(&mut self, material: Resource<Material>) -> wasmtime::Result<()> {

@@ -11,6 +11,7 @@ use super::material::Material;
 use crate::plugin::kms::bindings::claviger::plugin::sealed_keys as wit;
 use crate::plugin::kms::call::{KmsCall, Place};
 use crate::plugin::limits::Metered;
+use crate::secret::Secret;
 use crate::store::StoreError;
 use wit::{Error, Host, Kind};
 
@@ -53,9 +54,10 @@ impl Host for KmsCall {
         input: Vec<u8>,
     ) -> Answer<Vec<u8>> {
         let may_decrypt = self.services().reads_key_material;
-        self.on_keys(&name, move |place, at| {
+        let decrypts = algorithm == operation::RSA_OAEP_256;
+        let performed = self.on_keys(&name, move |place, at| {
             let key = find(place, at)?;
-            if algorithm != operation::RSA_OAEP_256 {
+            if !decrypts {
                 return key.sign(&algorithm, &input);
             }
             if !may_decrypt {
@@ -64,8 +66,12 @@ impl Host for KmsCall {
                 ));
             }
             Ok(key.decrypt(&algorithm, &input)?.expose().to_vec())
-        })
-        .await
+        });
+        let performed = performed.await?;
+        if let (true, Ok(bytes)) = (decrypts, &performed) {
+            self.reads(Secret::new(bytes.clone()));
+        }
+        Ok(performed)
     }
 
     async fn unwrap(

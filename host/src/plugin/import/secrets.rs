@@ -7,7 +7,9 @@ use crate::plugin::limits::Metered;
 impl Host for KmsCall {
     fn get(&mut self, name: String) -> wasmtime::Result<Option<Vec<u8>>> {
         self.meter().host_call()?;
-        let secret = self.services().secrets.get(&name);
-        Ok(secret.map(|secret| secret.expose().to_vec()))
+        let Some(secret) = self.services().secrets.get(&name).cloned() else { return Ok(None) };
+        let bytes = secret.expose().to_vec();
+        self.reads(secret);
+        Ok(Some(bytes))
     }
 }

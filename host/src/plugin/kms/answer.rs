@@ -7,6 +7,7 @@ use data_encoding::BASE64URL_NOPAD;
 use super::bindings::exports::claviger::plugin::key_release as release;
 use super::bindings::managed::exports::claviger::plugin::key_management as management;
 use super::bindings::versioned::exports::claviger::plugin::key_versions as versions;
+use super::known::Known;
 use crate::plugin::call::Stopped;
 use crate::plugin::import::log::escape;
 use crate::secret::Secret;
@@ -114,18 +115,18 @@ pub type Secrets = BTreeMap<String, Secret>;
 /// The interfaces have the same error, each as a type of its own.
 macro_rules! failure {
     ($name:ident, $interface:ident) => {
-        /// A connector's error, cleaned.
-        pub(super) fn $name(error: $interface::Error, secrets: &Secrets) -> KmsFailure {
+        /// A connector's error, cleaned of what it knows.
+        pub(super) fn $name(error: $interface::Error, known: &Known<'_>) -> KmsFailure {
             use $interface::Error;
             match error {
-                Error::Conflict(why) => KmsFailure::Conflict(plain(why, secrets)),
-                Error::Denied(why) => KmsFailure::Denied(plain(why, secrets)),
+                Error::Conflict(why) => KmsFailure::Conflict(plain(why, known)),
+                Error::Denied(why) => KmsFailure::Denied(plain(why, known)),
                 Error::Disabled => KmsFailure::Disabled,
-                Error::Malformed(why) => KmsFailure::Malformed(plain(why, secrets)),
-                Error::Misconfigured(why) => KmsFailure::Misconfigured(plain(why, secrets)),
+                Error::Malformed(why) => KmsFailure::Malformed(plain(why, known)),
+                Error::Misconfigured(why) => KmsFailure::Misconfigured(plain(why, known)),
                 Error::NotFound => KmsFailure::NotFound,
-                Error::Unavailable(why) => KmsFailure::Unavailable(plain(why, secrets)),
-                Error::Unsupported(why) => KmsFailure::Unsupported(plain(why, secrets)),
+                Error::Unavailable(why) => KmsFailure::Unavailable(plain(why, known)),
+                Error::Unsupported(why) => KmsFailure::Unsupported(plain(why, known)),
             }
         }
     };
@@ -145,23 +146,10 @@ impl From<versions::KeySummary> for management::KeySummary {
     }
 }
 
-fn plain(why: String, secrets: &Secrets) -> String {
-    let why = without_secrets(why, secrets);
+fn plain(why: String, known: &Known<'_>) -> String {
+    let why = known.words(why);
     let cut = why.floor_char_boundary(WORDS);
     escape(why.get(..cut).unwrap_or_default())
-}
-
-/// The words, unless they repeat a secret that was granted by value. A connector that writes it in
-/// another way is not caught: the better grant is a credential that the host attaches.
-pub(super) fn without_secrets(words: String, secrets: &Secrets) -> String {
-    let repeats = |secret: &&Secret| {
-        let secret = secret.expose();
-        !secret.is_empty() && words.as_bytes().windows(secret.len()).any(|part| part == secret)
-    };
-    match secrets.values().find(repeats) {
-        Some(_) => "[withheld: the plugin repeated a secret]".to_owned(),
-        None => words,
-    }
 }
 
 /// A version as a connector names it: 1 to 128 visible ASCII characters.
@@ -235,17 +223,13 @@ pub(super) fn summary(
 mod tests {
     use super::*;
 
-    // attack 50
+    // attack 41
     #[test]
-    fn a_secret_that_a_connector_repeats_in_an_error_is_withheld() {
-        let secrets = Secrets::from([("token".to_owned(), Secret::new(b"s.3cr3t".to_vec()))]);
-        let error = release::Error::Unavailable("403 for token s.3cr3t".into());
-        let KmsFailure::Unavailable(words) = release_failure(error, &secrets) else {
-            panic!("another failure");
-        };
-        assert!(!words.contains("s.3cr3t"));
+    fn a_connectors_words_are_on_one_line() {
+        let granted = Secrets::new();
+        let known = Known { granted: &granted, read: &[] };
         let error = release::Error::Denied("line\nforged \u{1b}[31m".into());
-        let KmsFailure::Denied(words) = release_failure(error, &secrets) else {
+        let KmsFailure::Denied(words) = release_failure(error, &known) else {
             panic!("another failure");
         };
         assert!(!words.contains('\n') && !words.contains('\u{1b}'), "{words}");

@@ -3,12 +3,19 @@
 use std::fmt;
 use std::sync::Arc;
 
+use data_encoding::BASE64URL_NOPAD;
+use serde_json::Value;
+
 use crate::egress::TENANT;
+use crate::json::{self, Limits};
+use crate::keys::SignedRelease;
 use crate::plugin::bindings::claviger::plugin::{log, settings, types};
 use crate::plugin::import;
-use crate::plugin::kms::{KmsServices, answer};
+use crate::plugin::kms::KmsServices;
+use crate::plugin::kms::known::Known;
 use crate::plugin::limits::{Meter, Metered};
 use crate::random::Random;
+use crate::secret::Secret;
 use crate::store::SealedStore;
 use crate::store::names::PluginSpace;
 use crate::tenant::Tenant;
@@ -19,6 +26,8 @@ pub struct KmsCall {
     services: Arc<KmsServices>,
     place: Option<Place>,
     tenant: Option<Tenant>,
+    read: Vec<Secret>,
+    releases: Vec<SignedRelease>,
 }
 
 /// Where a connector may keep things: its own place in the tenant that the call is for.
@@ -42,7 +51,7 @@ impl KmsCall {
             random: Arc::clone(&services.random),
             space,
         });
-        Self { meter, services, place, tenant }
+        Self { meter, services, place, tenant, read: Vec::new(), releases: Vec::new() }
     }
 
     /// The tenant that the call is for.
@@ -53,6 +62,35 @@ impl KmsCall {
     /// What the operator gave this connector.
     pub(in crate::plugin) fn services(&self) -> &KmsServices {
         &self.services
+    }
+
+    /// The plugin gets this secret's bytes.
+    pub(in crate::plugin) fn reads(&mut self, secret: Secret) {
+        self.read.push(secret);
+    }
+
+    /// A release under its service's signature came in.
+    pub(in crate::plugin) fn came(&mut self, release: SignedRelease) {
+        self.releases.push(release);
+    }
+
+    /// Whether what the plugin wrapped stands in a release that came in signed, of this version.
+    pub(super) fn signed(&self, jwe: &str, version: &str) -> bool {
+        let mut parts = jwe.split('.').map(|part| BASE64URL_NOPAD.decode(part.as_bytes()));
+        let (header, ciphertext) = (parts.next(), parts.nth(2));
+        let (Some(Ok(header)), Some(Ok(ciphertext))) = (header, ciphertext) else { return false };
+        let header: Option<Value> = json::parse(&header, Limits::TOKEN).ok();
+        let enc = header.as_ref().and_then(|header| header.get("enc")).and_then(Value::as_str);
+        self.releases.iter().any(|release| {
+            release.ciphertext() == ciphertext
+                && release.version() == version
+                && enc == Some(release.wrap().name())
+        })
+    }
+
+    /// What it may not tell.
+    pub(super) fn known(&self) -> Known<'_> {
+        Known { granted: &self.services.secrets, read: &self.read }
     }
 
     /// Where it may keep things.
@@ -120,7 +158,7 @@ impl types::Host for KmsCall {}
 
 impl log::Host for KmsCall {
     fn write(&mut self, level: log::Level, message: String) -> wasmtime::Result<()> {
-        let message = answer::without_secrets(message, &self.services.secrets);
+        let message = self.known().words(message);
         import::log::write(&mut self.meter, level, &message)
     }
 }
@@ -145,7 +183,6 @@ mod tests {
     };
     use crate::plugin::limits::{Exceeded, Limits};
     use crate::random::SystemRandomness;
-    use crate::secret::Secret;
     use crate::store::{Embedded, MasterKey};
     use material::{Host as _, HostSecret};
     use sealed_keys::Kind;

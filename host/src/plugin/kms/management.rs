@@ -80,7 +80,10 @@ impl KmsPlugin {
         if next.as_ref().is_some_and(|next| next.len() > CURSOR) {
             return self.told(Err(KmsFailure::Invalid("the cursor is too long".into())));
         }
-        Ok((self.summaries(keys, None)?, next))
+        let keys = self.summaries(&mut call, keys, None)?;
+        let unrepeated = call.store().data().known().check(&[next.as_deref().unwrap_or_default()]);
+        self.told(unrepeated)?;
+        Ok((keys, next))
     }
 
     /// Every version of a key, oldest first.
@@ -94,7 +97,7 @@ impl KmsPlugin {
         let guest = instance.claviger_plugin_key_management();
         let versions = guest.call_versions(call.store(), name).await;
         let versions = self.ended(&mut call, versions)?;
-        self.summaries(versions, Some(name))
+        self.summaries(&mut call, versions, Some(name))
     }
 
     /// What is known of a key, or of one version.
@@ -155,7 +158,9 @@ impl KmsPlugin {
         call: &mut Call<KmsCall>,
         result: wasmtime::Result<Result<R, wit::Error>>,
     ) -> Result<R, KmsFailure> {
-        call.end(result)?.map_err(|error| answer::management_failure(error, &self.services.secrets))
+        let result = call.end(result)?;
+        let known = call.store().data().known();
+        result.map_err(|error| answer::management_failure(error, &known))
     }
 
     fn summary(
@@ -165,20 +170,32 @@ impl KmsPlugin {
         name: Option<&str>,
     ) -> Result<KeySummary, KmsFailure> {
         let summary = self.ended(call, result)?;
-        self.told(answer::summary(summary, name))
+        let checked = answer::summary(summary, name);
+        self.told(checked.and_then(|summary| unrepeating(call, summary)))
     }
 
     fn summaries(
         &self,
+        call: &mut Call<KmsCall>,
         keys: Vec<wit::KeySummary>,
         name: Option<&str>,
     ) -> Result<Vec<KeySummary>, KmsFailure> {
         if keys.len() > MOST {
             return self.told(Err(KmsFailure::Invalid("too many keys at once".into())));
         }
-        let checked = keys.into_iter().map(|key| answer::summary(key, name));
+        let checked = keys.into_iter().map(|key| unrepeating(call, answer::summary(key, name)?));
         self.told(checked.collect())
     }
+}
+
+/// The summary, where it repeats no secret.
+pub(super) fn unrepeating(
+    call: &mut Call<KmsCall>,
+    summary: KeySummary,
+) -> Result<KeySummary, KmsFailure> {
+    let known = call.store().data().known();
+    known.check(&[&summary.name, &summary.kind, &summary.version])?;
+    Ok(summary)
 }
 
 pub(super) fn hand_over(

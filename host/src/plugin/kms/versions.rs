@@ -4,7 +4,7 @@ use super::answer::{self, KeySummary, KmsFailure};
 use super::bindings::versioned::VersionedKmsPlugin;
 use super::bindings::versioned::exports::claviger::plugin::key_versions as wit;
 use super::call::KmsCall;
-use super::management::hand_over;
+use super::management::{hand_over, unrepeating};
 use super::{KeyReference, KmsPlugin, check_name};
 use crate::plugin::call::Call;
 use crate::plugin::import::material::Material;
@@ -26,8 +26,9 @@ impl KmsPlugin {
         let material = hand_over(&mut call, material)?;
         let added =
             instance.claviger_plugin_key_versions().call_add(call.store(), name, material).await;
-        let summary = self.version_failure(call.end(added)?)?;
-        self.told(answer::summary(summary.into(), Some(name)))
+        let summary = version(&mut call, added)?;
+        let checked = answer::summary(summary.into(), Some(name));
+        self.told(checked.and_then(|summary| unrepeating(&mut call, summary)))
     }
 
     /// The material of a version, of a disabled one too, for a copy that the host seals.
@@ -40,7 +41,7 @@ impl KmsPlugin {
         let (mut call, instance) = self.versioned(tenant).await?;
         let wanted = wit::KeyReference { name: key.name.clone(), version: key.version.clone() };
         let opened = instance.claviger_plugin_key_versions().call_open(call.store(), &wanted).await;
-        let handle = self.version_failure(call.end(opened)?)?;
+        let handle = version(&mut call, opened)?;
         let table = &mut call.store().data_mut().meter().table;
         let taken = table.delete(handle).map_err(|_| "the handle is not one of a key");
         let taken = taken.and_then(|Material { secret, known }| match (secret.is_empty(), known) {
@@ -51,10 +52,6 @@ impl KmsPlugin {
             (false, _) => Ok(secret),
         });
         self.told(taken.map_err(|lie| KmsFailure::Invalid(lie.into())))
-    }
-
-    fn version_failure<R>(&self, result: Result<R, wit::Error>) -> Result<R, KmsFailure> {
-        result.map_err(|error| answer::versions_failure(error, &self.services.secrets))
     }
 
     async fn versioned(
@@ -70,4 +67,13 @@ impl KmsPlugin {
         let instance = call.end(instance)?;
         Ok((call, instance))
     }
+}
+
+fn version<R>(
+    call: &mut Call<KmsCall>,
+    result: wasmtime::Result<Result<R, wit::Error>>,
+) -> Result<R, KmsFailure> {
+    let result = call.end(result)?;
+    let known = call.store().data().known();
+    result.map_err(|error| answer::versions_failure(error, &known))
 }

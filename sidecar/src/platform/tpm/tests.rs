@@ -9,7 +9,7 @@ use super::*;
 use crate::metadata::Metadata;
 use swtpm::Emulator;
 
-#[allow(unreachable_pub, reason = "the file is a public module of the tests' crate")]
+#[allow(dead_code, unreachable_pub, reason = "the file is a public module of the tests' crate")]
 #[path = "../../../../tests/src/swtpm.rs"]
 mod swtpm;
 

@@ -11,7 +11,6 @@ use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair};
 use claviger::assemble::Plan;
 use claviger::audit::Digest;
-use claviger::clock::{Clock, SystemClock};
 use claviger::foreign::{IssuerPlan, Issuers};
 use claviger::http::DevelopmentCertificates;
 use claviger::http::azure::{AzureSettings, Principal, Principals, Proof, Signing, VaultSettings};
@@ -91,7 +90,7 @@ impl Vault {
             change(ground, plan);
         });
         let site = site.await;
-        let now = SystemClock.now();
+        let now = NOW;
         DevelopmentCertificates::open(site.ground.path(), now).unwrap();
         let mut azure =
             AzureSettings::new(None, [("payroll".to_owned(), tenant("hr"))].into()).unwrap();
