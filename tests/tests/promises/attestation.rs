@@ -8,11 +8,13 @@ use std::sync::OnceLock;
 use claviger::assemble::{AnchorPlan, Plan};
 use claviger::clock::{Clock, SystemClock};
 use claviger::error::Code;
+use claviger::flow::vault::{Actor, VaultRelease};
 use claviger::flow::{
     AttestationKind, AttestationRules, Evidence, MaaAttested, MaaFailure, MaaRequest,
     NewReleasePolicy, RuntimeData, UvmRule,
 };
-use claviger::keys::RecipientKind;
+use claviger::keys::{RecipientKind, RsaAesKeyWrap};
+use claviger::permission::Permissions;
 use claviger::reference::Group;
 use claviger::release_policy::Language;
 use claviger::simulated::intel::{Intel, QuoteBody};
@@ -261,8 +263,15 @@ async fn a_draft_is_tried_and_nobody_believes_what_comes_out() {
 async fn a_policy_says_nothing_in_the_hosts_name() {
     let (site, guest) = (Site::new().await, guest());
     for name in [
+        // Some of these stand in no token of this kind, and would be new.
+        "aud",
+        "cnf",
         "exp",
         "iss",
+        "nonce",
+        "secureboot",
+        "sub",
+        "x-ms-azurevm-vmid",
         "x-claviger-freshness",
         "x-claviger-result",
         "x-ms-compliance-status",
@@ -314,9 +323,39 @@ async fn a_token_that_says_more_than_holds_now_releases_nothing() {
     let token = attest(&site, &guest, sound(&guest)).await.unwrap().token;
     let said = claims(&token);
     assert_eq!(said["x-claviger-status"], "affirming");
+    let served = site.serve_attestation(AttestationRules::default()).await;
+    let bearer = format!("authorization: Bearer {ADMINISTRATOR}\r\n");
+    let policy = json!({"version": "1.0.0", "anyOf": [{
+        "authority": URL, "allOf": [{"claim": "x-claviger-status", "equals": "affirming"}],
+    }]});
+    let key = json!({
+        "key": {"kty": "oct-HSM", "k": BASE64URL_NOPAD.encode(&[7; 32]), "key_ops": ["encrypt", "decrypt"]},
+        "hsm": true,
+        "attributes": {"exportable": true},
+        "release_policy": {"data": BASE64URL_NOPAD.encode(policy.to_string().as_bytes())},
+    });
+    let mut raw = served.raw().await;
+    let made = raw.ask("PUT", "/keys/k?api-version=7.4", &bearer, &key.to_string()).await;
+    assert_eq!(made.status, 200, "{}", made.text);
+    drop((raw, served));
+    let release = async |site: &Site| {
+        let own = site.host.maa_issuer(URL, &AttestationRules::default()).await.unwrap();
+        let (caller, permissions) = (guest.caller(), Permissions::all());
+        let actor = Actor { caller: &caller, principal: "tests", permissions: &permissions };
+        let wanted = VaultRelease {
+            key: "k",
+            version: None,
+            token: &token,
+            wrap: RsaAesKeyWrap::default(),
+            own: Some(&own),
+        };
+        site.host.vault_release(actor, wanted).await.map(|_| ())
+    };
+    release(&site).await.unwrap();
     site.host.maa_still_stands(&guest.caller(), &said).await.unwrap();
     // What was measured is approved no more: a warning, that gets tokens, but not by this one.
     let site = site.again(|_, plan| plan.snp.measurements.clear()).await;
+    assert_eq!(release(&site).await.unwrap_err().code, Code::NotAffirming);
     let later = site.host.maa_still_stands(&guest.caller(), &said).await;
     assert_eq!(later.unwrap_err().code, Code::NotAffirming);
     let token = attest(&site, &guest, sound(&guest)).await.unwrap().token;
@@ -539,6 +578,23 @@ async fn enclaves_and_trust_domains_are_attested_over_the_wire() {
     }
     let domain = intel().quote(&intel().quote_template(QuoteBody::Td4, padded(b"{}"))).unwrap();
     let tdx = json!({"quote": b64(&domain), "runtimeData": {"data": "e30", "dataType": "JSON"}});
+    // Names that are the service's in these tokens alone are not a policy's to give another value.
+    for (path, body, name) in
+        [("SgxEnclave", &sgx, "maa-ehd"), ("TdxVm", &tdx, "dbgstat"), ("TdxVm", &tdx, "intuse")]
+    {
+        let mut body = body.clone();
+        body["draftPolicyForAttestation"] = format!(
+            "version=1.0;authorizationrules{{=>permit();}};issuancerules{{=>issue(type=\"{name}\",value=\"x\");}};"
+        )
+        .into();
+        let answer = posted(&site, &format!("/attest/{path}"), &body).await;
+        assert_eq!(
+            answer.body()["error"]["code"],
+            "PolicyEvaluationError",
+            "{name} {}",
+            answer.text
+        );
+    }
     let answer = posted(&site, "/attest/TdxVm?api-version=2025-06-01", &tdx).await;
     assert_eq!(answer.status, 200, "{}", answer.text);
     let said = claims(answer.body()["token"].as_str().unwrap());

@@ -2,7 +2,7 @@
 //! PCRs, and the key that the TPM keeps while they are what they are. The token is sealed to that key, and
 //! releases to it.
 
-use claviger::assemble::Plan;
+use claviger::assemble::{AnchorPlan, Plan};
 use claviger::clock::{Clock, SystemClock};
 use claviger::error::Code;
 use claviger::flow::{
@@ -19,7 +19,9 @@ use claviger_tests::minted::azure::Hardware;
 use claviger_tests::minted::azure_guest::{
     ATTRIBUTES, Machine, Shown, body, certificate, open, policy, public, unwrapped,
 };
+use claviger_tests::minted::cca;
 use claviger_tests::minted::event_log::Log;
+use claviger_tests::minted::tpm::sha256;
 use claviger_tests::site::{ADMINISTRATOR, Answer, Guest, Raw, Served, Site, caller, chip, tenant};
 use claviger_tests::swtpm::Emulator;
 use data_encoding::{BASE64, BASE64URL_NOPAD, HEXLOWER};
@@ -480,7 +482,7 @@ async fn the_host_itself_compares_key_and_runtime_data_with_what_is_vouched_for(
     // Hardware of a kind that has no vTPM.
     let guest = Guest::new();
     let mut padded = [0; 64];
-    padded[..32].copy_from_slice(&claviger_tests::minted::tpm::sha256(&shown.key[2..]));
+    padded[..32].copy_from_slice(&sha256(&shown.key[2..]));
     let report = MaaRequest {
         evidence: Evidence {
             tee: "snp".to_owned(),
@@ -491,6 +493,41 @@ async fn the_host_itself_compares_key_and_runtime_data_with_what_is_vouched_for(
         ..sound
     };
     assert_eq!(refused(attest(&site, report).await), Code::EvidenceNotBound);
+}
+
+// invariants 2, 6
+#[tokio::test]
+async fn an_attester_that_the_service_does_not_know_is_bound_to_nothing_here() {
+    let realm = cca::parts(1);
+    let site = Site::with(|_, plan| {
+        plan.anchors.push(AnchorPlan {
+            set: "cca".to_owned(),
+            key_id: Some(realm.instance.to_vec()),
+            bytes: realm.enrolled(),
+        });
+        plan.bundled = Some(["kms-local", "verifier-cca"].map(str::to_owned).into());
+    })
+    .await;
+    let runtime = br#"{"keys":[]}"#;
+    let mut challenge = [0; 64];
+    challenge[..32].copy_from_slice(&sha256(runtime));
+    let request = MaaRequest {
+        kind: AttestationKind::SevSnpVm,
+        evidence: Evidence {
+            tee: "cca".to_owned(),
+            media_type: None,
+            data: realm.token_of(0x3000, challenge),
+            attachments: Vec::new(),
+        },
+        runtime: RuntimeData { bytes: runtime.to_vec(), json: None },
+        guest: None,
+        initial: None,
+        nonce: None,
+        uvm: Vec::new(),
+        draft: None,
+    };
+    // Genuine, and its challenge is the digest: nobody said that realms are asked for that way.
+    assert_eq!(refused(attest(&site, request).await), Code::EvidenceNotBound);
 }
 
 // attack 1

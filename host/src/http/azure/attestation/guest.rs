@@ -219,3 +219,107 @@ fn paravisor(kind: u32, hardware: &[u8], runtime: &[u8]) -> Vec<u8> {
     report.extend(runtime);
     report
 }
+
+#[cfg(test)]
+mod tests {
+    use data_encoding::BASE64;
+
+    use super::*;
+
+    fn b64(bytes: &[u8]) -> Value {
+        BASE64.encode(bytes).into()
+    }
+
+    fn key() -> Vec<u8> {
+        let mut area = vec![0, 1, 0, 0x0b, 0, 2, 4, 0x32, 0, 0, 0, 0x10, 0, 0x10, 8, 0, 0, 0, 0, 0];
+        area.extend([1, 0]);
+        area.extend([0xc5; 256]);
+        [&(area.len() as u16).to_be_bytes()[..], &area].concat()
+    }
+
+    /// As Microsoft's library writes it; nothing in it is signed.
+    fn info() -> Value {
+        let proof =
+            json!({"SnpReport": BASE64URL_NOPAD.encode(&[7; HARDWARE]), "VcekCertChain": ""});
+        json!({
+            "AttestationProtocolVersion": "2.0",
+            "OSType": b64(b"Linux"), "OSVersionMajor": "24", "OSVersionMinor": 4,
+            "TcgLogs": b64(b"log"),
+            "ClientPayload": null,
+            "TpmInfo": {
+                "AikCert": "", "AikPub": b64(b"a"), "PcrQuote": b64(b"q"), "PcrSignature": b64(b"s"),
+                "EncKeyPub": b64(&key()), "EncKeyCertifyInfo": b64(b"i"),
+                "EncKeyCertifyInfoSignature": b64(b"t"),
+                "PcrSet": [0, 7],
+                "PCRs": [{"Index": 0, "Digest": b64(&[1; 32])}, {"Index": 7, "Digest": b64(&[2; 32])}],
+            },
+            "IsolationInfo": {
+                "Type": "SevSnp",
+                "Evidence": {"Proof": b64(proof.to_string().as_bytes()), "RunTimeData": b64(b"{}")},
+            },
+        })
+    }
+
+    fn read(info: &Value) -> Result<MaaRequest, Refusal> {
+        let info = BASE64URL_NOPAD.encode(info.to_string().as_bytes());
+        request(&info, Limits { nulls: true, ..Limits::REQUEST })
+    }
+
+    #[test]
+    fn a_guests_request_becomes_evidence_of_its_hardware() {
+        let request = read(&info()).unwrap();
+        assert_eq!(request.evidence.tee, "az-snp");
+        let evidence: Value = serde_json::from_slice(&request.evidence.data).unwrap();
+        assert_eq!(evidence["tpm_quote"]["pcrs"]["7"], "02".repeat(32));
+        assert_eq!(evidence["certified_key"]["public"], HEXLOWER.encode(&key()));
+        assert_eq!(evidence["event_log"], BASE64URL_NOPAD.encode(b"log"));
+        let report = evidence["hcl_report"].as_str().unwrap();
+        let report = BASE64URL_NOPAD.decode(report.as_bytes()).unwrap();
+        assert_eq!((&report[..4], &report[32..1216]), (&b"HCLA"[..], &[7; HARDWARE][..]));
+        assert_eq!(&report[1236..], b"{}");
+        assert_eq!(request.guest.unwrap().machine.bytes, b"{}");
+        let mut domain = info();
+        domain["IsolationInfo"]["Type"] = "Tdx".into();
+        let request = read(&domain).unwrap();
+        assert_eq!(request.evidence.tee, "az-tdx");
+        assert!(request.evidence.attachments.is_empty());
+    }
+
+    // attacks 8, 35
+    #[test]
+    fn what_is_missing_twice_or_of_another_shape_is_refused_before_anybody_verifies() {
+        let short = json!({"SnpReport": BASE64URL_NOPAD.encode(&[7; HARDWARE - 1])});
+        let pcr = |index: u32| json!({"Index": index, "Digest": b64(&[1; 32])});
+        for (pointer, value) in [
+            ("/AttestationProtocolVersion", json!("1.0")),
+            ("/ClientPayload", json!({"nonce": "x".repeat(LONGEST_PAYLOAD)})),
+            ("/ClientPayload", json!("nonce")),
+            ("/TcgLogs", json!("*")),
+            ("/TpmInfo/PcrSet", json!([0])),
+            ("/TpmInfo/PcrSet", json!([7, 0])),
+            ("/TpmInfo/PCRs/0/Digest", json!("*")),
+            ("/TpmInfo/EncKeyCertifyInfo", Value::Null),
+            ("/IsolationInfo/Type", json!("Vbs")),
+            ("/IsolationInfo/Evidence", Value::Null),
+            ("/IsolationInfo/Evidence/RunTimeData", b64(b"{")),
+            ("/IsolationInfo/Evidence/Proof", b64(b"{}")),
+            ("/IsolationInfo/Evidence/Proof", b64(short.to_string().as_bytes())),
+        ] {
+            let mut changed = info();
+            *changed.pointer_mut(pointer).unwrap() = value;
+            let refused = read(&changed).unwrap_err();
+            assert_eq!(refused.code, Code::RequestMalformed, "{pointer}");
+        }
+        let mut twice = info();
+        twice["TpmInfo"]["PcrSet"] = json!([0, 0]);
+        twice["TpmInfo"]["PCRs"] = json!([pcr(0), pcr(0)]);
+        assert_eq!(read(&twice).unwrap_err().code, Code::RequestMalformed);
+        let mut weak = info();
+        weak["TpmInfo"]["EncKeyPub"] = b64(&key()[..200]);
+        assert_eq!(read(&weak).unwrap_err().code, Code::RecipientKeyInvalid);
+        let mut bare = info();
+        bare["IsolationInfo"] = json!({"Type": "TrustedLaunch"});
+        assert_eq!(read(&bare).unwrap_err().code, Code::EvidenceUnsupported);
+        assert!(request("*", Limits::REQUEST).is_err());
+    }
+}
