@@ -5,6 +5,7 @@
 #![deny(unsafe_code)]
 
 mod config;
+mod context;
 mod failure;
 mod metadata;
 mod platform;
@@ -24,6 +25,7 @@ use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 
 use config::{Config, Recipient};
+use context::SecurityContext;
 use failure::Exit;
 use metadata::Metadata;
 use platform::Ground;
@@ -110,6 +112,9 @@ async fn perform(arguments: &Arguments) -> Result<ExitCode, Exit> {
     let found =
         tokio::task::spawn_blocking(move || platform::find(&settings, development.as_deref()));
     let ground = found.await.map_err(Exit::failed)?.map_err(Exit::failed)?;
+    let context = SecurityContext::new(config.azure.security_context.as_deref());
+    let init_data = config.platform.init_data(&context).map_err(Exit::failed)?;
+    let ground = ground.with_init_data(init_data);
     match &arguments.verb {
         Verb::Attest => {
             let (client, _) = client(&config, ground, arguments)?;
@@ -166,7 +171,10 @@ async fn serve_until_stopped(
     });
     let skr = Skr {
         ground,
-        provider: Provider::new(azure.security_context.as_deref(), Some(metadata.clone())),
+        provider: Provider::new(
+            SecurityContext::new(azure.security_context.as_deref()),
+            Some(metadata.clone()),
+        ),
         identity: Identity {
             metadata: Some(metadata),
             client_id: azure.client_id.clone(),

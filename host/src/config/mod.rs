@@ -301,6 +301,27 @@ mod tests {
     }
 
     #[test]
+    fn what_is_deleted_can_be_recovered_for_7_to_90_days() {
+        let planned = |kms: &str| {
+            let text = LEAST.replacen("[master_key]", &format!("[kms]\n{kms}\n[master_key]"), 1);
+            let store = std::sync::Arc::new(crate::store::Embedded::in_memory().unwrap());
+            plan(parse(&text).unwrap(), store).err().map(|error| error.to_string())
+        };
+        for (kms, key) in [
+            ("recoverable_days = 6", "kms.recoverable_days:"),
+            ("recoverable_days = 91", "kms.recoverable_days:"),
+            ("recoverable_days_of = { hr = 0 }", "kms.recoverable_days_of.hr:"),
+        ] {
+            let refused = planned(kms).unwrap();
+            assert!(refused.starts_with(key), "{kms}: {refused}");
+        }
+        for kms in ["recoverable_days = 7", "recoverable_days_of = { hr = 7, it = 90 }"] {
+            let refused = planned(kms).unwrap_or_default();
+            assert!(!refused.contains("recoverable"), "{kms}: {refused}");
+        }
+    }
+
+    #[test]
     fn the_full_example_has_every_option_and_its_comments_tell_the_defaults() {
         let full = parse(FULL).unwrap();
         assert!(full.admin.is_some() && !full.plugins.is_empty());

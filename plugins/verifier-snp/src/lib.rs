@@ -2,8 +2,10 @@
 //! left here is how the report is packed, and what its policy bits say about the guest.
 
 mod evidence;
+mod init_data;
 mod spelled;
 
+use claviger_plugin_sdk::claims::Claims;
 use claviger_plugin_sdk::verifier::custody::Digest;
 use claviger_plugin_sdk::verifier::quotes::{self, SnpEndorsementKey, SnpReport};
 use claviger_plugin_sdk::verifier::{
@@ -47,16 +49,23 @@ impl Verifier for Snp {
         let expected_vmpl = expected_vmpl(settings::get("vmpl"))?;
         let Evidence { report, certificates } = evidence::read(request)?;
         let report = quotes::snp(&report, &certificates)?;
+        let trustworthiness = judge(&report, expected_vmpl);
+        let init_data = init_data::of(&report.statement, &certificates)?;
+        // The report is the first, whose fields the host itself reads as facts; what it vouches for the second.
+        let (mut statements, mut claims) = (vec![report.statement], Claims::of("guest"));
+        if let Some((vouched, length)) = init_data {
+            statements.push(vouched);
+            claims = claims.quoted("init_data", 1, Span { start: 0, length });
+        }
         Ok(Verdict {
-            trustworthiness: judge(&report, expected_vmpl),
-            statements: vec![report.statement],
+            trustworthiness,
+            statements,
             bindings: vec![Binding {
                 statement: 0,
                 at: REPORT_DATA,
                 carries: Carries::ChallengeDigest(Digest::Sha512),
             }],
-            // The host reads every field itself, as the statement's facts.
-            claims: Vec::new(),
+            claims: claims.finish(),
         })
     }
 }

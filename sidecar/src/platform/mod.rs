@@ -15,6 +15,7 @@ use std::sync::{Arc, Mutex};
 use claviger_client::{Evidence, Gathering, Platform, PlatformError, ReportData};
 use serde::Deserialize;
 
+use crate::context::SecurityContext;
 use crate::metadata::{self, Metadata};
 
 /// An interface that makes evidence. Calls may take a while; they are made on threads that may wait.
@@ -33,12 +34,25 @@ pub(crate) trait Attester: Send + Sync {
 
 /// The platform that the sidecar stands on.
 #[derive(Clone)]
-pub(crate) struct Ground(Arc<dyn Attester>);
+pub(crate) struct Ground {
+    attester: Arc<dyn Attester>,
+    /// What the workload was started with beside its image.
+    init_data: Option<Arc<[u8]>>,
+}
 
 impl Ground {
+    fn on(attester: Arc<dyn Attester>) -> Self {
+        Self { attester, init_data: None }
+    }
+
+    /// With init data, whose digest the hardware signs: they go along with evidence for a Claviger host.
+    pub(crate) fn with_init_data(self, init_data: Option<Vec<u8>>) -> Self {
+        Self { init_data: init_data.map(Arc::from), ..self }
+    }
+
     /// Evidence over bytes of the caller's choice.
     pub(crate) async fn gather(&self, data: Vec<u8>) -> Result<Evidence, PlatformError> {
-        let attester = Arc::clone(&self.0);
+        let attester = Arc::clone(&self.attester);
         let name = attester.name();
         tokio::task::spawn_blocking(move || attester.gather(&data))
             .await
@@ -48,15 +62,22 @@ impl Ground {
 
 impl Platform for Ground {
     fn name(&self) -> &str {
-        self.0.name()
+        self.attester.name()
     }
 
     fn evidence<'a>(&'a self, report_data: &'a ReportData) -> Gathering<'a> {
-        let data = match self.0.room() {
+        let data = match self.attester.room() {
             64.. => report_data.sha512().to_vec(),
             _ => report_data.sha256().to_vec(),
         };
-        Box::pin(self.gather(data))
+        Box::pin(async {
+            let mut evidence = self.gather(data).await?;
+            // SNP has room for their digest (HOST_DATA), and the host's verifier looks for them there.
+            if let Some(init_data) = self.init_data.as_ref().filter(|_| evidence.tee == "snp") {
+                evidence.attachments.push(init_data.to_vec());
+            }
+            Ok(evidence)
+        })
     }
 }
 
@@ -76,6 +97,25 @@ pub(crate) struct PlatformSettings {
     pub(crate) ak_certificates: Vec<PathBuf>,
     /// The metadata service of Azure instead of the usual one.
     pub(crate) metadata: Option<String>,
+    /// The file with init data, instead of the security policy of a confidential container group.
+    init_data: Option<PathBuf>,
+}
+
+/// Bytes of the largest init data.
+const LARGEST_INIT_DATA: u64 = 64 << 10;
+
+impl PlatformSettings {
+    /// Init data: the file that is configured, or a group's security policy.
+    pub(crate) fn init_data(
+        &self,
+        context: &SecurityContext,
+    ) -> Result<Option<Vec<u8>>, PlatformError> {
+        let Some(path) = &self.init_data else { return Ok(context.policy()) };
+        let read = read_bounded(path, LARGEST_INIT_DATA);
+        read.map(Some).map_err(|error| {
+            PlatformError::new("init data", format!("{}: {error}", path.display()))
+        })
+    }
 }
 
 /// Interfaces by their names in the configuration.
@@ -103,7 +143,7 @@ pub(crate) fn find(
     development: Option<&[String]>,
 ) -> Result<Ground, PlatformError> {
     if let Some(command) = development {
-        return Ok(Ground(Arc::new(command::Program::new(command.to_vec()))));
+        return Ok(Ground::on(Arc::new(command::Program::new(command.to_vec()))));
     }
     let order = match settings.kind {
         Kind::Auto => &[Kind::Azure, Kind::Tsm, Kind::SevGuest, Kind::Nitro][..],
@@ -112,7 +152,7 @@ pub(crate) fn find(
     let mut reasons = Vec::new();
     for kind in order {
         match open(*kind, settings) {
-            Ok(attester) => return Ok(Ground(attester)),
+            Ok(attester) => return Ok(Ground::on(attester)),
             Err(error) => reasons.push(error.to_string()),
         }
     }
@@ -170,5 +210,47 @@ fn read_bounded(path: &Path, largest: u64) -> io::Result<Vec<u8>> {
     match u64::try_from(content.len()) {
         Ok(length) if length <= largest => Ok(content),
         _ => Err(io::Error::other("too large")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A fake: it signs nothing.
+    struct Fake(&'static str);
+
+    impl Attester for Fake {
+        fn name(&self) -> &'static str {
+            "fake"
+        }
+
+        fn gather(&self, data: &[u8]) -> Result<Evidence, PlatformError> {
+            Ok(Evidence::new(self.0, "x", data.to_vec()))
+        }
+    }
+
+    #[tokio::test]
+    async fn init_data_go_along_with_a_report_that_has_room_for_their_digest() {
+        let folder = tempfile::tempdir().unwrap();
+        let context = SecurityContext::new(Some(folder.path()));
+        std::fs::write(folder.path().join("security-policy-base64"), "cG9saWN5").unwrap();
+        let given = folder.path().join("initdata.toml");
+        std::fs::write(&given, "algorithm = \"sha256\"").unwrap();
+        let usual = PlatformSettings::default();
+        let named = PlatformSettings { init_data: Some(given.clone()), ..usual.clone() };
+        let missing =
+            PlatformSettings { init_data: Some(folder.path().join("none")), ..usual.clone() };
+        assert!(missing.init_data(&context).is_err());
+        let data = ReportData::new("host", "default", "attestation", &[1; 32], &[2; 32]);
+        for (settings, tee, wanted) in [
+            (&usual, "snp", vec![b"policy".to_vec()]),
+            (&named, "snp", vec![std::fs::read(&given).unwrap()]),
+            (&usual, "tdx", Vec::new()),
+        ] {
+            let ground = Ground::on(Arc::new(Fake(tee)));
+            let ground = ground.with_init_data(settings.init_data(&context).unwrap());
+            assert_eq!(ground.evidence(&data).await.unwrap().attachments, wanted, "{tee}");
+        }
     }
 }

@@ -2,22 +2,14 @@
 //! that a confidential container group finds, from the metadata service, or out of what came along with
 //! the report.
 
-use std::path::{Path, PathBuf};
-
 use claviger_client::Evidence;
 use data_encoding::BASE64;
 use serde::Deserialize;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
 use super::failure::Failure;
+use crate::context::SecurityContext;
 use crate::metadata::Metadata;
-
-/// Names of the files, and of the environment variables that stand in for them.
-const CERTIFICATE: (&str, &str) = ("host-amd-cert-base64", "UVM_HOST_AMD_CERTIFICATE");
-const REFERENCE: (&str, &str) = ("reference-info-base64", "UVM_REFERENCE_INFO");
-
-/// Where the files are where no folder is named.
-const FOLDER: &str = "/opt/confidential-containers/share/kata-containers";
 
 /// `{vcekCert, tcbm, certificateChain}` (THIM).
 #[derive(Clone, Debug, Deserialize)]
@@ -46,21 +38,19 @@ impl Endorsements {
 /// What the platform's provider says about it.
 #[derive(Clone, Debug)]
 pub(crate) struct Provider {
-    folder: PathBuf,
+    context: SecurityContext,
     metadata: Option<Metadata>,
 }
 
 impl Provider {
-    /// The folder that is configured, or `UVM_SECURITY_CONTEXT_DIR`, or the usual one.
-    pub(crate) fn new(folder: Option<&Path>, metadata: Option<Metadata>) -> Self {
-        let named = std::env::var_os("UVM_SECURITY_CONTEXT_DIR").map(PathBuf::from);
-        let folder = folder.map(Path::to_owned).or(named);
-        Self { folder: folder.unwrap_or_else(|| PathBuf::from(FOLDER)), metadata }
+    /// What lies beside the group, and the metadata service where it may be asked.
+    pub(crate) fn new(context: SecurityContext, metadata: Option<Metadata>) -> Self {
+        Self { context, metadata }
     }
 
     /// The signed reference info of the utility VM (COSE_Sign1), base64; empty where there is none.
     pub(super) fn reference(&self) -> String {
-        self.value(REFERENCE).unwrap_or_default()
+        self.context.reference().unwrap_or_default()
     }
 
     /// Certificates that were made for the TCB which the report names.
@@ -94,14 +84,8 @@ impl Provider {
     }
 
     fn given(&self) -> Option<Endorsements> {
-        let json = BASE64.decode(self.value(CERTIFICATE)?.as_bytes()).ok()?;
+        let json = BASE64.decode(self.context.certificates()?.as_bytes()).ok()?;
         serde_json::from_slice(&json).ok()
-    }
-
-    fn value(&self, (file, variable): (&str, &str)) -> Option<String> {
-        let read = std::fs::read_to_string(self.folder.join(file)).ok();
-        let value = read.or_else(|| std::env::var(variable).ok())?;
-        Some(value.trim().to_owned())
     }
 }
 
@@ -188,7 +172,7 @@ mod tests {
         let json = r#"{"vcekCert":"V\n","tcbm":"7308000000000003","certificateChain":"C\n"}"#;
         let text = BASE64.encode(json.as_bytes());
         std::fs::write(folder.path().join("host-amd-cert-base64"), text).unwrap();
-        let provider = Provider::new(Some(folder.path()), None);
+        let provider = Provider::new(SecurityContext::new(Some(folder.path())), None);
         let found = block_on(provider.endorsements(&evidence(0x7308_0000_0000_0003, Vec::new())));
         let found = found.unwrap();
         assert_eq!(found.pem(), "V\nC\n");
@@ -203,7 +187,7 @@ mod tests {
         let mut entry = [&[9; 16][..], &48_u32.to_le_bytes(), &length.to_le_bytes()].concat();
         entry.extend([0; 24]);
         entry.extend(&certificate);
-        let provider = Provider::new(Some(Path::new("/nonexistent")), None);
+        let provider = Provider::new(SecurityContext::new(Some("/nonexistent".as_ref())), None);
         for attachment in [certificate, entry] {
             let evidence = evidence(7, vec![attachment]);
             let found = block_on(provider.endorsements(&evidence)).unwrap();

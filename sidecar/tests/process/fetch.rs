@@ -17,6 +17,10 @@ fn a_key_opens_for_a_recipient_of_every_kind() {
         let (code, output, errors) = ran(command.args(["fetch", "of-every-kind"]));
         assert_eq!((code, output), (Some(0), format!("{}\n", "a5".repeat(32))), "{kind}: {errors}");
     }
+    // Init data that no hardware signed the digest of are passed over.
+    let mut command = host.sidecar("");
+    command.env("UVM_SECURITY_POLICY", "cG9saWN5").args(["fetch", "of-every-kind"]);
+    assert_eq!(ran(&mut command).0, Some(0));
     // Refused, and said by the host's code.
     let (code, _, errors) = ran(host.sidecar("").args(["fetch", "nobodys"]));
     assert_eq!(code, Some(77), "{errors}");

@@ -34,6 +34,7 @@ mod examples;
 mod explanations;
 mod foreign;
 mod grants;
+mod init_data;
 mod keeping;
 mod key_vault;
 mod keys;

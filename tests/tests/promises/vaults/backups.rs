@@ -92,6 +92,31 @@ async fn a_backup_brings_every_version_back_with_its_identifier_and_state() {
     assert_eq!(refused(client.restore_key(backup).await), "conflict");
 }
 
+#[tokio::test]
+async fn a_backup_that_could_not_be_sent_back_is_not_given_out() {
+    let site = Site::new().await;
+    let served = site.serve().await;
+    let client = served.administrator();
+    let put = |byte: u8| {
+        let client = &client;
+        async move {
+            let material = Some(SecretBytes(Secret::new(vec![byte; 8192])));
+            let request = KeyVersionRequest { material, ..version("oct") };
+            client.put_key("large", &request).await.unwrap();
+        }
+    };
+    for byte in 0..30 {
+        put(byte).await;
+    }
+    let backup = client.back_up_key("large").await.unwrap().backup.0;
+    client.delete_key("large").await.unwrap();
+    client.restore_key(backup).await.unwrap();
+    for byte in 30..36 {
+        put(byte).await;
+    }
+    assert_eq!(refused(client.back_up_key("large").await), "conflict");
+}
+
 /// Before backups held every version they held one.
 #[tokio::test]
 async fn a_backup_of_one_version_as_it_was_made_before_still_comes_back() {

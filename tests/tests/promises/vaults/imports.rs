@@ -140,6 +140,29 @@ async fn what_is_wrapped_otherwise_or_to_a_key_that_is_not_for_it_does_not_come_
     assert_eq!(refused(client.key("k").await), "key-not-found");
 }
 
+// invariant 8
+#[tokio::test]
+async fn an_exchange_key_outside_its_time_brings_nothing_in() {
+    let site = Site::new().await;
+    let served = site.serve().await;
+    let client = served.administrator();
+    let kek = exchange_key(&client).await;
+    let good = kek.rsa_aes_wrap(&[7; 32], WRAPS[1]).unwrap();
+    let request = wrapped("oct-256", WRAPS[1], good);
+    for (not_before, expires, wanted) in [
+        ("2026-11-24T04:00:01Z", "2027-01-01T00:00:00Z", "key-not-yet-valid"),
+        ("2026-01-01T00:00:00Z", "2026-11-24T04:00:00Z", "key-expired"),
+    ] {
+        let (not_before, expires) = (Some(not_before.into()), Some(expires.into()));
+        let change = KeyChangeRequest { not_before, expires, ..KeyChangeRequest::default() };
+        client.change_key("kek", &change).await.unwrap();
+        assert_eq!(refused(client.put_key("k", &request).await), wanted);
+    }
+    client.soft_delete_key("kek").await.unwrap();
+    assert_eq!(refused(client.put_key("k", &request).await), "key-not-found");
+    assert_eq!(refused(client.key("k").await), "key-not-found");
+}
+
 #[tokio::test]
 async fn what_is_brought_in_under_a_name_that_is_there_is_a_further_version() {
     let site = Site::new().await;
