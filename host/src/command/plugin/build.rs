@@ -106,19 +106,20 @@ pub(super) fn build(folder: &Path, offline: bool) -> anyhow::Result<Built> {
 /// lints and lock file are the workspace's.
 fn workspace(manifest: &Path) -> anyhow::Result<PathBuf> {
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.args(["locate-project", "--workspace", "--message-format", "plain", "--manifest-path"]);
+    cargo.args(["metadata", "--no-deps", "--format-version", "1", "--manifest-path"]);
     let found = cargo.arg(manifest).output().context("cargo does not run")?;
     let said = String::from_utf8_lossy(&found.stderr);
-    if !found.status.success() && said.contains("workspace") {
+    let first = said.lines().next().unwrap_or_default();
+    if !found.status.success() && first.contains("workspace when it's not") {
         bail!(
             "{}: it lies inside a workspace that does not list it; name it there under `members` or \
-             `exclude`, or give it a `[workspace]` of its own\n{}",
-            manifest.display(),
-            said.trim()
+             `exclude`, or give it a `[workspace]` of its own",
+            manifest.display()
         );
     }
-    ensure!(found.status.success(), "{}: {}", manifest.display(), said.trim());
-    let root = String::from_utf8(found.stdout)?;
-    let root = Path::new(root.trim()).parent().context("a manifest without a folder")?;
+    ensure!(found.status.success(), "{}: {first}", manifest.display());
+    let found: serde_json::Value = serde_json::from_slice(&found.stdout)?;
+    let root = found.get("workspace_root").and_then(serde_json::Value::as_str);
+    let root = Path::new(root.context("cargo does not say where the workspace is")?);
     fs::canonicalize(root).with_context(|| root.display().to_string())
 }
