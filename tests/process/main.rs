@@ -12,11 +12,14 @@
     reason = "tests and their support stop at the first surprise"
 )]
 
+mod building;
 mod commands;
 mod doctor;
 mod flood;
 mod key_vault;
 mod kills;
+#[path = "../tests/swap/latency.rs"]
+mod latency;
 mod plugins;
 mod production;
 mod references;
@@ -26,4 +29,5 @@ mod starting;
 mod state;
 mod stopping;
 mod support;
+mod swaps;
 mod walk;

@@ -20,7 +20,7 @@ fn free_port() -> u16 {
 }
 
 /// A shell in an empty folder, with the binary on its path; cargo asks no registry.
-fn shell(folder: &Path, script: &str) -> Command {
+pub(crate) fn shell(folder: &Path, script: &str) -> Command {
     let binary = Path::new(env!("CARGO_BIN_EXE_claviger")).parent().unwrap();
     let path = std::env::var("PATH").unwrap();
     let mut shell = Command::new("sh");

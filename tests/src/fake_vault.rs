@@ -104,6 +104,18 @@ fn answer(state: &mut State, asked: &Asked) -> Reply {
             let ciphertext = format!("vault:v1:{}", BASE64.encode(&[state.data_keys.len() as u8]));
             reply(200, &json!({ "data": { "ciphertext": ciphertext, "key_version": 1 } }))
         }
+        ("POST", ["secret", "data", path @ ..]) => put_v2(state, &path.join("/"), &asked.json()),
+        ("POST", ["kv1", path @ ..]) => {
+            let versions = state.secrets.entry(path.join("/")).or_default();
+            versions.push(Some(asked.json()));
+            Reply::status(204)
+        }
+        ("POST", ["transit", "encrypt", _]) => {
+            let plaintext = asked.json()["plaintext"].as_str().unwrap_or_default().to_owned();
+            state.data_keys.push(BASE64.decode(plaintext.as_bytes()).unwrap());
+            let ciphertext = format!("vault:v1:{}", BASE64.encode(&[state.data_keys.len() as u8]));
+            reply(200, &json!({ "data": { "ciphertext": ciphertext, "key_version": 1 } }))
+        }
         ("POST", ["transit", "decrypt", _]) => {
             let ciphertext = asked.json()["ciphertext"].as_str().unwrap_or_default().to_owned();
             let number = ciphertext.strip_prefix("vault:v1:").map(str::as_bytes);
@@ -165,6 +177,18 @@ fn kv_v2(state: &State, path: &str, target: &str) -> Reply {
             reply(200, &json!({ "request_id": "r", "data": data, "warnings": null }))
         }
     }
+}
+
+fn put_v2(state: &mut State, path: &str, body: &Value) -> Reply {
+    let versions = state.secrets.entry(path.to_owned()).or_default();
+    if body["options"]["cas"].as_u64().is_some_and(|cas| cas != versions.len() as u64) {
+        let why = "check-and-set parameter did not match the current version";
+        return reply(400, &json!({ "errors": [why] }));
+    }
+    versions.push(Some(body["data"].clone()));
+    let data = json!({ "version": versions.len(), "created_time": "2026-11-24T04:00:00Z",
+        "deletion_time": "", "destroyed": false });
+    reply(200, &json!({ "data": data }))
 }
 
 fn export(state: &State, name: &str, version: &str) -> Reply {

@@ -3,6 +3,7 @@
 
 pub mod azure_model;
 pub mod components;
+pub mod crates;
 pub mod fake_vault;
 pub mod hostile;
 pub mod minted;

@@ -40,6 +40,8 @@ pub struct HttpTarget {
     pub credential: Option<String>,
     #[serde(default)]
     pub withhold: Vec<String>,
+    #[serde(default)]
+    pub takes_keys: bool,
     pub signed: Option<SignedAnswers>,
     pub signed_ca: Option<PathBuf>,
 }
@@ -376,6 +378,7 @@ pub(super) fn targets(
             addresses: ranges(&key, &target.addresses)?,
             credential,
             withhold: withhold.map_err(|why| ConfigError::value(&key, why))?,
+            takes_keys: target.takes_keys,
             signed_releases,
             url: target.url,
             methods: target.methods,

@@ -119,12 +119,25 @@ impl Gate {
     /// # Errors
     /// [`EgressError`], each variant says which bound, grant or rule it was.
     pub async fn send(&self, outgoing: Outgoing<'_>) -> Result<Answer, EgressError> {
+        self.send_with(outgoing, Vec::new()).await
+    }
+
+    /// The same with key material in the body: only to a target that takes keys. What of it comes back
+    /// does not reach the plugin.
+    ///
+    /// # Errors
+    /// [`EgressError`].
+    pub async fn send_with(
+        &self,
+        outgoing: Outgoing<'_>,
+        keys: Vec<Secret>,
+    ) -> Result<Answer, EgressError> {
         let ends = tokio::time::Instant::from_std(outgoing.ends);
-        let sent = tokio::time::timeout_at(ends, self.pass(outgoing));
+        let sent = tokio::time::timeout_at(ends, self.pass(outgoing, keys));
         sent.await.map_err(|_| EgressError::Timeout)?
     }
 
-    async fn pass(&self, outgoing: Outgoing<'_>) -> Result<Answer, EgressError> {
+    async fn pass(&self, outgoing: Outgoing<'_>, keys: Vec<Secret>) -> Result<Answer, EgressError> {
         let denied = |why: &str| EgressError::Denied(why.to_owned());
         let url = Url::parse(outgoing.url).map_err(denied)?;
         let covering = |target: &&Target| target.covers(outgoing.method, &url, outgoing.tenant);
@@ -136,12 +149,15 @@ impl Gate {
         if outgoing.credential.is_some_and(|name| attached.is_none_or(|it| it.name() != name)) {
             return Err(denied("the grant does not have that credential"));
         }
+        if !keys.is_empty() && !target.takes_keys {
+            return Err(denied("the grant does not let key material go there"));
+        }
         if outgoing.body.len() > self.limits.request_bytes {
             return Err(EgressError::TooLarge);
         }
         let headers = headers::checked(outgoing.headers)?;
         let _place = self.places.acquire().await.map_err(|_| denied("the gate is closed"))?;
-        let body = Bytes::from(outgoing.body);
+        let body = Bytes::from_owner(Zeroizing::new(outgoing.body));
         let (mut reply, mut secrets) =
             self.attempt(target, outgoing.method, &url, &headers, &body, outgoing.ends).await?;
         // Another may have taken the credential back: with a fresh one it is tried once more.
@@ -149,6 +165,7 @@ impl Gate {
             (reply, secrets) =
                 self.attempt(target, outgoing.method, &url, &headers, &body, outgoing.ends).await?;
         }
+        secrets.extend(keys);
         let success = (200..300).contains(&reply.status);
         let release = match target.signed_releases.as_deref().filter(|_| success) {
             None => None,
@@ -233,7 +250,10 @@ fn answer(target: &Target, reply: Reply, secrets: Vec<Secret>) -> Result<Answer,
     let mut secrets = mask::credentials(secrets);
     let body = mask::mask(reply.body, &secrets);
     let success = (200..300).contains(&reply.status);
-    let (body, withheld) = match withhold::part(body, &target.withhold) {
+    // "No content" (RFC 9110, section 15.3.5) has nothing to withhold.
+    let nothing = reply.status == 204 && body.is_empty();
+    let pointers = if nothing { &[] } else { target.withhold.as_slice() };
+    let (body, withheld) = match withhold::part(body, pointers) {
         Ok(parted) => parted,
         // What is wrong with an answer of failure is told by its status; its body may be anything.
         Err(_) if !success => (Zeroizing::new(Vec::new()), Vec::new()),

@@ -17,6 +17,9 @@ pub(super) fn release(
     roots: &[CertificateDer<'static>],
     now: Timestamp,
 ) -> Result<Option<SignedRelease>, EgressError> {
+    if body.is_empty() {
+        return Ok(None);
+    }
     let shape = |error: json::JsonError| EgressError::Protocol(error.to_string());
     let body: Value = json::parse(body, SHAPE).map_err(shape)?;
     let Some(signed) = body.get("value").and_then(Value::as_str) else { return Ok(None) };

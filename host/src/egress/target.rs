@@ -46,6 +46,8 @@ pub struct TargetPlan {
     pub credential: Option<CredentialPlan>,
     /// Values of the answers that the plugin gets as handles.
     pub withhold: Vec<Pointer>,
+    /// Whether key material may be sent there.
+    pub takes_keys: bool,
     /// The service's answers are releases under its signature: the authorities that vouch for it, PEM.
     /// What is not signed so does not reach the plugin.
     pub signed_releases: Option<Vec<u8>>,
@@ -62,6 +64,8 @@ pub(super) struct Target {
     pub(super) tls: Option<(Arc<ClientConfig>, ServerName<'static>)>,
     pub(super) credential: Option<Arc<Credential>>,
     pub(super) withhold: Vec<Pointer>,
+    /// Whether key material may be sent there.
+    pub(super) takes_keys: bool,
     /// Who vouches for the signature of releases.
     pub(super) signed_releases: Option<Vec<CertificateDer<'static>>>,
     pub(super) breaker: Breaker,
@@ -117,6 +121,7 @@ impl Target {
             tls,
             credential,
             withhold: plan.withhold,
+            takes_keys: plan.takes_keys,
             signed_releases,
             breaker: Breaker::default(),
             pool: Pool::default(),

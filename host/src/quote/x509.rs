@@ -112,6 +112,16 @@ impl Certificate {
         bits().map_err(|bad| bad.within("certificate"))
     }
 
+    /// What its issuer signed: the TBSCertificate, with tag and length.
+    pub(crate) fn tbs(&self) -> &[u8] {
+        &self.tbs
+    }
+
+    /// The SubjectPublicKeyInfo, with tag and length.
+    pub(crate) fn spki(&self) -> Result<&[u8], Fault> {
+        Fields::read(&self.tbs).map(|fields| fields.spki).map_err(|bad| bad.within("certificate"))
+    }
+
     /// SHA-256 over the DER.
     pub(crate) fn fingerprint(&self) -> [u8; 32] {
         self.fingerprint

@@ -22,6 +22,7 @@ pub(crate) struct Configuration {
     pub(crate) api_version: String,
     pub(crate) encoding: Encoding,
     pub(crate) media_type: String,
+    pub(crate) release_policy: Option<String>,
 }
 
 impl Configuration {
@@ -56,7 +57,8 @@ impl Configuration {
         }
         let octets = "application/octet-stream";
         let media_type = or("media-type", octets);
-        Ok(Self { vault, source, prefix, api_version, encoding, media_type })
+        let release_policy = get("release-policy");
+        Ok(Self { vault, source, prefix, api_version, encoding, media_type, release_policy })
     }
 
     /// What the vault calls a key.

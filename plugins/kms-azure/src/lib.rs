@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 mod configuration;
+mod import;
 mod release;
 mod service;
 
@@ -24,6 +25,7 @@ claviger_plugin_sdk::manifest! {
         "prefix": "What stands before a key's name; by default the tenant, with its length before it: 7-default-.",
         "api-version": "7.4 by default.",
         "encoding": "Secrets: base64 (the default), base64url, hex, utf8 or raw.",
+        "release-policy": "release: the vault's own policy of keys that are imported, in Azure's JSON.",
         "media-type": "What a symmetric key or a secret is: application/octet-stream by default.",
     },
 }
@@ -55,14 +57,21 @@ impl KeyRelease for Azure {
 }
 
 impl KeyManagement for Azure {
-    /// Makes known a key that somebody put into the vault.
+    /// Puts a given key into the vault; or makes known a key that somebody put there.
     fn create(key: NewKey) -> Result<KeySummary, Error> {
         let of = Configuration::read()?;
-        if key.key.is_some() {
-            let why = "material is not sent to the vault from here; put it there and name it";
-            return Err(Error::Unsupported(why.into()));
-        }
-        let known = service::known(&of, &of.name(&key.name)?, None)?;
+        let name = of.name(&key.name)?;
+        let known = match &key.key {
+            None => service::known(&of, &name, None)?,
+            Some(given) => {
+                match find(&key.name) {
+                    Err(Error::NotFound) => {}
+                    Err(error) => return Err(error),
+                    Ok(_) => return Err(Error::Conflict("there is a key of that name".into())),
+                }
+                import::import(&of, &name, &key.kind, given)?
+            }
+        };
         let record = format!("{FORM} {} {}", key.kind, clock::now());
         let made = sealed_store::swap(&place(&key.name), None, Some(record.as_bytes()));
         match made.map_err(store_error)? {

@@ -49,6 +49,20 @@ pub(crate) fn known(of: &Configuration, name: &str, version: Option<&str>) -> Re
     Ok(Known { version, enabled })
 }
 
+/// What the vault tells of what it made.
+pub(crate) fn made(
+    answer: &Answer,
+    collection: &str,
+    id: &[&str],
+    name: &str,
+) -> Result<Known, Error> {
+    if !answer.is_success() {
+        return Err(failure(answer));
+    }
+    let version = identified(answer.text(id), collection, name)?;
+    Ok(Known { version, enabled: true })
+}
+
 /// Reaches the vault without touching a key: what it answers to a name that nobody has.
 pub(crate) fn health(of: &Configuration) -> Result<(), Error> {
     let collection = match of.source {

@@ -70,20 +70,28 @@ impl KeyRelease for Vault {
 }
 
 impl KeyManagement for Vault {
-    /// Makes a data key; or makes known a key that somebody put into the server, once it was fetched.
+    /// Puts a given key into the server, or makes a data key; or makes known a key that somebody put into
+    /// the server, once it was fetched.
     fn create(key: NewKey) -> Result<KeySummary, Error> {
         let of = Configuration::read()?;
-        if key.key.is_some() {
-            let why = "material is not sent to the server from here; put it there and name it";
-            return Err(Error::Unsupported(why.into()));
-        }
         let bits = bits(&key.kind);
         if bits.is_none() && (of.engine == Engine::TransitDatakey || key.kind.starts_with("oct")) {
             return Err(Error::Unsupported("there are no keys of that kind here".into()));
         }
         let mut record = Record::new(key.kind, Vec::new());
-        let version = match (of.engine, bits) {
-            (Engine::TransitDatakey, bits) => {
+        let version = match (&key.key, of.engine, bits) {
+            (Some(given), engine, _) => {
+                check_length(&record.kind, given)?;
+                record::absent(&key.name)?;
+                match engine {
+                    Engine::TransitDatakey => {
+                        record.add(service::wrap(&of, given)?)?;
+                        "1".to_owned()
+                    }
+                    _ => service::put(&of, &key.name, given)?,
+                }
+            }
+            (None, Engine::TransitDatakey, bits) => {
                 let bits = bits.filter(|bits| matches!(bits, 128 | 256 | 512));
                 let bits = bits.ok_or_else(|| {
                     Error::Unsupported("data keys are oct-128, oct-256 or oct-512".into())
@@ -91,7 +99,7 @@ impl KeyManagement for Vault {
                 record.add(service::data_key(&of, bits)?)?;
                 "1".to_owned()
             }
-            _ => {
+            (None, _, _) => {
                 let fetched = service::fetch(&of, &key.name, None)?;
                 check_length(&record.kind, &fetched.key)?;
                 fetched.version

@@ -98,6 +98,14 @@ pub(crate) fn find(name: &str) -> Result<Stored, Error> {
     Ok(Stored { record, bytes })
 }
 
+/// Nothing, where no key of that name is known here.
+pub(crate) fn absent(name: &str) -> Result<(), Error> {
+    match sealed_store::get(&place(name)).map_err(store_error)? {
+        None => Ok(()),
+        Some(_) => Err(Error::Conflict("there is a key of that name".into())),
+    }
+}
+
 /// Makes a key known, which must not be known yet.
 pub(crate) fn create(name: &str, record: &Record) -> Result<(), Error> {
     swap(name, None, Some(&record.encode()), "there is a key of that name")

@@ -2,8 +2,10 @@
 //! openbao.org/api-docs: `secret/kv`, `secret/transit`, `system/health`).
 
 use claviger_plugin_sdk::kms::Error;
+use claviger_plugin_sdk::kms::http::Form;
 use claviger_plugin_sdk::kms::material::{Encoding, Secret};
 use claviger_plugin_sdk::rest::{self, Answer};
+use claviger_plugin_sdk::setting;
 
 use crate::configuration::{Configuration, Engine};
 
@@ -91,12 +93,70 @@ fn export(of: &Configuration, name: &str, version: Option<&str>) -> Result<Fetch
     Ok(Fetched { key, version })
 }
 
+/// Puts a key under a name under which there must be none, and tells its version: `POST
+/// /v1/{mount}/data/{path}` of KV version 2, which takes care of that itself (`cas`), `POST
+/// /v1/{mount}/{path}` of version 1, which does not.
+pub(crate) fn put(of: &Configuration, name: &str, key: &Secret) -> Result<String, Error> {
+    let (place, form) = (of.place(name), setting::form(of.encoding)?);
+    match of.engine {
+        Engine::KvV2 => {
+            let before = format!(r#"{{"options":{{"cas":0}},"data":{{"{}":""#, of.field);
+            let body = (before.as_str(), form, key, "\"}}");
+            let url = url(of, &format!("data/{place}"));
+            let answer = rest::send_key("POST", url, &namespace(of), body)?;
+            match (answer.is_success(), answer.number(&["data", "version"])) {
+                (true, Some(version)) => Ok(version.to_string()),
+                (true, None) => Err(Error::Misconfigured(
+                    "the mount does not answer like the KV engine, version 2".into(),
+                )),
+                // What it says where the version is not the one that was expected.
+                (false, _) if answer.status == 400 => {
+                    Err(Error::Conflict("there is a secret of that name on the server".into()))
+                }
+                (false, _) => Err(failure(&answer)),
+            }
+        }
+        Engine::KvV1 => {
+            match get(of, &place)? {
+                answer if answer.is_success() => {
+                    let why = "there is a secret of that name on the server";
+                    return Err(Error::Conflict(why.into()));
+                }
+                answer if answer.status == 404 => {}
+                answer => return Err(failure(&answer)),
+            }
+            let before = format!(r#"{{"{}":""#, of.field);
+            let body = (before.as_str(), form, key, "\"}");
+            let answer = rest::send_key("POST", url(of, &place), &namespace(of), body)?;
+            match answer.is_success() {
+                true => Ok(UNVERSIONED.into()),
+                false => Err(failure(&answer)),
+            }
+        }
+        Engine::TransitExport | Engine::TransitDatakey => Err(Error::Unsupported(
+            "the transit engine takes keys in only where they are wrapped to its own; put it there \
+             and name it"
+                .into(),
+        )),
+    }
+}
+
+/// A given key as a data key: wrapped by the server (`POST /v1/{mount}/encrypt/{kek}`).
+pub(crate) fn wrap(of: &Configuration, key: &Secret) -> Result<String, Error> {
+    let body = (r#"{"plaintext":""#, Form::Base64, key, "\"}");
+    let url = url(of, &format!("encrypt/{}", of.kek));
+    wrapped(&rest::send_key("POST", url, &namespace(of), body)?)
+}
+
 /// A new data key, wrapped (`POST /v1/{mount}/datakey/wrapped/{kek}`): its material is not sent.
 pub(crate) fn data_key(of: &Configuration, bits: u32) -> Result<String, Error> {
     let path = format!("datakey/wrapped/{}", of.kek);
-    let answer = post(of, &path, format!("{{\"bits\":{bits}}}"))?;
+    wrapped(&post(of, &path, format!("{{\"bits\":{bits}}}"))?)
+}
+
+fn wrapped(answer: &Answer) -> Result<String, Error> {
     if !answer.is_success() {
-        return Err(failure(&answer));
+        return Err(failure(answer));
     }
     let wrapped = answer.text(&["data", "ciphertext"]).unwrap_or_default();
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b":+/=-_".contains(&byte);

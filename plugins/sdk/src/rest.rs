@@ -2,7 +2,7 @@
 //! words of `key-release`.
 
 use crate::json::{self, Value};
-use crate::kms::http::{self, Request, Response};
+use crate::kms::http::{self, Form, Request, Response};
 use crate::kms::{Error, material::Secret};
 
 /// The media type of requests, and of every answer that is read.
@@ -31,6 +31,26 @@ pub fn send(
     headers: &[(&str, &str)],
     body: Option<String>,
 ) -> Result<Answer, Error> {
+    read(http::send(&request(method, url, headers, body)).map_err(unsent)?)
+}
+
+/// Sends a request with key material in it, which the host writes between these parts of the body.
+///
+/// # Errors
+/// As [`send`].
+pub fn send_key(
+    method: &str,
+    url: String,
+    headers: &[(&str, &str)],
+    (before, form, key, behind): (&str, Form, &Secret, &str),
+) -> Result<Answer, Error> {
+    let request = request(method, url, headers, Some(format!("{before}{behind}")));
+    let at = u32::try_from(before.len()).unwrap_or(u32::MAX);
+    let insertion = http::Insertion { at, form, secret: key };
+    read(http::send_with(&request, &[insertion]).map_err(unsent)?)
+}
+
+fn request(method: &str, url: String, headers: &[(&str, &str)], body: Option<String>) -> Request {
     let own = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
     let mut headers: Vec<_> = headers.iter().map(own).collect();
     headers.push(("accept".into(), JSON.into()));
@@ -38,8 +58,7 @@ pub fn send(
         headers.push(("content-type".into(), JSON.into()));
     }
     let body = body.map(String::into_bytes).unwrap_or_default();
-    let request = Request { method: method.into(), url, headers, body, credential: None };
-    read(http::send(&request).map_err(unsent)?)
+    Request { method: method.into(), url, headers, body, credential: None }
 }
 
 fn read(response: Response) -> Result<Answer, Error> {

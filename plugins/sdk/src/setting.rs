@@ -1,6 +1,7 @@
 //! Settings that more than one connector has, read in one way and refused by name.
 
 use crate::kms::Error;
+use crate::kms::http::Form;
 use crate::kms::material::Encoding;
 
 /// The setting of this name is not what it must be; `why` goes on from "the setting NAME …".
@@ -23,5 +24,21 @@ pub fn encoding(text: &str) -> Result<Encoding, Error> {
         "raw" => Encoding::Raw,
         "utf8" => Encoding::Utf8,
         _ => return wrong("encoding", "is raw, utf8, base64, base64url or hex"),
+    })
+}
+
+/// The same as a form in which key material is sent there.
+///
+/// # Errors
+/// [`Error::Unsupported`] for `raw` and `utf8`, in which not every key can be written.
+pub fn form(encoding: Encoding) -> Result<Form, Error> {
+    Ok(match encoding {
+        Encoding::Base64 => Form::Base64,
+        Encoding::Base64url => Form::Base64url,
+        Encoding::Hex => Form::Hex,
+        Encoding::Raw | Encoding::Utf8 => {
+            let why = "keys are imported in base64, base64url or hex (`encoding`)";
+            return Err(Error::Unsupported(why.into()));
+        }
     })
 }

@@ -12,9 +12,11 @@ pub(crate) struct Ran {
     pub(crate) errors: String,
 }
 
-/// The binary in an environment of its own, so that nothing of this one's gets in.
+/// The binary in an environment of its own, so that nothing of this one's gets in: the one that was built
+/// with the tests, or the one that `CLAVIGER_BINARY` names.
 pub(crate) fn binary() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_claviger"));
+    let own = || env!("CARGO_BIN_EXE_claviger").into();
+    let mut command = Command::new(std::env::var_os("CLAVIGER_BINARY").unwrap_or_else(own));
     command.env_clear().stdin(Stdio::null());
     command
 }

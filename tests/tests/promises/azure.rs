@@ -24,6 +24,7 @@ use claviger::foreign::IssuerPlan;
 use claviger::http::AttestationRequest;
 use claviger::keys::RecipientKind;
 use claviger::release_policy::Language;
+use claviger::secret::Secret;
 use claviger::tenant::Tenant;
 use claviger_tests::azure_model::AzureModel;
 use claviger_tests::server::Server;
@@ -185,7 +186,9 @@ async fn a_vault_releases_to_the_recipient_of_an_attestation_token_and_nobody_el
         "release_policy": { "data": data } });
     ask(&model, "PUT", "/keys/7-default-k?api-version=7.4", body).await;
 
-    let given = connector(&folder, &model.url, &model.ca, "release");
+    let mut given = connector(&folder, &model.url, &model.ca, "release");
+    given.targets[0].takes_keys = true;
+    given.values.insert("release-policy".to_owned(), policy.to_string());
     let issuer = IssuerPlan {
         issuer: model.url.clone(),
         audience: None,
@@ -218,10 +221,20 @@ async fn a_vault_releases_to_the_recipient_of_an_attestation_token_and_nobody_el
     );
     assert_eq!(record["reads_key_material"], Value::Null);
 
+    // A key that is given here gets there, and out again by the same rules.
+    let material = Some(Secret::new(vec![0x5a; 32]));
+    let release_policy = NewReleasePolicy { language, text: policy.to_string(), immutable: false };
+    let new = NewKey { release_policy, material, ..new_key("given") };
+    site.host.create_key(&caller(&Tenant::default()), "tests", new.clone()).await.unwrap();
+    let released = site.redeem(&guest, "given", &token).await.unwrap();
+    assert_eq!(recipient.open(&released.jwe), [0x5a; 32]);
+    let again = site.host.create_key(&caller(&Tenant::default()), "tests", new).await;
+    assert_eq!(code(again), Code::Conflict);
+
     // The vault's own policy has its say: with the token altered, or of what it does not believe.
     let altered = format!("{}x", token);
     assert_eq!(code(site.redeem(&guest, "k", &altered).await), Code::TokenInvalid);
-    assert_eq!(site.releases(), 1);
+    assert_eq!(site.releases(), 2);
 }
 
 // invariants 2, 4 and 10
@@ -349,7 +362,8 @@ async fn a_secret_of_a_vault_gets_to_the_attested_recipient_in_the_version_that_
     let first = ask(&model, "PUT", path, put(1)).await;
     let first = first["id"].as_str().unwrap().rsplit('/').next().unwrap().to_owned();
     ask(&model, "PUT", path, put(2)).await;
-    let given = connector(&folder, &model.url, &model.ca, "secret");
+    let mut given = connector(&folder, &model.url, &model.ca, "secret");
+    given.targets[1].takes_keys = true;
     let site = Site::on(ground, |_, plan| {
         plan.kms = "kms-azure".to_owned();
         plan.bundled = Some(["kms-azure", "verifier-snp"].map(str::to_owned).into());
@@ -368,6 +382,14 @@ async fn a_secret_of_a_vault_gets_to_the_attested_recipient_in_the_version_that_
     let old = old.await.unwrap();
     assert_eq!((guest.open(&old.jwe), old.version), (vec![1; 32], first));
     assert!(site.host.health().await.healthy);
+    let material = site.key("given").await;
+    let released = site.release(&guest, "given").await.unwrap();
+    assert_eq!(guest.open(&released.jwe), material);
+    // What is there already is not written over.
+    let new = NewKey { material: Some(Secret::new(vec![1; 32])), ..new_key("s") };
+    let administrator = claviger_tests::site::caller(&Tenant::default());
+    let taken = site.host.create_key(&administrator, "tests", new).await;
+    assert_eq!(code(taken), Code::Conflict);
 }
 
 // attack 50

@@ -11,6 +11,7 @@ use claviger::credentials::{CredentialKind, CredentialPlan, HeaderPlan, SecretSo
 use claviger::egress::{
     Answer, EgressError, EgressLimits, Gate, Looked, Outgoing, Resolver, TargetPlan, TlsPlan,
 };
+use claviger::secret::Secret;
 use claviger_tests::server::{Asked, Server};
 use claviger_tests::service::Reply;
 use claviger_tests::site::NOW;
@@ -259,6 +260,38 @@ async fn a_service_that_repeats_the_credential_does_not_give_it_to_the_plugin() 
     assert_eq!(answer.body.as_slice(), b"bad [withheld]!");
     assert!(answer.headers.iter().all(|(name, _)| name != "x-echo"));
     assert!(!format!("{answer:?}").contains("t0ken"));
+}
+
+// attack 50, invariants 7 and 10
+#[tokio::test]
+async fn key_material_goes_only_where_the_grant_says_so_and_does_not_come_back() {
+    let world = World::new(|asked| {
+        let headers = vec![("x-echo", String::from_utf8_lossy(&asked.body).into_owned())];
+        let body = format!("not taken: {}", String::from_utf8_lossy(&asked.body));
+        Reply { headers, body: body.into(), ..Reply::status(400) }
+    });
+    let world = world.await;
+    let url = format!("{}/v1/a", world.server.url);
+    let sent = async |gate: &Gate| {
+        let outgoing = Outgoing {
+            method: "POST",
+            url: &url,
+            headers: &[],
+            body: b"key: a-key-of-some-length".to_vec(),
+            credential: None,
+            tenant: None,
+            ends: Instant::now() + Duration::from_secs(5),
+        };
+        gate.send_with(outgoing, vec![Secret::new(b"a-key-of-some-length".to_vec())]).await
+    };
+    let refused = sent(&world.gate(world.target())).await.unwrap_err();
+    assert!(matches!(refused, EgressError::Denied(_)), "{refused}");
+    assert_eq!(world.server.connections(), 0);
+    let answer =
+        sent(&world.gate(TargetPlan { takes_keys: true, ..world.target() })).await.unwrap();
+    assert_eq!(answer.body.as_slice(), b"not taken: key: [withheld]");
+    assert!(answer.headers.iter().all(|(name, _)| name != "x-echo"));
+    assert_eq!(world.server.asked()[0].body, b"key: a-key-of-some-length");
 }
 
 // invariant 10

@@ -59,6 +59,7 @@ mod results;
 mod rotation;
 mod rusty_vault;
 mod secrecy;
+mod sigstore;
 mod sources;
 mod swaps;
 mod tcb;

@@ -14,10 +14,13 @@ use claviger::error::{Code, Refusal};
 use claviger::flow::{NewKey, NewReleasePolicy};
 use claviger::http::ChallengeRequest;
 use claviger::release_policy::Language;
+use claviger::secret::Secret;
 use claviger::tenant::Tenant;
 use claviger_tests::fake_vault::FakeVault;
+use claviger_tests::server::Asked;
 use claviger_tests::service::Reply;
 use claviger_tests::site::{Ground, Guest, Site, caller, code, new_key, tenant, with_evidence};
+use data_encoding::{BASE64, HEXLOWER};
 
 const TOKEN: &str = "hvs.static-t0ken";
 
@@ -395,6 +398,61 @@ async fn a_host_knows_whether_its_vault_is_there() {
     assert!(world.site.host.health().await.healthy);
     world.vault.state().instead = Some(Reply::status(503));
     assert!(!world.site.host.health().await.healthy);
+}
+
+/// A key with this material, made through the connector.
+async fn given(world: &World, name: &str, material: &[u8]) -> Result<(), Refusal> {
+    let material = Some(Secret::new(material.to_vec()));
+    let key = NewKey { material, ..new_key(name) };
+    let made = world.site.host.create_key(&caller(&Tenant::default()), "tests", key).await;
+    made.map(drop)
+}
+
+// invariants 7 and 10
+#[tokio::test]
+async fn a_given_key_gets_into_the_server_and_the_connector_reads_none_of_it() {
+    let kv_v1 = [("engine", "kv-v1"), ("mount", "kv1"), ("encoding", "hex")];
+    let material = [0x5a; 32];
+    for (settings, text) in [
+        (&[][..], BASE64.encode(&material)),
+        (&kv_v1[..], HEXLOWER.encode(&material)),
+        (&[("engine", "transit-datakey")], BASE64.encode(&material)),
+    ] {
+        let world = World::with(settings, token, |plugin| plugin.targets[0].takes_keys = true);
+        let world = world.await;
+        given(&world, "k", &material).await.unwrap();
+        assert_eq!(world.released("k").await.unwrap().0, material, "{settings:?}");
+        let sent = world.vault.server.asked();
+        let with = |asked: &&Asked| String::from_utf8_lossy(&asked.body).contains(&text);
+        assert_eq!(sent.iter().filter(with).count(), 1, "{settings:?}");
+        let record = world.site.records().pop().unwrap();
+        assert_eq!(record["reads_key_material"], serde_json::Value::Null);
+        // A name that is taken, here or there, stays as it is.
+        assert_eq!(code(given(&world, "k", &[1; 32]).await), Code::Conflict);
+        if settings.first() != Some(&("engine", "transit-datakey")) {
+            world.vault.put("claviger/default/taken", &[2; 32]);
+            assert_eq!(code(given(&world, "taken", &[1; 32]).await), Code::Conflict);
+            let state = world.vault.state();
+            assert_eq!(state.secrets["claviger/default/taken"].len(), 1);
+        }
+        assert_eq!(code(given(&world, "short", &[1; 31]).await), Code::RequestMalformed);
+    }
+}
+
+// invariants 6, 7 and 10
+#[tokio::test]
+async fn a_given_key_goes_nowhere_without_the_grant_and_in_no_form_that_is_none() {
+    let world = World::new(&[]).await;
+    assert_eq!(code(given(&world, "k", &[0x5a; 32]).await), Code::KmsMisconfigured);
+    let text = BASE64.encode(&[0x5a; 32]);
+    let sent = world.vault.server.asked();
+    assert!(sent.iter().all(|asked| !String::from_utf8_lossy(&asked.body).contains(&text)));
+    assert_eq!(code(world.released("k").await), Code::KeyNotFound);
+    for settings in [[("engine", "transit-export")], [("encoding", "raw")]] {
+        let world = World::with(&settings, token, |plugin| plugin.targets[0].takes_keys = true);
+        let world = world.await;
+        assert_eq!(code(given(&world, "k", &[0x5a; 32]).await), Code::KmsUnsupported);
+    }
 }
 
 // attack 49, invariant 8

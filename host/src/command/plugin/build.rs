@@ -53,8 +53,18 @@ pub(super) fn build(folder: &Path, offline: bool) -> anyhow::Result<Built> {
     let text: toml::Table = toml::from_str(&String::from_utf8(text)?)
         .with_context(|| manifest.display().to_string())?;
     let package = text.get("package").and_then(|package| package.get("name"));
-    let package = package.and_then(toml::Value::as_str);
-    let package = package.with_context(|| format!("{}: no package", manifest.display()))?;
+    let package = match package.and_then(toml::Value::as_str) {
+        Some(package) => package,
+        None if text.contains_key("workspace") => bail!(
+            "{}: a workspace without a package; name the folder of one of its members",
+            manifest.display()
+        ),
+        None => bail!("{}: no package", manifest.display()),
+    };
+    // A library may be called otherwise than its package.
+    let library = text.get("lib").and_then(|library| library.get("name"));
+    let library = library.and_then(toml::Value::as_str).unwrap_or(package);
+    let root = workspace(&manifest)?;
     let target = folder.join("target");
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.args(["build", "--lib", "--release", "--target", TARGET, "--manifest-path"]);
@@ -71,6 +81,8 @@ pub(super) fn build(folder: &Path, offline: bool) -> anyhow::Result<Built> {
     if let Some(home) = home {
         flags.push(format!("--remap-path-prefix={}=cargo", home.display()));
     }
+    // A member's sources are named from its workspace's root.
+    flags.push(format!("--remap-path-prefix={}=workspace", root.display()));
     let whole = fs::canonicalize(folder).with_context(|| folder.display().to_string())?;
     flags.push(format!("--remap-path-prefix={}={package}", whole.display()));
     cargo.env("CARGO_ENCODED_RUSTFLAGS", flags.join("\u{1f}")).env_remove("RUSTFLAGS");
@@ -78,7 +90,7 @@ pub(super) fn build(folder: &Path, offline: bool) -> anyhow::Result<Built> {
     if !status.success() {
         bail!("cargo failed; where the target is missing: rustup target add {TARGET}");
     }
-    let file = format!("{}.wasm", package.replace('-', "_"));
+    let file = format!("{}.wasm", library.replace('-', "_"));
     let module = target.join(TARGET).join("release").join(file);
     let module = read_bounded(&module, 64 << 20)?;
     let component = wit_component::ComponentEncoder::default()
@@ -88,4 +100,26 @@ pub(super) fn build(folder: &Path, offline: bool) -> anyhow::Result<Built> {
     let manifest = Package::unsigned(component.clone()).manifest()?;
     ensure!(!manifest.name.is_empty(), "its manifest has no name");
     Ok(Built { component, name: manifest.name, version: manifest.version })
+}
+
+/// The root of the workspace that the crate is of, its own folder where it is of none. Its profiles,
+/// lints and lock file are the workspace's.
+fn workspace(manifest: &Path) -> anyhow::Result<PathBuf> {
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.args(["metadata", "--no-deps", "--format-version", "1", "--manifest-path"]);
+    let found = cargo.arg(manifest).output().context("cargo does not run")?;
+    let said = String::from_utf8_lossy(&found.stderr);
+    let first = said.lines().next().unwrap_or_default();
+    if !found.status.success() && first.contains("workspace when it's not") {
+        bail!(
+            "{}: it lies inside a workspace that does not list it; name it there under `members` or \
+             `exclude`, or give it a `[workspace]` of its own",
+            manifest.display()
+        );
+    }
+    ensure!(found.status.success(), "{}: {first}", manifest.display());
+    let found: serde_json::Value = serde_json::from_slice(&found.stdout)?;
+    let root = found.get("workspace_root").and_then(serde_json::Value::as_str);
+    let root = Path::new(root.context("cargo does not say where the workspace is")?);
+    fs::canonicalize(root).with_context(|| root.display().to_string())
 }

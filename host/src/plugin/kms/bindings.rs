@@ -9,6 +9,7 @@ wasmtime::component::bindgen!({
     imports: {
         // These wait: for the disk, for a long computation, or for the network.
         "claviger:plugin/http.send": async | trappable,
+        "claviger:plugin/http.send-with": async | trappable,
         "claviger:plugin/sealed-keys.erase": async | trappable,
         "claviger:plugin/sealed-keys.generate": async | trappable,
         "claviger:plugin/sealed-keys.perform": async | trappable,

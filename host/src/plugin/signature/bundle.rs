@@ -8,7 +8,7 @@ use super::sigstore::Entry;
 use crate::json::{self, Limits};
 use crate::plugin::package::{LARGEST_SIGNATURE, SIGNATURE_TYPE};
 
-/// The most log entries in one bundle: each costs a check.
+/// The most log entries, and the most timestamps, in one bundle: each costs a check.
 const MOST_ENTRIES: usize = 4;
 
 const LIMITS: Limits = Limits::REQUEST.with_bytes(LARGEST_SIGNATURE);
@@ -27,8 +27,9 @@ pub struct Bundle {
 /// What a signer shows.
 #[derive(Clone, Debug)]
 pub(super) enum Material {
-    /// A certificate of Sigstore's (DER), and the log's entries about the signature.
-    Certificate { leaf: Vec<u8>, entries: Vec<Entry> },
+    /// A certificate of Sigstore's (DER), the log's entries about the signature, and what timestamp
+    /// authorities say of it (RFC 3161).
+    Certificate { leaf: Vec<u8>, entries: Vec<Entry>, stamps: Vec<Vec<u8>> },
     /// Nothing: the verifier has the key.
     Key,
 }
@@ -60,6 +61,20 @@ struct WireMaterial {
     public_key: Option<serde_json::Value>,
     #[serde(default)]
     tlog_entries: Vec<Entry>,
+    timestamp_verification_data: Option<WireStamps>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct WireStamps {
+    #[serde(default)]
+    rfc3161_timestamps: Vec<WireStamp>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct WireStamp {
+    signed_timestamp: String,
 }
 
 /// Certificates as Sigstore's JSON has them (`X509CertificateChain`, `X509Certificate`).
@@ -104,10 +119,20 @@ impl Bundle {
         }
         let digest = base64(&digest.digest)?;
         let digest = digest.try_into().map_err(|_| malformed("a digest that is not 32 bytes"))?;
-        let WireMaterial { certificate, x509_certificate_chain, public_key, tlog_entries } =
-            wire.verification_material;
+        let WireMaterial {
+            certificate,
+            x509_certificate_chain,
+            public_key,
+            tlog_entries,
+            timestamp_verification_data,
+        } = wire.verification_material;
         if tlog_entries.len() > MOST_ENTRIES {
             return Err(BundleError::Unsupported("more log entries than are checked"));
+        }
+        let stamps = timestamp_verification_data.map(|data| data.rfc3161_timestamps);
+        let stamps = stamps.unwrap_or_default();
+        if stamps.len() > MOST_ENTRIES {
+            return Err(BundleError::Unsupported("more timestamps than are checked"));
         }
         // Bundles before 0.3 have a chain; only its first certificate is the signer's.
         let leaf = certificate.or_else(|| {
@@ -115,7 +140,12 @@ impl Bundle {
         });
         let material = match (leaf, public_key) {
             (Some(leaf), None) => {
-                Material::Certificate { leaf: base64(&leaf.raw_bytes)?, entries: tlog_entries }
+                let stamps = stamps.iter().map(|stamp| base64(&stamp.signed_timestamp));
+                Material::Certificate {
+                    leaf: base64(&leaf.raw_bytes)?,
+                    entries: tlog_entries,
+                    stamps: stamps.collect::<Result<_, _>>()?,
+                }
             }
             (None, Some(_)) => Material::Key,
             _ => return Err(BundleError::Unsupported("neither one certificate nor one key")),

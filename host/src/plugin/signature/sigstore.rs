@@ -1,12 +1,19 @@
 //! Signatures by an identity, verified offline against a trusted root (sigstore/protobuf-specs,
-//! `sigstore_trustroot.proto`): the signer's certificate leads to its authority, was valid when the
-//! transparency log took the signature in, and names who may sign; the log promised its entry, and
-//! proves it under a signed checkpoint.
+//! `sigstore_trustroot.proto`): the signer's certificate leads to its authority, a log of certificates
+//! vouches for it, it was valid when the signature was made, and names who may sign; the transparency
+//! log of signatures proves its entry under a signed checkpoint.
 //!
-//! Read are entries of kind `hashedrekord` 0.0.1. Not looked at are the certificate transparency log
-//! behind the authority, and time stamps of RFC 3161: without the log's own promise there is no time.
+//! When a signature was made say two sources: the log's promise, which is signed over its time, and
+//! timestamps by the trusted root's timestamp authorities (RFC 3161). One of them must be there. Each
+//! that is there must hold, and the certificate must have been valid at each of their moments; only
+//! where the trusted root lists no timestamp authority are timestamps passed over.
+//!
+//! Read are entries of kind `hashedrekord` 0.0.1. A trusted root without logs of certificates is
+//! accepted, and said aloud: then no log vouches for certificates.
 
 mod entry;
+mod sct;
+mod stamp;
 #[cfg(test)]
 mod tests;
 
@@ -53,6 +60,9 @@ pub struct Identity {
 pub struct TrustedRoot {
     authorities: Vec<Authority>,
     logs: Vec<Log>,
+    /// Logs of certificates; none: the trusted root lists none.
+    certificate_logs: Option<Vec<Log>>,
+    stampers: Vec<Authority>,
 }
 
 #[derive(Clone)]
@@ -93,6 +103,9 @@ pub enum Doubt {
     /// It comes without a certificate.
     #[error("it has no certificate")]
     NoCertificate,
+    /// A timestamp that came along does not hold.
+    #[error("it has a timestamp that does not hold: {0}")]
+    Stamp(String),
     /// The signature does not hold under the certificate's key.
     #[error("the signature does not hold")]
     Signature,
@@ -110,6 +123,10 @@ struct WireRoot {
     tlogs: Vec<WireLog>,
     #[serde(default)]
     certificate_authorities: Vec<WireAuthority>,
+    #[serde(default)]
+    ctlogs: Vec<WireLog>,
+    #[serde(default)]
+    timestamp_authorities: Vec<WireAuthority>,
 }
 
 #[derive(Deserialize)]
@@ -160,7 +177,23 @@ impl TrustedRoot {
         if logs.is_empty() || authorities.is_empty() {
             return Err(wrong("no authority or no log that is read here".to_owned()));
         }
-        Ok(Self { authorities, logs })
+        let certificate_logs = match root.ctlogs.as_slice() {
+            [] => {
+                tracing::warn!(
+                    "the trusted root lists no log of certificates (ctlogs): nothing vouches that \
+                     its authorities gave out no certificate unseen"
+                );
+                None
+            }
+            // A log that is not read vouches for nothing, and is still one that is wanted.
+            listed => {
+                let logs = listed.iter().filter_map(|log| Log::read(log).transpose());
+                Some(logs.collect::<Result<Vec<_>, _>>()?)
+            }
+        };
+        let stampers = root.timestamp_authorities.iter().map(Authority::read);
+        let stampers = stampers.collect::<Result<Vec<_>, _>>()?;
+        Ok(Self { authorities, logs, certificate_logs, stampers })
     }
 
     /// Who signed the component with this digest, if everything holds.
@@ -170,7 +203,7 @@ impl TrustedRoot {
         component: &[u8],
         digest: &[u8; 32],
     ) -> Result<Identity, Doubt> {
-        let Material::Certificate { leaf, entries } = &bundle.material else {
+        let Material::Certificate { leaf, entries, stamps } = &bundle.material else {
             return Err(Doubt::NoCertificate);
         };
         if bundle.digest != *digest {
@@ -178,13 +211,19 @@ impl TrustedRoot {
         }
         let certificate =
             Certificate::parse(leaf).map_err(|fault| Doubt::Certificate(fault.to_string()))?;
+        let stamps = stamps.iter().filter(|_| !self.stampers.is_empty());
+        let stamped = stamps.map(|one| stamp::check(one, &bundle.signature, &self.stampers));
+        let mut moments = stamped.collect::<Result<Vec<_>, _>>().map_err(Doubt::Stamp)?;
         let mut doubt = "there is none".to_owned();
+        let stamped = moments.first().copied();
         let taken_in = entries.iter().find_map(|entry| {
-            let logged = entry.check(&self.logs, leaf, digest, &bundle.signature);
+            let logged = entry.check(&self.logs, leaf, digest, &bundle.signature, stamped);
             logged.map_err(|why| doubt = why).ok()
         });
-        let at = taken_in.ok_or(Doubt::Log(doubt))?;
-        self.lead_to_authority(&certificate, at)?;
+        moments.extend(taken_in.ok_or(Doubt::Log(doubt))?);
+        for at in moments {
+            self.lead_to_authority(&certificate, at)?;
+        }
         if !key::verify(&certificate.key, component, &bundle.signature) {
             return Err(Doubt::Signature);
         }
@@ -201,11 +240,21 @@ impl TrustedRoot {
         let mut doubt = "none was good at that moment".to_owned();
         for authority in self.authorities.iter().filter(|authority| authority.valid.covers(at)) {
             match authority.issued(leaf, at) {
-                Ok(()) => return Ok(()),
+                Ok(issuer) => return self.vouched_for(leaf, &issuer),
                 Err(why) => doubt = why,
             }
         }
         Err(Doubt::Authority(doubt))
+    }
+}
+
+impl TrustedRoot {
+    /// A log of certificates took the certificate in before it was given out.
+    fn vouched_for(&self, leaf: &Certificate, issuer: &Certificate) -> Result<(), Doubt> {
+        match &self.certificate_logs {
+            None => Ok(()),
+            Some(logs) => sct::check(leaf, issuer, logs).map_err(Doubt::Certificate),
+        }
     }
 }
 
@@ -223,14 +272,14 @@ impl Authority {
     }
 
     /// From the leaf upwards, in whatever order the file has the chain, to a certificate that nobody in
-    /// it issued: the operator's file is the trust in that one.
-    fn issued(&self, leaf: &Certificate, at: Timestamp) -> Result<(), String> {
+    /// it issued: the operator's file is the trust in that one. Gives who issued the leaf.
+    fn issued(&self, leaf: &Certificate, at: Timestamp) -> Result<Certificate, String> {
         let chain = self.chain.iter().map(|der| Certificate::parse(der));
         let mut chain = chain.collect::<Result<Vec<_>, _>>().map_err(|fault| fault.to_string())?;
         let mut below = 0_u64;
-        let mut last: Option<Certificate> = None;
+        let (mut first, mut last): (Option<Certificate>, Option<Certificate>) = (None, None);
         loop {
-            let issued = last.as_ref().unwrap_or(leaf);
+            let issued = last.as_ref().or(first.as_ref()).unwrap_or(leaf);
             let issuer = chain.iter().position(|one| issued.check_issued_by(one).is_ok());
             let Some(issuer) = issuer else { break };
             let issuer = chain.swap_remove(issuer);
@@ -240,10 +289,13 @@ impl Authority {
                 return Err("an authority may not have so many below it".to_owned());
             }
             below = below.saturating_add(1);
-            last = Some(issuer);
+            match first {
+                None => first = Some(issuer),
+                Some(_) => last = Some(issuer),
+            }
         }
-        match last {
-            Some(_) => Ok(()),
+        match first {
+            Some(issuer) => Ok(issuer),
             None => Err(format!("none issued {}", leaf.describe())),
         }
     }
@@ -324,6 +376,8 @@ impl std::fmt::Debug for TrustedRoot {
         f.debug_struct("TrustedRoot")
             .field("authorities", &self.authorities.len())
             .field("logs", &self.logs.len())
+            .field("certificate_logs", &self.certificate_logs.as_ref().map(Vec::len))
+            .field("stampers", &self.stampers.len())
             .finish()
     }
 }

@@ -122,24 +122,35 @@ impl Number {
 }
 
 impl Entry {
-    /// When the log took in this signature by this certificate over this digest.
+    /// When the log took in this signature by this certificate over this digest, where it promised to
+    /// and so told its time. Without, somebody else must have told the time (`stamped`).
     pub(super) fn check(
         &self,
         logs: &[Log],
         leaf: &[u8],
         digest: &[u8; 32],
         signature: &[u8],
-    ) -> Result<Timestamp, String> {
+        stamped: Option<Timestamp>,
+    ) -> Result<Option<Timestamp>, String> {
         let body = base64(&self.canonicalized_body)?;
         self.is_about(&body, leaf, digest, signature)?;
         let id = base64(&self.log_id.key_id)?;
-        let at = self.integrated_time.as_ref().ok_or("it has no time")?.value()?;
-        let at = Timestamp(at);
+        let promised = match (&self.inclusion_promise, stamped) {
+            (None, None) => return Err("the log did not promise it, and nobody else saw it".into()),
+            (None, Some(_)) => None,
+            (Some(_), _) => {
+                let at = self.integrated_time.as_ref().ok_or("it has no time")?.value()?;
+                Some(Timestamp(at))
+            }
+        };
+        let at = promised.or(stamped).ok_or("it has no time")?;
         let log = logs.iter().find(|log| log.id == id && log.valid.covers(at));
         let log = log.ok_or("it is of a log that is not in the trusted root")?;
-        self.promised(log, &id, at)?;
+        if let Some(at) = promised {
+            self.promised(log, &id, at)?;
+        }
         self.included(log, &body)?;
-        Ok(at)
+        Ok(promised)
     }
 
     fn is_about(

@@ -69,11 +69,66 @@ impl Sigstore {
         })
     }
 
+    /// The same with a log of certificates, of this key.
+    fn root_with(&self, log: &KeyPair) -> Value {
+        let spki = rcgen::PublicKeyData::subject_public_key_info(log);
+        let mut root = self.root();
+        root["ctlogs"] = json!([{
+            "publicKey": { "rawBytes": BASE64.encode(&spki),
+                "validFor": { "start": "2022-10-20T00:00:00Z" } },
+            "logId": { "keyId": BASE64.encode(&sha256(&spki)) },
+        }]);
+        root
+    }
+
+    /// A leaf that this log took in: once without its timestamp, which is what the log signs, and once
+    /// with it, changed.
+    fn logged(&self, log: &KeyPair, change: impl Fn(&mut Vec<u8>)) -> (Vec<u8>, SigningKey) {
+        let pair = KeyPair::generate().unwrap();
+        let leaf = |list: Option<Vec<u8>>| {
+            let (mut params, _) = self.params();
+            params.serial_number = Some(vec![7; 16].into());
+            let oid = [1, 3, 6, 1, 4, 1, 11129, 2, 4, 2];
+            let list = list.map(|list| CustomExtension::from_oid_content(&oid, list));
+            params.custom_extensions.extend(list);
+            params.signed_by(&pair, &self.authority).unwrap().der().to_vec()
+        };
+        let precertificate = Certificate::parse(&leaf(None)).unwrap();
+        let issuer = Certificate::parse(self.authority.der()).unwrap();
+        let length = u32::try_from(precertificate.tbs().len()).unwrap().to_be_bytes();
+        let at = (AT * 1_000 - 5).to_be_bytes();
+        let signed = [
+            &[0, 0][..],
+            &at,
+            &[0, 1],
+            &sha256(issuer.spki().unwrap()),
+            &length[1..],
+            precertificate.tbs(),
+            &[0, 0],
+        ];
+        let signature = signing(log).signature(&signed.concat()).unwrap();
+        let id = sha256(&rcgen::PublicKeyData::subject_public_key_info(log));
+        let length = u16::try_from(signature.len()).unwrap().to_be_bytes();
+        let mut sct = [&[0][..], &id, &at, &[0, 0], &[4, 3], &length, &signature].concat();
+        change(&mut sct);
+        let vector =
+            |inner: &[u8]| [&u16::try_from(inner.len()).unwrap().to_be_bytes()[..], inner].concat();
+        let list = sct::element(der::tag::OCTET_STRING, &vector(&vector(&sct)));
+        (leaf(Some(list)), signing(&pair))
+    }
+
     fn trusted(&self) -> TrustedRoot {
         TrustedRoot::parse(self.root().to_string().as_bytes()).unwrap()
     }
 
     fn leaf(&self, change: impl FnOnce(&mut CertificateParams)) -> (Vec<u8>, SigningKey) {
+        let (mut params, pair) = self.params();
+        change(&mut params);
+        let leaf = params.signed_by(&pair, &self.authority).unwrap();
+        (leaf.der().to_vec(), signing(&pair))
+    }
+
+    fn params(&self) -> (CertificateParams, KeyPair) {
         let pair = KeyPair::generate().unwrap();
         let mut params = CertificateParams::default();
         params.distinguished_name = rcgen::DistinguishedName::new();
@@ -84,9 +139,7 @@ impl Sigstore {
         let oid = [1, 3, 6, 1, 4, 1, 57264, 1, 8];
         params.custom_extensions = vec![CustomExtension::from_oid_content(&oid, issuer)];
         around(&mut params, 3_600, 600);
-        change(&mut params);
-        let leaf = params.signed_by(&pair, &self.authority).unwrap();
-        (leaf.der().to_vec(), signing(&pair))
+        (params, pair)
     }
 
     /// What cosign would write, with everything in it that is looked at.
@@ -285,4 +338,35 @@ fn a_signature_by_another_key_than_the_certificates_does_not_hold() {
     let (_, other) = sigstore.leaf(|_| {});
     let bundle = sigstore.bundle(&leaf, &other.signature(COMPONENT).unwrap());
     assert_eq!(outcome(&sigstore.trusted(), &bundle), Err(Doubt::Signature));
+}
+
+// attack 48
+#[test]
+fn a_certificate_that_no_log_vouches_for_is_none_where_logs_are_listed() {
+    let sigstore = Sigstore::new();
+    let (log, other) = (KeyPair::generate().unwrap(), KeyPair::generate().unwrap());
+    let with =
+        |log: &KeyPair| TrustedRoot::parse(sigstore.root_with(log).to_string().as_bytes()).unwrap();
+    let bundle = |(leaf, key): (Vec<u8>, SigningKey)| {
+        sigstore.bundle(&leaf, &key.signature(COMPONENT).unwrap())
+    };
+    let sound = bundle(sigstore.logged(&log, |_| ()));
+    assert!(outcome(&with(&log), &sound).is_ok());
+    // A root that lists none does not ask.
+    assert!(outcome(&sigstore.trusted(), &sound).is_ok());
+    assert!(doubt(&with(&other), &sound).contains("not in the trusted root"));
+    let without = bundle(sigstore.leaf(|_| ()));
+    assert!(doubt(&with(&log), &without).contains("no timestamp of a certificate log"));
+    // Version, log, time, extensions, algorithm, signature.
+    for place in [0, 1, 40, 42, 43, 44, 50] {
+        let changed = bundle(sigstore.logged(&log, |sct| sct[place] ^= 1));
+        assert!(outcome(&with(&log), &changed).is_err(), "{place}");
+    }
+    let longer = bundle(sigstore.logged(&log, |sct| sct.push(0)));
+    assert!(outcome(&with(&log), &longer).is_err());
+    // A log that is listed and cannot be read is still one that is wanted.
+    let mut root = sigstore.root_with(&log);
+    root["ctlogs"][0]["publicKey"]["rawBytes"] = json!("AAAA");
+    let unread = TrustedRoot::parse(root.to_string().as_bytes()).unwrap();
+    assert!(outcome(&unread, &sound).is_err());
 }
