@@ -55,8 +55,11 @@ class Client:
         self._attempts = attempts
 
     def fetch(self, key, version=None):
-        """Fetches a key, the current version where none is named."""
-        if not _NAME.fullmatch(key):
+        """Fetches a key, the current version where none is named.
+
+        A secret that has a release policy is `secrets/` and its name.
+        """
+        if not _NAME.fullmatch(key.removeprefix("secrets/")):
             raise ValueError(f"{key!r} is not a key's name")
         return self._persist(lambda: self._fetch_once(key, version))
 
@@ -81,7 +84,8 @@ class Client:
         )
         if version is not None:
             body["version"] = version
-        answer = self._transport.post(f"{self._prefix}/keys/{key}/release", body)
+        path = key if key.startswith("secrets/") else f"keys/{key}"
+        answer = self._transport.post(f"{self._prefix}/{path}/release", body)
         self._accept(answer)
         secret, header = recipient.unwrap(member(answer, "jwe", str))
         said = member(header, "claviger", dict)

@@ -173,6 +173,8 @@ mod tests {
             "create ui-key --release-policy folder/policy.json --immutable",
             "policy set ui-key affirming",
             "policy set ui-key policy.rego",
+            "put kek --kind rsa-3072 --operations import,verify",
+            "put ui-key --kind rsa --wrapped key.bin --by kek --release-policy policy.json",
         ] {
             assert!(parse(right).is_ok(), "{right}");
         }
@@ -183,6 +185,11 @@ mod tests {
             ("delete ui_key", "A-Z, a-z, 0-9 and -"),
             ("create k --release-policy always", "affirming"),
             ("policy set k policy.txt", ".json"),
+            ("put k --wrapped key.bin", "--by"),
+            ("put k --by kek", "--wrapped"),
+            ("put k --import key.der --wrapped key.bin --by kek", "cannot be used with"),
+            ("put k --immutable", "--release-policy"),
+            ("put k --operations fly", "fly"),
             ("policy get ui_key", "A-Z, a-z, 0-9 and -"),
             ("--tenant Team list", "a-z, 0-9"),
         ] {

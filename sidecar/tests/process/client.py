@@ -24,6 +24,9 @@ for recipient in ("X25519", "P-256", "RSA"):
     assert key.secret == b"\xa5" * 32, recipient
     assert "\\xa5" not in repr(key)
 
+assert client().fetch("secrets/password").secret == b"correct horse"
+fails(ValueError, lambda: client().fetch("secrets/../keys/disk"))
+
 attested = client().attest()
 assert attested.status == "affirming", attested.status
 fails(ProtocolError, client(issuer="https://another.example").attest)

@@ -21,6 +21,14 @@ fn a_key_opens_for_a_recipient_of_every_kind() {
     let mut command = host.sidecar("");
     command.env("UVM_SECURITY_POLICY", "cG9saWN5").args(["fetch", "of-every-kind"]);
     assert_eq!(ran(&mut command).0, Some(0));
+    host.key(["put", "generated", "--release-policy", "affirming"]);
+    let (_, output, errors) = ran(host.sidecar("").args(["fetch", "generated"]));
+    assert_eq!(output.trim().len(), 64, "{errors}");
+    // A secret, too, where it has a release policy.
+    host.secret("a-password", "correct horse");
+    let mut command = host.sidecar("");
+    command.args(["fetch", "secrets/a-password", "--encoding", "raw"]);
+    assert_eq!(ran(&mut command).1, "correct horse");
     // Refused, and said by the host's code.
     let (code, _, errors) = ran(host.sidecar("").args(["fetch", "nobodys"]));
     assert_eq!(code, Some(77), "{errors}");

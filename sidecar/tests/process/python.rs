@@ -64,6 +64,7 @@ fn the_python_client_gets_a_key_and_is_refused_like_any_other() {
     host.import("disk", &[0xa5; 32]);
     host.import("off", &[0xa5; 32]);
     host.key(["disable", "off"]);
+    host.secret("password", "correct horse");
     let mut command = Command::new(python);
     command.arg("-B").arg(here("client.py")).arg(host.url());
     command.arg(host.state().join("ca.pem")).arg(host.platform());

@@ -107,8 +107,20 @@ impl Host {
 
     /// `claviger key …` as the administrator.
     pub(crate) fn key<A: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = A>) {
+        self.administer("key", arguments);
+    }
+
+    /// A secret of this text, which is released as keys are.
+    pub(crate) fn secret(&self, name: &str, text: &str) {
+        let path = self.path("secret");
+        std::fs::write(&path, text).unwrap();
+        let file = path.to_str().unwrap();
+        self.administer("secret", ["set", name, "--file", file, "--release-policy", "affirming"]);
+    }
+
+    fn administer<A: AsRef<OsStr>>(&self, what: &str, arguments: impl IntoIterator<Item = A>) {
         let output = Command::new(&self.process.binary)
-            .args(["key", "--url"])
+            .args([what, "--url"])
             .arg(format!("https://{}", self.process.addresses["admin"].as_str().unwrap()))
             .arg("--ca")
             .arg(self.state().join("ca.pem"))

@@ -75,5 +75,12 @@ async fn a_key_comes_in_wrapped_to_an_exchange_key_of_the_same_vault_and_no_othe
     assert_eq!(refused(&to_usual).await.0, 403);
     // Who may use keys may not bring them in.
     assert_eq!(vault.refused("user", "PUT", "/keys/u", brought(&sound)).await.0, 403);
+    let records = vault.site.records();
+    let refused = |record: &&Value| {
+        record["event"] == "refused"
+            && record["code"] == "forbidden"
+            && record["principal"] == "user"
+    };
+    assert_eq!(records.iter().filter(refused).count(), 1);
     assert_eq!(vault.refused("root", "GET", "/keys/other", Value::Null).await.0, 404);
 }
