@@ -144,8 +144,9 @@ impl<'a> Token<'a> {
         // The attributes are signed as a SET (RFC 5652, section 5.4), whose length they keep.
         let signed = super::sct::element(tag::SET, self.attributes);
         let shown = self.certificates.iter().copied();
-        let candidates = authority.chain.iter().map(Vec::as_slice).chain(shown);
-        let candidates = candidates.filter_map(|der| Certificate::parse(der).ok());
+        let listed = authority.signers.iter().chain(&authority.chain).map(Vec::as_slice);
+        let candidates = listed.chain(shown);
+        let candidates = candidates.filter_map(|der| Certificate::parse_purposed(der).ok());
         let mut doubt = "no certificate of its authority signed the timestamp".to_owned();
         for signer in candidates.filter(stamps_time) {
             let Some(scheme) = scheme(&signer, self.digest) else { continue };
