@@ -113,8 +113,8 @@ impl<'a> Token<'a> {
 
     /// The signed attributes name what is signed: its type and its digest, once each.
     fn attributes_hold(&self) -> Result<(), String> {
-        let read = || -> der::Result<(Vec<&[u8]>, Vec<&[u8]>)> {
-            let (mut types, mut digests) = (Vec::new(), Vec::new());
+        let (mut types, mut digests) = (Vec::new(), Vec::new());
+        let mut read = || -> der::Result<()> {
             let mut attributes = Reader::new(self.attributes);
             while !attributes.is_empty() {
                 let mut attribute = attributes.nested(tag::SEQUENCE)?;
@@ -129,9 +129,9 @@ impl<'a> Token<'a> {
                 into.push(values.any()?.content);
                 values.finish()?;
             }
-            Ok((types, digests))
+            Ok(())
         };
-        let (types, digests) = read().map_err(|bad| format!("the timestamp: {bad}"))?;
+        read().map_err(|bad| format!("the timestamp: {bad}"))?;
         let digest = hashed(self.digest, self.content)?;
         match types == [oid::TST_INFO] && digests == [digest.as_ref()] {
             true => Ok(()),
