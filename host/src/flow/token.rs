@@ -120,10 +120,11 @@ impl Tokens {
         let ear = self.ear(appraised, jti, &audience, self.settings.trust_path);
         let mut claims = serde_json::to_value(&ear).map_err(unmade)?;
         let recipient = held.unwrap_or(&appraised.recipient);
-        if held.is_some() {
+        if let (Some(_), Some(claims)) = (held, claims.as_object_mut()) {
             let held_for = appraised.recipient.kid();
-            claims["cnf"] = serde_json::json!({ "jwk": recipient.jwk() });
-            claims["claviger"]["held_for"] = held_for.into();
+            claims.insert("cnf".to_owned(), serde_json::json!({ "jwk": recipient.jwk() }));
+            let own = claims.get_mut("claviger").and_then(serde_json::Value::as_object_mut);
+            own.map(|own| own.insert("held_for".to_owned(), held_for.into()));
         }
         if let (Some(claims), Some("RSA")) =
             (claims.as_object_mut(), recipient.jwk().get("kty").and_then(|kind| kind.as_str()))

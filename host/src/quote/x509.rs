@@ -72,6 +72,11 @@ impl Certificate {
         }
     }
 
+    /// Reads a certificate whose key is for certain purposes only; the caller asks which.
+    pub(crate) fn parse_purposed(der: &[u8]) -> Result<Self, Fault> {
+        Self::parse_for(der, true)
+    }
+
     fn parse_for(der: &[u8], responder: bool) -> Result<Self, Fault> {
         if der.len() > MAX_LENGTH {
             return Err(Fault::malformed("certificate: too large"));

@@ -1,6 +1,6 @@
 //! A genuine bundle of Sigstore's public service, as cosign wrote it, verified offline: it holds as it is,
 //! and nothing in it can be changed. It ships, with the file that it signs and the trusted root, among
-//! the test data of the crate `sigstore-verify`; only those files are read.
+//! the test data of the crates `sigstore-verify` and `sigstore-trust-root`; only those files are read.
 
 use claviger::plugin::signature::Bundle;
 use claviger::plugin::signature::sigstore::{Doubt, Identity, TrustedRoot};
@@ -9,8 +9,11 @@ use data_encoding::{BASE64, HEXLOWER};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
+/// The production root of 2025, in the crate `sigstore-trust-root`.
+const ROOT: &str = "6494e21ea73fa7ee769f85f57d5a3e6a08725eae1e38c755fc3517c9e6bc0b66";
+
 /// The files, with their digests.
-const FILES: [(&str, &str); 5] = [
+const FILES: [(&str, &str); 4] = [
     (
         "bundles/cosign-v3-blob.txt",
         "e194b99df6639501325c5f44da79fe3a8efae6f239bd79443a19787e06fb1764",
@@ -18,10 +21,6 @@ const FILES: [(&str, &str); 5] = [
     (
         "bundles/cosign-v3-blob.sigstore.json",
         "f7afd1c87706839b6ac19974ce23e47c4988c22807791e8257734202308923ec",
-    ),
-    (
-        "trusted_roots/public-good.json",
-        "4364d7724c04cc912ce2a6c45ed2610e8d8d1c4dc857fb500292738d4d9c8d2c",
     ),
     (
         "invalid-ct-key_fail/bundle.sigstore.json",
@@ -49,12 +48,15 @@ impl Genuine {
             assert_eq!(HEXLOWER.encode(&Sha256::digest(&bytes)), digest, "{path}");
             bytes
         });
+        let root = sources("sigstore-trust-root", "0.15.1")?.join("src/trusted_root.json");
+        let root = std::fs::read(root).unwrap();
+        assert_eq!(HEXLOWER.encode(&Sha256::digest(&root)), ROOT);
         let json = |bytes: &[u8]| serde_json::from_slice(bytes).unwrap();
         Some(Self {
             signed: std::mem::take(&mut files[0]),
             bundle: json(&files[1]),
-            root: json(&files[2]),
-            unlogged: (json(&files[3]), json(&files[4])),
+            root: json(&root),
+            unlogged: (json(&files[2]), json(&files[3])),
         })
     }
 
@@ -217,7 +219,8 @@ fn the_log_or_a_timestamp_authority_tells_the_time_and_what_is_told_must_hold() 
     for (member, moment) in [("end", "2025-12-03T18:36:41Z"), ("start", "2025-12-03T18:36:43Z")] {
         let mut over = root.clone();
         over["timestampAuthorities"][0]["validFor"][member] = json!(moment);
-        assert!(genuine.doubt(&over, bundle).contains("timestamp"), "{member}");
+        assert!(genuine.doubt(&over, &unpromised).contains("timestamp"), "{member}");
+        assert!(genuine.signer(&over, bundle).is_ok(), "{member}");
     }
     // Its parts, by what they are: imprint, time, digest of both, signature.
     let stamp = bundle.pointer(STAMP).unwrap().as_str().unwrap();
@@ -228,13 +231,16 @@ fn the_log_or_a_timestamp_authority_tells_the_time_and_what_is_told_must_hold() 
     let imprint = find(&Sha256::digest(&signature));
     let time = find(b"20251203183642Z") + 13;
     for at in [imprint, imprint + 31, time, 421 + 3, stamp.len() - 1, 348 + 5] {
-        for document in [bundle, &unpromised] {
-            let doubt = genuine.doubt(root, &flipped(document, STAMP, at));
-            assert!(doubt.contains("timestamp"), "byte {at}: {doubt}");
-        }
+        let doubt = genuine.doubt(root, &flipped(&unpromised, STAMP, at));
+        assert!(doubt.contains("timestamp"), "byte {at}: {doubt}");
+        // The promise tells the time without it, and must hold itself.
+        let flipped_stamp = flipped(bundle, STAMP, at);
+        assert!(genuine.signer(root, &flipped_stamp).is_ok(), "byte {at}");
+        let promise = format!("{ENTRY}/inclusionPromise/signedEntryTimestamp");
+        assert!(genuine.signer(root, &flipped(bundle, &promise, 20)).is_err());
     }
     // A timestamp of another signature.
     let mut other = unpromised.clone();
     other["messageSignature"]["signature"] = json!(BASE64.encode(b"another"));
-    assert!(genuine.doubt(root, &other).contains("another signature"));
+    assert!(genuine.signer(root, &other).is_err());
 }

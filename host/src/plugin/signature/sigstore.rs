@@ -4,9 +4,10 @@
 //! log of signatures proves its entry under a signed checkpoint.
 //!
 //! When a signature was made say two sources: the log's promise, which is signed over its time, and
-//! timestamps by the trusted root's timestamp authorities (RFC 3161). One of them must be there. Each
-//! that is there must hold, and the certificate must have been valid at each of their moments; only
-//! where the trusted root lists no timestamp authority are timestamps passed over.
+//! timestamps by the trusted root's timestamp authorities (RFC 3161). One of them must be there and hold,
+//! and the certificate must have been valid at each moment that one of them tells. A promise that does
+//! not hold is a refusal; a timestamp that does not, or is of an authority that the root does not list,
+//! tells nothing, as if it had not come along.
 //!
 //! Read are entries of kind `hashedrekord` 0.0.1. A trusted root without logs of certificates is
 //! accepted, and said aloud: then no log vouches for certificates.
@@ -69,6 +70,8 @@ pub struct TrustedRoot {
 struct Authority {
     /// Intermediates and root, in any order; DER.
     chain: Vec<Vec<u8>>,
+    /// Certificates that sign for one purpose only, in its name; DER.
+    signers: Vec<Vec<u8>>,
     valid: Period,
 }
 
@@ -103,9 +106,6 @@ pub enum Doubt {
     /// It comes without a certificate.
     #[error("it has no certificate")]
     NoCertificate,
-    /// A timestamp that came along does not hold.
-    #[error("it has a timestamp that does not hold: {0}")]
-    Stamp(String),
     /// The signature does not hold under the certificate's key.
     #[error("the signature does not hold")]
     Signature,
@@ -211,16 +211,19 @@ impl TrustedRoot {
         }
         let certificate =
             Certificate::parse(leaf).map_err(|fault| Doubt::Certificate(fault.to_string()))?;
-        let stamps = stamps.iter().filter(|_| !self.stampers.is_empty());
-        let stamped = stamps.map(|one| stamp::check(one, &bundle.signature, &self.stampers));
-        let mut moments = stamped.collect::<Result<Vec<_>, _>>().map_err(Doubt::Stamp)?;
+        let mut unseen = String::new();
+        let stamped = stamps.iter().filter_map(|one| {
+            let told = stamp::check(one, &bundle.signature, &self.stampers);
+            told.map_err(|why| unseen = format!(" ({why})")).ok()
+        });
+        let mut moments: Vec<_> = stamped.collect();
         let mut doubt = "there is none".to_owned();
         let stamped = moments.first().copied();
         let taken_in = entries.iter().find_map(|entry| {
             let logged = entry.check(&self.logs, leaf, digest, &bundle.signature, stamped);
             logged.map_err(|why| doubt = why).ok()
         });
-        moments.extend(taken_in.ok_or(Doubt::Log(doubt))?);
+        moments.extend(taken_in.ok_or_else(|| Doubt::Log(format!("{doubt}{unseen}")))?);
         for at in moments {
             self.lead_to_authority(&certificate, at)?;
         }
@@ -263,12 +266,15 @@ impl Authority {
         let chain = wire.cert_chain.certificates.iter().map(|one| decode(&one.raw_bytes));
         let chain = chain.collect::<Result<Vec<_>, _>>()?;
         for certificate in &chain {
-            Certificate::parse(certificate).map_err(|fault| RootError(fault.to_string()))?;
+            Certificate::parse_purposed(certificate)
+                .map_err(|fault| RootError(fault.to_string()))?;
         }
+        let (chain, signers): (Vec<_>, Vec<_>) =
+            chain.into_iter().partition(|certificate| Certificate::parse(certificate).is_ok());
         if chain.is_empty() {
             return Err(RootError("an authority without a certificate".to_owned()));
         }
-        Ok(Self { chain, valid: Period::read(&wire.valid_for)? })
+        Ok(Self { chain, signers, valid: Period::read(&wire.valid_for)? })
     }
 
     /// From the leaf upwards, in whatever order the file has the chain, to a certificate that nobody in

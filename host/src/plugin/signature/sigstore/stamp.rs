@@ -113,8 +113,8 @@ impl<'a> Token<'a> {
 
     /// The signed attributes name what is signed: its type and its digest, once each.
     fn attributes_hold(&self) -> Result<(), String> {
-        let read = || -> der::Result<(Vec<&[u8]>, Vec<&[u8]>)> {
-            let (mut types, mut digests) = (Vec::new(), Vec::new());
+        let (mut types, mut digests) = (Vec::new(), Vec::new());
+        let mut read = || -> der::Result<()> {
             let mut attributes = Reader::new(self.attributes);
             while !attributes.is_empty() {
                 let mut attribute = attributes.nested(tag::SEQUENCE)?;
@@ -129,9 +129,9 @@ impl<'a> Token<'a> {
                 into.push(values.any()?.content);
                 values.finish()?;
             }
-            Ok((types, digests))
+            Ok(())
         };
-        let (types, digests) = read().map_err(|bad| format!("the timestamp: {bad}"))?;
+        read().map_err(|bad| format!("the timestamp: {bad}"))?;
         let digest = hashed(self.digest, self.content)?;
         match types == [oid::TST_INFO] && digests == [digest.as_ref()] {
             true => Ok(()),
@@ -144,8 +144,9 @@ impl<'a> Token<'a> {
         // The attributes are signed as a SET (RFC 5652, section 5.4), whose length they keep.
         let signed = super::sct::element(tag::SET, self.attributes);
         let shown = self.certificates.iter().copied();
-        let candidates = authority.chain.iter().map(Vec::as_slice).chain(shown);
-        let candidates = candidates.filter_map(|der| Certificate::parse(der).ok());
+        let listed = authority.signers.iter().chain(&authority.chain).map(Vec::as_slice);
+        let candidates = listed.chain(shown);
+        let candidates = candidates.filter_map(|der| Certificate::parse_purposed(der).ok());
         let mut doubt = "no certificate of its authority signed the timestamp".to_owned();
         for signer in candidates.filter(stamps_time) {
             let Some(scheme) = scheme(&signer, self.digest) else { continue };
