@@ -1,8 +1,8 @@
-//! The API's description, made from the handlers and their types. A copy in the repository,
-//! `openapi.json`, is compared by a test, so that no change goes unseen.
+//! The API's description, made from the handlers and their types by a test, which compares it with the
+//! copy in the repository, so that no change goes unseen. The copy is what is served: what makes it is
+//! in no binary.
 
 use std::fmt::Write;
-use std::sync::LazyLock;
 
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{ContentBuilder, Ref, RefOr, ResponseBuilder, Schema, path::Operation};
@@ -13,10 +13,8 @@ use super::{admin, native};
 use crate::error::Code;
 
 /// The document, as JSON.
-pub(super) fn document() -> &'static str {
-    static DOCUMENT: LazyLock<String> =
-        LazyLock::new(|| Document::openapi().to_pretty_json().unwrap_or_default());
-    &DOCUMENT
+pub(super) const fn document() -> &'static str {
+    include_str!("openapi.json")
 }
 
 #[derive(OpenApi)]
@@ -164,7 +162,7 @@ mod tests {
     #[test]
     fn the_description_is_the_one_in_the_repository() {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/src/http/openapi.json");
-        let current = format!("{}\n", document());
+        let current = format!("{}\n", made());
         if std::env::var_os("UPDATE_SNAPSHOTS").is_some_and(|value| value == "1") {
             std::fs::write(path, &current).unwrap();
         }
@@ -175,8 +173,12 @@ mod tests {
         );
     }
 
+    fn made() -> String {
+        Document::openapi().to_pretty_json().unwrap()
+    }
+
     fn parsed() -> serde_json::Value {
-        serde_json::from_str(document()).unwrap()
+        serde_json::from_str(&made()).unwrap()
     }
 
     #[test]
