@@ -92,6 +92,7 @@ fn answer(manner: &Manner, other: &Signer, asked: &Asked) -> Reply {
     let claims = decoded(body["target"].as_str().unwrap().split('.').nth(1).unwrap());
     let recipient = RecipientKey::from_jwk(&claims["x-ms-runtime"]["keys"][0]).unwrap();
     assert_eq!(claims["cnf"]["jwk"]["n"], claims["x-ms-runtime"]["keys"][0]["n"]);
+    assert!(claims["claviger"]["held_for"].is_string());
     let wrap = RsaAesKeyWrap::of(body["enc"].as_str().unwrap()).unwrap();
     let mut ciphertext = recipient.rsa_aes_wrap(&KEY, wrap).unwrap();
     if manner.how == "ciphertext" {

@@ -175,7 +175,7 @@ async fn a_grant_for_an_odd_spelling_of_an_address_opens_no_address() {
         let target = TargetPlan { url: url.clone(), addresses: Vec::new(), ..world.target() };
         let ground = Ground::new();
         let mut plan = ground.plan();
-        world.plan(&ground, &mut plan, target, &[url.clone()]);
+        world.plan(&ground, &mut plan, target, std::slice::from_ref(&url));
         // As the system's own resolver may take them.
         plan.resolver = Changing::new(&[&["127.0.0.1"]]);
         // Either the grant is refused, or the address that it comes to is.
