@@ -1,13 +1,12 @@
 //! A recipient key that the host holds itself, for one release: a key management service that wraps to RSA
 //! keys only wraps to this one, and the host, having opened it, wraps to the workload's key.
 
-use aws_lc_rs::key_wrap::{AES_256, AesKek, KeyWrapPadded};
-use aws_lc_rs::rsa::{KeySize, OaepPrivateDecryptingKey, PrivateDecryptingKey};
+use aws_lc_rs::rsa::{KeySize, PrivateDecryptingKey};
 use data_encoding::BASE64URL_NOPAD;
 use serde_json::{Map, Value};
-use zeroize::Zeroizing;
 
 use super::key_wrap::RsaAesKeyWrap;
+use super::oaep::OaepKey;
 use super::recipient::{RecipientKey, WrapError};
 use super::recipient_private::UnwrapError;
 use super::rsa;
@@ -16,7 +15,7 @@ use crate::secret::Secret;
 
 /// The key pair; the private half never leaves this value, and ends with it.
 pub struct HeldRecipient {
-    private: OaepPrivateDecryptingKey,
+    private: OaepKey,
     public: RecipientKey,
 }
 
@@ -37,8 +36,7 @@ impl HeldRecipient {
         let public = rsa::PublicKey::of(&private).map_err(|_| WrapError::Provider)?;
         let public = RecipientKey::from_jwk(&public.canonical().jwk);
         let public = public.map_err(|_| WrapError::Provider)?;
-        let private = OaepPrivateDecryptingKey::new(private).map_err(failed)?;
-        Ok(Self { private, public })
+        Ok(Self { private: OaepKey::new(private), public })
     }
 
     /// The public half.
@@ -67,22 +65,8 @@ impl HeldRecipient {
             return Err(UnwrapError::WrongRecipient);
         }
         let wrap = text("enc").and_then(RsaAesKeyWrap::of).filter(|_| text("alg") == Some("dir"));
-        self.unwrap(&octets(ciphertext)?, wrap.ok_or(UnwrapError::Unsupported)?)
-    }
-
-    /// RSA-OAEP of an AES-256 key, then the key under AES key wrap with padding (RFC 5649).
-    fn unwrap(&self, wrapped: &[u8], wrap: RsaAesKeyWrap) -> Result<Secret, UnwrapError> {
-        let failed = |_| UnwrapError::Failed;
-        let size = self.private.key_size_bytes();
-        let (key, wrapped) = wrapped.split_at_checked(size).ok_or(UnwrapError::Failed)?;
-        let mut buffer = Zeroizing::new(vec![0; self.private.min_output_size()]);
-        let key = self.private.decrypt(wrap.oaep(), key, &mut buffer, None).map_err(failed)?;
-        let kek = AesKek::new(&AES_256, key).map_err(failed)?;
-        let mut material = Zeroizing::new(vec![0; wrapped.len()]);
-        let length = kek.unwrap_with_padding(wrapped, &mut material).map_err(failed)?.len();
-        let mut material = std::mem::take(&mut *material);
-        material.truncate(length);
-        Ok(Secret::new(material))
+        let wrap = wrap.ok_or(UnwrapError::Unsupported)?;
+        self.private.rsa_aes_unwrap(&octets(ciphertext)?, wrap).map_err(|_| UnwrapError::Failed)
     }
 }
 

@@ -22,6 +22,10 @@ pub(crate) fn of(name: &str) -> Option<&'static OaepAlgorithm> {
 }
 
 impl OaepKey {
+    pub(super) fn new(private: PrivateDecryptingKey) -> Self {
+        Self(private)
+    }
+
     /// From PKCS#8.
     ///
     /// # Errors

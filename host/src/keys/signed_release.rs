@@ -92,6 +92,18 @@ impl SignedRelease {
         })
     }
 
+    /// Whether a JWE of five parts, as connectors write it, is this version as it was wrapped: the
+    /// header's `enc`, and the fourth part.
+    #[must_use]
+    pub fn is_in(&self, jwe: &str, version: &str) -> bool {
+        let mut parts = jwe.split('.').map(|part| BASE64URL_NOPAD.decode(part.as_bytes()));
+        let (header, ciphertext) = (parts.next(), parts.nth(2));
+        let (Some(Ok(header)), Some(Ok(ciphertext))) = (header, ciphertext) else { return false };
+        let header: Option<Value> = json::parse(&header, Limits::TOKEN).ok();
+        let enc = header.as_ref().and_then(|header| header.get("enc")).and_then(Value::as_str);
+        self.ciphertext == ciphertext && self.version == version && enc == Some(self.wrap.name())
+    }
+
     /// What the vault calls the key.
     #[must_use]
     pub fn name(&self) -> &str {
@@ -152,6 +164,27 @@ mod tests {
         assert_eq!((release.name(), release.version()), ("a", "00112233"));
         assert_eq!((release.wrap(), release.recipient()), (RsaAesKeyWrap::Sha256, "k"));
         assert_eq!(release.ciphertext(), [1, 2, 3]);
+    }
+
+    // invariant 10
+    #[test]
+    fn what_a_connector_hands_on_is_the_version_that_was_signed() {
+        let release = SignedRelease::read(&payload()).unwrap();
+        let jwe = |enc: &str, ciphertext: &[u8]| {
+            let encoded = |bytes: &[u8]| BASE64URL_NOPAD.encode(bytes);
+            let header = json!({"alg": "dir", "enc": enc}).to_string();
+            format!("{}...{}.", encoded(header.as_bytes()), encoded(ciphertext))
+        };
+        let genuine = jwe("RSA_AES_KEY_WRAP_256", &[1, 2, 3]);
+        assert!(release.is_in(&genuine, "00112233"));
+        for (jwe, version) in [
+            (genuine.clone(), "00112234"),
+            (jwe("RSA_AES_KEY_WRAP_384", &[1, 2, 3]), "00112233"),
+            (jwe("RSA_AES_KEY_WRAP_256", &[1, 2, 4]), "00112233"),
+            (genuine.replace("...", "."), "00112233"),
+        ] {
+            assert!(!release.is_in(&jwe, version), "{jwe} {version}");
+        }
     }
 
     // invariant 6

@@ -3,11 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use data_encoding::BASE64URL_NOPAD;
-use serde_json::Value;
-
 use crate::egress::TENANT;
-use crate::json::{self, Limits};
 use crate::keys::SignedRelease;
 use crate::plugin::bindings::claviger::plugin::{log, settings, types};
 use crate::plugin::import;
@@ -76,16 +72,7 @@ impl KmsCall {
 
     /// Whether what the plugin wrapped stands in a release that came in signed, of this version.
     pub(super) fn signed(&self, jwe: &str, version: &str) -> bool {
-        let mut parts = jwe.split('.').map(|part| BASE64URL_NOPAD.decode(part.as_bytes()));
-        let (header, ciphertext) = (parts.next(), parts.nth(2));
-        let (Some(Ok(header)), Some(Ok(ciphertext))) = (header, ciphertext) else { return false };
-        let header: Option<Value> = json::parse(&header, Limits::TOKEN).ok();
-        let enc = header.as_ref().and_then(|header| header.get("enc")).and_then(Value::as_str);
-        self.releases.iter().any(|release| {
-            release.ciphertext() == ciphertext
-                && release.version() == version
-                && enc == Some(release.wrap().name())
-        })
+        self.releases.iter().any(|release| release.is_in(jwe, version))
     }
 
     /// What it may not tell.
