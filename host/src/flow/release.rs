@@ -129,9 +129,7 @@ impl Permitted {
             }
         }
     }
-}
 
-impl Permitted {
     /// A secret out of the host's own store.
     fn secret(&self, parts: &Parts, form: WrapForm) -> Result<Wrapped, Refusal> {
         let (tenant, now) = (self.basis.tenant(), parts.clock.now());
