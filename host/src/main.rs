@@ -20,7 +20,7 @@ fn main() -> ExitCode {
             // A host's or a plugin's words may be in it; and nobody may be there to read it.
             let text = command::in_words(&error);
             let _ = writeln!(std::io::stderr(), "claviger: {}", Escaped(&text));
-            command::exit_code(&error)
+            command::failed(&error)
         }
     }
 }

@@ -137,13 +137,14 @@ fn perform(command: Command) -> anyhow::Result<ExitCode> {
     }
 }
 
-/// The exit code of a failure.
+/// The exit code of a failure. Where the command was stopped in the middle it does not return: the process
+/// is left with that of SIGINT.
 #[must_use]
-pub fn exit_code(error: &anyhow::Error) -> ExitCode {
+pub fn failed(error: &anyhow::Error) -> ExitCode {
     if error.is::<ConfigError>() {
         ExitCode::from(64)
     } else if error.is::<stopping::Stopped>() {
-        ExitCode::from(130)
+        stopping::leave(130)
     } else {
         ExitCode::FAILURE
     }

@@ -13,7 +13,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::addresses::{Addresses, Announced};
 use super::development::Development;
 use super::folder::Folder;
-use super::stopping::Stop;
+use super::stopping::{Stop, leave};
 use crate::assemble::{self, Plan};
 use crate::clock::SystemClock;
 use crate::config::{self, Config, Planned};
@@ -117,9 +117,9 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             }
         }
     });
-    // What computes on a thread of its own cannot be dropped; it ends with the process.
+    // What computes on a thread of its own cannot be dropped; it ends as the process is left.
     runtime.shutdown_background();
-    ended
+    leave(ended?)
 }
 
 /// A laptop's host, and its folder where it is to have one for this run only. What is wrong with a
@@ -183,17 +183,17 @@ fn configured(config: Config) -> anyhow::Result<Service> {
 }
 
 /// Serves until it is told to stop, and then finishes what it has begun. It ends at once where it is
-/// told before it serves, or once more while it finishes.
+/// told before it serves, or once more while it finishes. Answers the status to leave with.
 async fn until_told_to_stop(
     mut stop: Stop,
     service: impl FnOnce() -> anyhow::Result<Service> + Send + 'static,
-) -> anyhow::Result<ExitCode> {
+) -> anyhow::Result<u8> {
     let mut hangup = signal(SignalKind::hangup())?;
     let serving = tokio::select! {
         serving = open(service) => serving?,
         () = stop.told() => {
             tracing::info!("stopped before it served");
-            return Ok(ExitCode::SUCCESS);
+            return Ok(0);
         }
     };
     loop {
@@ -212,7 +212,7 @@ async fn until_told_to_stop(
         () = stop.told() => false,
     };
     tracing::info!(clean, "stopped");
-    Ok(if clean { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(u8::from(!clean))
 }
 
 /// A host with its doors open.

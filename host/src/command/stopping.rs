@@ -1,5 +1,7 @@
 //! Being told to stop, so that what was begun is ended and what was made for it is removed.
 
+use std::io::Write;
+
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// The command was told to stop before it was done.
@@ -42,7 +44,16 @@ pub(super) fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyh
             () = stop.told() => Err(Stopped.into()),
         }
     });
-    // What computes on a thread of its own cannot be dropped; it ends with the process.
+    // What computes on a thread of its own cannot be dropped; it ends as the process is left.
     runtime.shutdown_background();
     done
+}
+
+/// Ends the process at once, while threads may still compute: without what C libraries do at an orderly
+/// exit, which takes from under those threads what they compute with. AWS-LC wipes its random state then,
+/// and aborts the process where a thread asks for more.
+pub(super) fn leave(status: u8) -> ! {
+    // Where nobody reads, nobody is told.
+    let _ = std::io::stdout().flush();
+    signal_hook::low_level::exit(i32::from(status))
 }

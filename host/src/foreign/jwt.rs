@@ -197,7 +197,7 @@ impl<'a> Parts<'a> {
 }
 
 /// `iss` of a token as it says itself: which check it gets, and nothing else.
-pub(super) fn said_issuer(token: &str) -> Option<String> {
+pub(crate) fn said_issuer(token: &str) -> Option<String> {
     let parts = Parts::of(token).ok()?;
     let mut claims: Map<String, Value> = json::parse(&parts.claims, Limits::TOKEN).ok()?;
     match claims.remove("iss") {

@@ -20,4 +20,5 @@ mod tests;
 pub use error::ForeignError;
 pub use issuer::{Issuer, IssuerPlan, Issuers};
 pub use jwt::ForeignResult;
+pub(crate) use jwt::said_issuer;
 pub(crate) use recipient::recipient_of;

@@ -2,8 +2,10 @@
 //! what is left here is how the quote is packed, what its attributes say about the TD, and the event log.
 
 mod evidence;
+mod init_data;
 mod log;
 
+use claviger_plugin_sdk::claims::Claims;
 use claviger_plugin_sdk::verifier::custody::Digest;
 use claviger_plugin_sdk::verifier::quotes::{self, DcapBody, TdReport};
 use claviger_plugin_sdk::verifier::{
@@ -48,10 +50,18 @@ impl Verifier for Tdx {
             return Err(Rejection::Unsupported("a quote that is not of TDX".into()));
         };
         let body = body(report.version);
-        let Log { statements, claims } = match log {
+        let Log { mut statements, mut claims } = match log {
             Some(log) => log::replay(&report.statement, body, &log)?,
             None => Log::default(),
         };
+        if let Some((vouched, length)) = init_data::of(&report.statement, body, &collateral)? {
+            statements.push(vouched);
+            // Behind the quote's own and the log's.
+            let statement = u32::try_from(statements.len()).unwrap_or(u32::MAX);
+            let told =
+                Claims::of("guest").quoted("init_data", statement, Span { start: 0, length });
+            claims.extend(told.finish());
+        }
         let bindings = vec![Binding {
             statement: 0,
             at: Span { start: body + REPORT_DATA, length: 64 },

@@ -72,8 +72,9 @@ impl Platform for Ground {
         };
         Box::pin(async {
             let mut evidence = self.gather(data).await?;
-            // SNP has room for their digest (HOST_DATA), and the host's verifier looks for them there.
-            if let Some(init_data) = self.init_data.as_ref().filter(|_| evidence.tee == "snp") {
+            // There is room for their digest (HOST_DATA, MRCONFIGID) where the host's verifiers look for it.
+            let vouched = ["snp", "tdx"].contains(&&*evidence.tee);
+            if let Some(init_data) = self.init_data.as_ref().filter(|_| vouched) {
                 evidence.attachments.push(init_data.to_vec());
             }
             Ok(evidence)
@@ -246,7 +247,8 @@ mod tests {
         for (settings, tee, wanted) in [
             (&usual, "snp", vec![b"policy".to_vec()]),
             (&named, "snp", vec![std::fs::read(&given).unwrap()]),
-            (&usual, "tdx", Vec::new()),
+            (&usual, "tdx", vec![b"policy".to_vec()]),
+            (&usual, "nitro", Vec::new()),
         ] {
             let ground = Ground::on(Arc::new(Fake(tee)));
             let ground = ground.with_init_data(settings.init_data(&context).unwrap());

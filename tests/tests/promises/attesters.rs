@@ -6,6 +6,7 @@ mod devices;
 mod intel;
 mod tokens;
 
+use aws_lc_rs::digest::{SHA256, SHA384, digest};
 use claviger::appraisal::TeePolicy;
 use claviger::assemble::Plan;
 use claviger::error::Code;
@@ -16,11 +17,11 @@ use claviger::reference::Group;
 use claviger_tests::minted::cca;
 use claviger_tests::minted::nitro::Nitro;
 use claviger_tests::site::{Ground, Guest, Site, code};
-use data_encoding::HEXLOWER;
+use data_encoding::{BASE64URL_NOPAD, HEXLOWER};
 
 use azure::{SnpVms, TdxVms};
 use devices::{Gpus, Machine};
-use intel::{Domain, Enclave};
+use intel::{Domain, Enclave, Started};
 use tokens::{NitroEnclave, Realm};
 
 /// One attester, as the tests make its evidence.
@@ -190,6 +191,46 @@ async fn a_vm_of_azures_on_snp_goes_the_whole_way() {
 #[tokio::test]
 async fn a_vm_of_azures_on_tdx_goes_the_whole_way() {
     goes_the_whole_way(TdxVms::new()).await;
+}
+
+// invariant 1
+#[tokio::test]
+async fn init_data_of_a_domain_are_in_a_result_where_mrconfigid_has_their_digest() {
+    let site = Site::with(|_, plan| {
+        plan.bundled.as_mut().unwrap().insert("verifier-tdx".to_owned());
+        Domain.configure(plan);
+    })
+    .await;
+    let guest = Guest::new();
+    let told = async |mrconfigid: [u8; 48], attached: &[u8]| {
+        let attester = Started { mrconfigid, attached: attached.to_vec() };
+        let request = answer(&attester, &guest, &site.challenge(&guest), &guest, false);
+        let attested = site.host.attest(&guest.caller(), request.into(), Default::default()).await;
+        let token = attested.unwrap().token;
+        let claims = BASE64URL_NOPAD.decode(token.split('.').nth(1).unwrap().as_bytes()).unwrap();
+        let claims: serde_json::Value = serde_json::from_slice(&claims).unwrap();
+        claims["submods"]["tdx"]["ear_verifier_claims"]["guest.init_data"].clone()
+    };
+    let data = b"algorithm = \"sha384\"\nversion = \"0.1.0\"\n";
+    let (mut short, mut full, mut longer) = ([0; 48], [0; 48], [0; 48]);
+    full.copy_from_slice(digest(&SHA384, data).as_ref());
+    short[..32].copy_from_slice(digest(&SHA256, data).as_ref());
+    longer.copy_from_slice(&short);
+    longer[47] = 1;
+    let spelled = [BASE64URL_NOPAD.encode(data), HEXLOWER.encode(data)];
+    for mrconfigid in [full, short] {
+        let text = told(mrconfigid, data).await;
+        assert!(spelled.iter().any(|spelled| text == spelled.as_str()), "{text}");
+    }
+    for (mrconfigid, attached) in [
+        (full, &data[1..]),
+        (short, &data[1..]),
+        (full, b""),
+        ([0; 48], &data[..]),
+        (longer, &data[..]),
+    ] {
+        assert_eq!(told(mrconfigid, attached).await, serde_json::Value::Null);
+    }
 }
 
 // attack 24, invariant 6

@@ -40,6 +40,33 @@ pub(super) fn domain(report_data: [u8; 64], debugged: bool) -> (Vec<u8>, Vec<Vec
     (intel().quote(&template).unwrap(), collateral("TDX", "TD_QE"))
 }
 
+/// A trust domain that was launched with this MRCONFIGID, and attaches this as its init data.
+pub(super) struct Started {
+    pub(super) mrconfigid: [u8; 48],
+    pub(super) attached: Vec<u8>,
+}
+
+impl Attester for Started {
+    const TEE: &'static str = Domain::TEE;
+    const SIMULATED: bool = Domain::SIMULATED;
+
+    fn configure(&self, plan: &mut Plan) {
+        Domain.configure(plan);
+    }
+
+    fn evidence(&self, made_for: &MadeFor<'_>, _: bool) -> (Vec<u8>, Vec<Vec<u8>>) {
+        let mut template = intel().quote_template(QuoteBody::Td4, made_for.digest());
+        template.body[184..232].copy_from_slice(&self.mrconfigid);
+        let mut attachments = collateral("TDX", "TD_QE");
+        attachments.push(self.attached.clone());
+        (intel().quote(&template).unwrap(), attachments)
+    }
+
+    fn change(data: &mut Vec<u8>) {
+        Domain::change(data);
+    }
+}
+
 pub(super) struct Enclave;
 
 impl Attester for Enclave {

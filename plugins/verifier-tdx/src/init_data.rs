@@ -1,0 +1,62 @@
+//! Init data: what a TD was started with beside its image, an agent's configuration for instance. Its
+//! digest stands in MRCONFIGID, which who launches the TD gives and the TD cannot change; the data
+//! themselves come attached.
+
+use claviger_plugin_sdk::verifier::Rejection;
+use claviger_plugin_sdk::verifier::custody::{self, Digest, Statement};
+use claviger_plugin_sdk::verifier::types::Span;
+
+/// MRCONFIGID in a TD report: 48 bytes (Intel TDX module specification, "TDINFO_BASE").
+const MRCONFIGID: u32 = 184;
+const ROOM: usize = 48;
+
+/// Longer ones are not told: every result would carry them.
+const LONGEST: usize = 8 << 10;
+
+/// The attachment whose digest stands in MRCONFIGID, as the quote vouches for it, and its length. `body`:
+/// where the TD report begins in the statement.
+pub(crate) fn of(
+    quote: &Statement,
+    body: u32,
+    attachments: &[Vec<u8>],
+) -> Result<Option<(Statement, u32)>, Rejection> {
+    let start = body + MRCONFIGID;
+    let room = quote.read(Span { start, length: 48 })?;
+    let Some((digest, length)) = kind(&room) else { return Ok(None) };
+    let at = Span { start, length };
+    for data in attachments.iter().filter(|data| (1..=LONGEST).contains(&data.len())) {
+        // The host computes the digest. Of other attachments it says that theirs is another.
+        if let Ok(vouched) = custody::vouch(quote, at, digest, data) {
+            return Ok(u32::try_from(data.len()).ok().map(|length| (vouched, length)));
+        }
+    }
+    Ok(None)
+}
+
+/// Which digest stands there, and how many bytes of it: SHA-384 fills the field; behind SHA-256 there are
+/// zeros. Nothing: none was given.
+fn kind(room: &[u8]) -> Option<(Digest, u32)> {
+    let (first, rest) = room.split_at_checked(32).filter(|_| room.len() == ROOM)?;
+    let zero = |bytes: &[u8]| bytes.iter().all(|byte| *byte == 0);
+    match (zero(first), zero(rest)) {
+        (true, true) => None,
+        (false, true) => Some((Digest::Sha256, 32)),
+        _ => Some((Digest::Sha384, 48)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_digest_is_known_by_how_much_of_the_field_it_fills() {
+        assert!(kind(&[0; 48]).is_none());
+        assert!(kind(&[1; 47]).is_none() && kind(&[]).is_none());
+        let mut room = [0; 48];
+        room[31] = 1;
+        assert!(matches!(kind(&room), Some((Digest::Sha256, 32))));
+        room[47] = 1;
+        assert!(matches!(kind(&room), Some((Digest::Sha384, 48))));
+    }
+}
