@@ -2,7 +2,6 @@
 //! configuration. Its digest stands in HOST_DATA, which the hypervisor gives at launch and the guest cannot
 //! change; the data themselves come attached.
 
-use claviger_plugin_sdk::sha256;
 use claviger_plugin_sdk::verifier::custody::{self, Digest, Statement};
 use claviger_plugin_sdk::verifier::{Rejection, types::Span};
 
@@ -18,14 +17,20 @@ pub(crate) fn of(
     attachments: &[Vec<u8>],
 ) -> Result<Option<(Statement, u32)>, Rejection> {
     let host_data = report.read(HOST_DATA)?;
-    let Some((data, length)) = find(&host_data, attachments) else { return Ok(None) };
-    Ok(Some((custody::vouch(report, HOST_DATA, Digest::Sha256, data)?, length)))
+    for data in candidates(&host_data, attachments) {
+        // The host computes the digest. Of other attachments it says that theirs is another.
+        if let Ok(vouched) = custody::vouch(report, HOST_DATA, Digest::Sha256, data) {
+            return Ok(u32::try_from(data.len()).ok().map(|length| (vouched, length)));
+        }
+    }
+    Ok(None)
 }
 
-fn find<'a>(host_data: &[u8], attachments: &'a [Vec<u8>]) -> Option<(&'a [u8], u32)> {
-    let mut short = attachments.iter().filter(|data| (1..=LONGEST).contains(&data.len()));
-    let found = short.find(|data| sha256::digest(data) == *host_data)?;
-    Some((found, u32::try_from(found.len()).ok()?))
+/// Those short enough to be told; none, where no digest was given at launch.
+fn candidates<'a>(host_data: &[u8], attachments: &'a [Vec<u8>]) -> impl Iterator<Item = &'a [u8]> {
+    let given = host_data.iter().any(|byte| *byte != 0);
+    let short = move |data: &&Vec<u8>| given && (1..=LONGEST).contains(&data.len());
+    attachments.iter().filter(short).map(Vec::as_slice)
 }
 
 #[cfg(test)]
@@ -33,15 +38,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_host_data_has_the_digest_of_is_found_and_nothing_else() {
-        let policy = b"package policy".to_vec();
-        let digest = sha256::digest(&policy);
-        let attachments = [vec![0xff, 0xfe], policy.clone(), b"other".to_vec()];
-        assert_eq!(find(&digest, &attachments), Some((&policy[..], 14)));
-        assert_eq!(find(&[0; 32], &attachments), None);
-        assert_eq!(find(&digest, &attachments[..1]), None);
-        let long = vec![b'x'; LONGEST + 1];
-        assert_eq!(find(&sha256::digest(&long), &[long]), None);
-        assert_eq!(find(&sha256::digest(b""), &[Vec::new()]), None);
+    fn what_is_short_is_a_candidate_where_there_is_a_digest() {
+        let attachments = [vec![], vec![b'x'; LONGEST + 1], vec![b'x'; LONGEST], vec![b'x']];
+        let lengths = |host_data: &[u8]| {
+            candidates(host_data, &attachments).map(<[u8]>::len).collect::<Vec<_>>()
+        };
+        assert_eq!(lengths(&[1; 32]), [LONGEST, 1]);
+        assert!(lengths(&[0; 32]).is_empty());
     }
 }

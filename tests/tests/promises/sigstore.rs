@@ -12,16 +12,41 @@ use sha2::{Digest, Sha256};
 /// The production root of 2025, in the crate `sigstore-trust-root`.
 const ROOT: &str = "6494e21ea73fa7ee769f85f57d5a3e6a08725eae1e38c755fc3517c9e6bc0b66";
 
-/// The files, with their digests.
-const FILES: [(&str, &str); 4] = [
+/// A file of the crate `sigstore-verify`, with its digest.
+type Listed = (&'static str, &'static str);
+
+const SIGNED: Listed = (
+    "bundles/cosign-v3-blob.txt",
+    "e194b99df6639501325c5f44da79fe3a8efae6f239bd79443a19787e06fb1764",
+);
+const BUNDLE: Listed = (
+    "bundles/cosign-v3-blob.sigstore.json",
+    "f7afd1c87706839b6ac19974ce23e47c4988c22807791e8257734202308923ec",
+);
+
+/// What the public service's staging instance made with a log of Rekor's second version; its root.
+const STAGING: [Listed; 3] = [
     (
-        "bundles/cosign-v3-blob.txt",
-        "e194b99df6639501325c5f44da79fe3a8efae6f239bd79443a19787e06fb1764",
+        "upstream/sigstore-python/staging-rekor-v2.txt",
+        "15f67246115921bb7c1de0e7e9e9275c8016dc254a0c009888944b7ed3644aaa",
     ),
     (
-        "bundles/cosign-v3-blob.sigstore.json",
-        "f7afd1c87706839b6ac19974ce23e47c4988c22807791e8257734202308923ec",
+        "upstream/sigstore-python/staging-rekor-v2.txt.sigstore.json",
+        "da456609abfaaf8f088bc52c8d365127e4651f70f09e31a260a84fb73c8f7a67",
     ),
+    (
+        "sct-multi-intermediate/staging_trusted_root.json",
+        "44deb991d4bbf2150751ccee235d9810bce4434383c26d8898c1bcadbace6ed8",
+    ),
+];
+
+/// Of the same instance, with a timestamp of the same authority's.
+const ANOTHER: Listed = (
+    "upstream/sigstore-python/a.dsse.staging-rekor-v2.txt.sigstore.json",
+    "56e79ba9f94a34aba285769574c456601f38beeaa48a3acb67f8d5db706f9420",
+);
+
+const UNLOGGED: [Listed; 2] = [
     (
         "invalid-ct-key_fail/bundle.sigstore.json",
         "1dfecc13bda3c8049b2ba3936ff519b1c0e983857dd2afd476c85524acb6019f",
@@ -37,27 +62,32 @@ struct Genuine {
     signed: Vec<u8>,
     bundle: Value,
     root: Value,
-    unlogged: (Value, Value),
+}
+
+fn file((path, digest): Listed) -> Option<Vec<u8>> {
+    let bytes = std::fs::read(sources("sigstore-verify", "0.15.1")?.join("test_data").join(path));
+    let bytes = bytes.unwrap();
+    assert_eq!(HEXLOWER.encode(&Sha256::digest(&bytes)), digest, "{path}");
+    Some(bytes)
+}
+
+fn document(listed: Listed) -> Option<Value> {
+    file(listed).map(|bytes| serde_json::from_slice(&bytes).unwrap())
 }
 
 impl Genuine {
     fn fetched() -> Option<Self> {
-        let folder = sources("sigstore-verify", "0.15.1")?.join("test_data");
-        let mut files = FILES.map(|(path, digest)| {
-            let bytes = std::fs::read(folder.join(path)).unwrap();
-            assert_eq!(HEXLOWER.encode(&Sha256::digest(&bytes)), digest, "{path}");
-            bytes
-        });
+        let (signed, bundle) = (file(SIGNED)?, document(BUNDLE)?);
         let root = sources("sigstore-trust-root", "0.15.1")?.join("src/trusted_root.json");
         let root = std::fs::read(root).unwrap();
         assert_eq!(HEXLOWER.encode(&Sha256::digest(&root)), ROOT);
-        let json = |bytes: &[u8]| serde_json::from_slice(bytes).unwrap();
-        Some(Self {
-            signed: std::mem::take(&mut files[0]),
-            bundle: json(&files[1]),
-            root: json(&root),
-            unlogged: (json(&files[2]), json(&files[3])),
-        })
+        Some(Self { signed, bundle, root: serde_json::from_slice(&root).unwrap() })
+    }
+
+    /// Of a log of the second version.
+    fn staging() -> Option<Self> {
+        let [signed, bundle, root] = STAGING;
+        Some(Self { signed: file(signed)?, bundle: document(bundle)?, root: document(root)? })
     }
 
     fn signer(&self, root: &Value, bundle: &Value) -> Result<Identity, Doubt> {
@@ -159,6 +189,69 @@ fn nothing_in_a_genuine_bundle_can_be_changed() {
     refused(&changed, "checkpoint");
 }
 
+// attacks 16 and 48
+#[test]
+fn an_entry_of_a_log_of_the_second_version_holds_with_a_timestamp_and_unchanged() {
+    let Some(genuine) = Genuine::staging() else { return };
+    let (root, bundle) = (&genuine.root, &genuine.bundle);
+    let identity = genuine.signer(root, bundle).unwrap();
+    let subject = "jku@goto.fi".to_owned();
+    assert_eq!(identity, Identity { issuer: "https://github.com/login/oauth".into(), subject });
+    let refused = |changed: &Value, what: &str| {
+        assert!(genuine.signer(root, changed).is_err(), "{what}");
+    };
+    for place in ["logId/keyId", "inclusionProof/rootHash", "canonicalizedBody"] {
+        let place = format!("{ENTRY}/{place}");
+        for at in (0..length(bundle, &place)).step_by(31) {
+            refused(&flipped(bundle, &place, at), &format!("{place}, byte {at}"));
+        }
+    }
+    for (place, value) in [
+        ("inclusionProof/logIndex", json!("644")),
+        ("inclusionProof/treeSize", json!("647")),
+        ("kindVersion/version", json!("0.0.1")),
+        ("kindVersion/version", json!("0.0.3")),
+        ("kindVersion/kind", json!("dsse")),
+    ] {
+        let mut changed = bundle.clone();
+        *changed.pointer_mut(&format!("{ENTRY}/{place}")).unwrap() = value;
+        refused(&changed, place);
+    }
+    // Such a log tells no time, so that somebody else must; and the log must have been good then.
+    let mut unstamped = bundle.clone();
+    let material = unstamped["verificationMaterial"].as_object_mut().unwrap();
+    material.remove("timestampVerificationData");
+    assert!(genuine.doubt(root, &unstamped).contains("nobody else saw it"));
+    // Of another signature it tells nothing.
+    let Some(another) = document(ANOTHER) else { return };
+    let mut restamped = bundle.clone();
+    *restamped.pointer_mut(STAMP).unwrap() = another.pointer(STAMP).unwrap().clone();
+    assert!(genuine.doubt(root, &restamped).contains("of another signature"));
+    let mut over = root.clone();
+    over["tlogs"][1]["publicKey"]["validFor"]["end"] = json!("2025-06-09T11:57:00Z");
+    assert!(genuine.doubt(&over, bundle).contains("not in the trusted root"));
+    // The body is read by what the log signed, digest and signature and certificate of it.
+    let place = format!("{ENTRY}/canonicalizedBody");
+    let body = bundle.pointer(&place).unwrap().as_str().unwrap();
+    let body: Value = serde_json::from_slice(&BASE64.decode(body.as_bytes()).unwrap()).unwrap();
+    let record = "/spec/hashedRekordV002";
+    for (inner, value) in [
+        ("data/algorithm", json!("SHA2_512")),
+        ("data/digest", json!(BASE64.encode(&[1; 32]))),
+        ("signature/content", json!("AAAA")),
+        ("signature/verifier/x509Certificate/rawBytes", json!("AAAA")),
+        ("signature/verifier", json!({"publicKey": {"rawBytes": "AAAA"}})),
+    ] {
+        let mut other = body.clone();
+        *other.pointer_mut(&format!("{record}/{inner}")).unwrap() = value;
+        let mut changed = bundle.clone();
+        *changed.pointer_mut(&place).unwrap() = json!(BASE64.encode(other.to_string().as_bytes()));
+        // Before the proof is looked at, which would not hold either.
+        let doubt = genuine.doubt(root, &changed);
+        assert!(!doubt.contains("proof"), "{inner}: {doubt}");
+    }
+}
+
 // attack 48
 #[test]
 fn a_genuine_certificate_counts_only_where_a_listed_log_took_it_in() {
@@ -181,7 +274,7 @@ fn a_genuine_certificate_counts_only_where_a_listed_log_took_it_in() {
     root.as_object_mut().unwrap().remove("ctlogs");
     assert!(genuine.signer(&root, &genuine.bundle).is_ok());
     // A case of Sigstore's own conformance tests: the log's key is another.
-    let (bundle, root) = &genuine.unlogged;
+    let [Some(bundle), Some(root)] = UNLOGGED.map(document) else { return };
     let root = TrustedRoot::parse(root.to_string().as_bytes()).unwrap();
     let text = bundle.to_string();
     let bundle = Bundle::parse(text.as_bytes()).unwrap();

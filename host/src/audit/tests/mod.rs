@@ -78,6 +78,8 @@ fn quiet() -> Settings {
     Settings {
         checkpoint_interval: Duration::from_secs(3600),
         checkpoint_records: u64::MAX,
+        // A writer that dies prints a whole backtrace first, on a machine that may be busy.
+        timeout: Duration::from_secs(300),
         ..Settings::default()
     }
 }

@@ -9,7 +9,8 @@
 //! not hold is a refusal; a timestamp that does not, or is of an authority that the root does not list,
 //! tells nothing, as if it had not come along.
 //!
-//! Read are entries of kind `hashedrekord` 0.0.1. A trusted root without logs of certificates is
+//! Read are entries of kind `hashedrekord` 0.0.1 and 0.0.2. A log of version 2 promises nothing and tells no
+//! time, so that its entries need a timestamp. A trusted root without logs of certificates is
 //! accepted, and said aloud: then no log vouches for certificates.
 
 mod entry;

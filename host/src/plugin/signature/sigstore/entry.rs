@@ -1,5 +1,5 @@
-//! An entry of the transparency log (Rekor, version 1): what it is about, when the log took it in, and
-//! the proof that it is in the log.
+//! An entry of the transparency log (Rekor, versions 1 and 2): what it is about, when the log took it in,
+//! and the proof that it is in the log.
 
 use data_encoding::{BASE64, HEXLOWER};
 use rustls::pki_types::CertificateDer;
@@ -74,13 +74,21 @@ struct Checkpoint {
     envelope: String,
 }
 
-/// `hashedrekord` 0.0.1, as far as it is read.
+/// `hashedrekord`, as far as it is read: 0.0.1 or, of a log of version 2, 0.0.2.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Body {
+struct Body<S> {
     kind: String,
     api_version: String,
-    spec: Spec,
+    spec: S,
+}
+
+/// What a log says that it took in.
+struct About {
+    digest: Vec<u8>,
+    signature: Vec<u8>,
+    /// DER.
+    certificate: Vec<u8>,
 }
 
 #[derive(Deserialize)]
@@ -110,6 +118,71 @@ struct BodySignature {
 #[derive(Deserialize)]
 struct BodyKey {
     content: String,
+}
+
+/// 0.0.2 (`rekor/v2/hashedrekord.proto`, in Protocol Buffers' JSON).
+#[derive(Deserialize)]
+struct Spec2 {
+    #[serde(rename = "hashedRekordV002")]
+    record: Record2,
+}
+
+#[derive(Deserialize)]
+struct Record2 {
+    data: Data2,
+    signature: Signature2,
+}
+
+#[derive(Deserialize)]
+struct Data2 {
+    algorithm: String,
+    digest: String,
+}
+
+#[derive(Deserialize)]
+struct Signature2 {
+    content: String,
+    verifier: Verifier2,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Verifier2 {
+    x509_certificate: Certificate2,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Certificate2 {
+    raw_bytes: String,
+}
+
+impl Spec {
+    fn about(self) -> Result<About, String> {
+        let Hash { algorithm, value } = self.data.hash;
+        let digest = HEXLOWER.decode(value.as_bytes()).ok().filter(|_| algorithm == "sha256");
+        let pem = base64(&self.signature.public_key.content)?;
+        let shown = CertificateDer::from_pem_slice(&pem).map_err(|error| error.to_string())?;
+        Ok(About {
+            digest: digest.ok_or("it is about other bytes")?,
+            signature: base64(&self.signature.content)?,
+            certificate: shown.to_vec(),
+        })
+    }
+}
+
+impl Spec2 {
+    fn about(self) -> Result<About, String> {
+        let Record2 { data, signature } = self.record;
+        if data.algorithm != "SHA2_256" {
+            return Err("it is about other bytes".to_owned());
+        }
+        Ok(About {
+            digest: base64(&data.digest)?,
+            signature: base64(&signature.content)?,
+            certificate: base64(&signature.verifier.x509_certificate.raw_bytes)?,
+        })
+    }
 }
 
 impl Number {
@@ -161,26 +234,30 @@ impl Entry {
         signature: &[u8],
     ) -> Result<(), String> {
         let KindVersion { kind, version } = &self.kind_version;
-        if (kind.as_str(), version.as_str()) != ("hashedrekord", "0.0.1") {
-            return Err(format!("it is of kind {kind:?}, which is not read"));
-        }
-        let body: Body = json::parse(body, Limits::REQUEST.with_bytes(LARGEST_SIGNATURE))
-            .map_err(|error| error.to_string())?;
-        if (body.kind, body.api_version) != (kind.clone(), version.clone()) {
-            return Err("its body is of another kind".to_owned());
-        }
-        let Hash { algorithm, value } = body.spec.data.hash;
-        if algorithm != "sha256" || value != HEXLOWER.encode(digest) {
+        let about = match (kind.as_str(), version.as_str()) {
+            ("hashedrekord", "0.0.1") => self.body::<Spec>(body)?.about()?,
+            ("hashedrekord", "0.0.2") => self.body::<Spec2>(body)?.about()?,
+            _ => return Err(format!("it is of kind {kind:?} {version}, which is not read")),
+        };
+        if about.digest != digest {
             return Err("it is about other bytes".to_owned());
         }
-        if base64(&body.spec.signature.content)? != signature {
+        if about.signature != signature {
             return Err("it is about another signature".to_owned());
         }
-        let pem = base64(&body.spec.signature.public_key.content)?;
-        let shown = CertificateDer::from_pem_slice(&pem).map_err(|error| error.to_string())?;
-        match shown.as_ref() == leaf {
+        match about.certificate == leaf {
             true => Ok(()),
             false => Err("it is about another certificate".to_owned()),
+        }
+    }
+
+    fn body<S: serde::de::DeserializeOwned>(&self, body: &[u8]) -> Result<S, String> {
+        let body: Body<S> = json::parse(body, Limits::REQUEST.with_bytes(LARGEST_SIGNATURE))
+            .map_err(|error| error.to_string())?;
+        let KindVersion { kind, version } = &self.kind_version;
+        match (&body.kind, &body.api_version) == (kind, version) {
+            true => Ok(body.spec),
+            false => Err("its body is of another kind".to_owned()),
         }
     }
 
