@@ -1,7 +1,8 @@
-//! What each format costs: the native checks alone, and the whole call of its plugin with them. What is left
-//! between the two is WebAssembly, the way into it and back, and the gate: `cargo bench -p claviger --bench
+//! What each format costs: the native checks alone, the call of its plugin with them, and the whole
+//! verification. What is left between the first two is WebAssembly, an instance of it and the way into it and
+//! back; what is left beyond is the gate with its facts, the host's own: `cargo bench --workspace --bench
 //! formats`. Processor time, medians of rounds that alternate, so that a machine that changes its speed
-//! changes both sides. Simulated hardware of AMD's and Intel's; recorded evidence of others, where it is there.
+//! changes all. Simulated hardware of AMD's and Intel's; recorded evidence of others, where it is there.
 #![allow(
     clippy::panic,
     clippy::unwrap_used,
@@ -22,7 +23,9 @@ use aws_lc_rs::signature::{
 };
 use claviger::clock::Timestamp;
 use claviger::flow::{Evidence, examine};
-use claviger::plugin::{Engine, EngineSettings, Manifest, Settings, VerifierPlugin, bundled};
+use claviger::plugin::{
+    Engine, EngineSettings, Manifest, Settings, VerifierPlugin, VerifierRequest, bundled,
+};
 use claviger::quote::{
     AWS_NITRO, Authority, DigestAlgorithm, Examination, KeyEncoding, NVIDIA, Revocation,
     SignatureAlgorithm, Span,
@@ -51,7 +54,10 @@ fn main() {
     }
     let settings = EngineSettings::default();
     let bench = Bench { engine: Engine::new(settings).unwrap(), runtime: runtime(1) };
-    println!("{:<34} {:>9} {:>9} {:>8}", "", "native µs", "whole µs", "beyond");
+    println!(
+        "{:<34} {:>9} {:>9} {:>9} {:>12} {:>8}",
+        "", "native µs", "call µs", "whole µs", "WebAssembly", "beyond"
+    );
     snp(&bench);
     dcap(&bench);
     if vectors::folder().is_some() {
@@ -78,21 +84,36 @@ impl Bench {
         let settings = Settings { anchors: Arc::new(anchors), ..Settings::default() };
         let verifier = VerifierPlugin::load(&self.engine, plugin, component, settings).unwrap();
         let examination = Examination::new(Arc::clone(authority), at);
-        let mut times = [(); 2].map(|()| Vec::with_capacity(ROUNDS));
+        let mut times = [(); 3].map(|()| Vec::with_capacity(ROUNDS));
         for round in 0..ROUNDS + 10 {
             // On this thread: `block_on` polls the call where it was called.
             let examined = examine(&verifier, Arc::clone(authority), evidence.clone(), at);
-            let both = [
+            let request = VerifierRequest {
+                evidence_type: evidence
+                    .media_type
+                    .clone()
+                    .unwrap_or_else(|| verifier.description().evidence_types[0].clone()),
+                evidence: evidence.data.clone(),
+                attachments: evidence.attachments.clone(),
+            };
+            let anew = Examination::new(Arc::clone(authority), at).with(&request.attachments);
+            let called = verifier.verify(anew, request);
+            let all = [
                 timed(|| native(&examination)),
+                timed(|| self.runtime.block_on(called).is_ok()),
                 timed(|| self.runtime.block_on(examined).map_err(|why| panic!("{why}")).is_ok()),
             ];
             if round >= 10 {
-                times.iter_mut().zip(both).for_each(|(times, time)| times.push(time));
+                times.iter_mut().zip(all).for_each(|(times, time)| times.push(time));
             }
         }
-        let [native, whole] = times.map(median);
-        let share = 100.0 * (whole - native) / whole;
-        println!("{what:<34} {native:>9.1} {whole:>9.1} {share:>6.1} %");
+        let [native, call, whole] = times.map(median);
+        let share = |time: f64| 100.0 * time / whole;
+        println!(
+            "{what:<34} {native:>9.1} {call:>9.1} {whole:>9.1} {:>10.1} % {:>6.1} %",
+            share(call - native),
+            share(whole - native)
+        );
         native
     }
 }

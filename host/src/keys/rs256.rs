@@ -169,6 +169,12 @@ impl CertifiedKeys {
         json!({ "keys": keys })
     }
 
+    /// The moment from which [`Self::jwks`] has one key less than at this one; none: never.
+    #[must_use]
+    pub fn fewer_from(&self, at: Timestamp) -> Option<Timestamp> {
+        self.previous.iter().map(|old| old.until).filter(|until| *until > at).min()
+    }
+
     /// The keys for storage; see [`Self::from_stored`].
     ///
     /// # Errors

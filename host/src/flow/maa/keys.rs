@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
+use moka::sync::Cache;
 
 use crate::clock::Timestamp;
 use crate::error::{Code, Refusal};
+use crate::foreign::Issuer;
 use crate::keys::{CertifiedKeys, TokenKeyError};
 use crate::secret::Secret;
 use crate::store::{SealedStore, StoreError};
@@ -16,10 +18,54 @@ const PLACE: &str = "host/attestation-keys";
 /// Who took a key in hand just before it was replaced has signed by then, in seconds.
 const IN_HAND: u64 = 60;
 
+/// How many of its URLs are kept: tenants have one each, or a few.
+const URLS: u64 = 256;
+
 /// The keys, made when they are first asked for.
 pub(in crate::flow) struct Keys {
     store: Arc<SealedStore>,
     keys: ArcSwapOption<CertifiedKeys>,
+}
+
+/// The service as an authority, by its URL: the same for as long as its keys are.
+pub(in crate::flow) struct Published(Cache<String, Arc<Known>>);
+
+struct Known {
+    keys: Arc<CertifiedKeys>,
+    token_seconds: u64,
+    from: Timestamp,
+    until: Option<Timestamp>,
+    issuer: Arc<Issuer>,
+}
+
+impl Published {
+    pub(super) fn new() -> Self {
+        Self(Cache::new(URLS))
+    }
+
+    /// With these keys, as many of them as are believed now.
+    pub(super) fn issuer(
+        &self,
+        url: &str,
+        keys: &Arc<CertifiedKeys>,
+        token_seconds: u64,
+        now: Timestamp,
+    ) -> Result<Arc<Issuer>, String> {
+        if let Some(known) = self.0.get(url)
+            && Arc::ptr_eq(&known.keys, keys)
+            && known.token_seconds == token_seconds
+            && known.from <= now
+            && known.until.is_none_or(|until| now < until)
+        {
+            return Ok(Arc::clone(&known.issuer));
+        }
+        let jwks = keys.jwks(now).to_string().into_bytes();
+        let issuer = Arc::new(Issuer::pinned(url.to_owned(), jwks, token_seconds)?);
+        let (keys, until) = (Arc::clone(keys), keys.fewer_from(now));
+        let known = Known { keys, token_seconds, from: now, until, issuer: Arc::clone(&issuer) };
+        self.0.insert(url.to_owned(), Arc::new(known));
+        Ok(issuer)
+    }
 }
 
 /// From what age on a key is replaced, and how long a token is good, both in seconds.
@@ -74,4 +120,34 @@ fn failed(error: TokenKeyError) -> Refusal {
 
 fn unavailable(error: StoreError) -> Refusal {
     Refusal::new(Code::StoreUnavailable, error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // attack 13
+    #[test]
+    fn a_key_that_is_believed_no_more_is_in_no_issuer_that_is_kept() {
+        let (url, made) = ("https://a.example", Timestamp(1_000));
+        let first = Arc::new(CertifiedKeys::generate(url, made).unwrap());
+        let published = Published::new();
+        let issuer = |keys: &Arc<CertifiedKeys>, now: u64| {
+            published.issuer(url, keys, 300, Timestamp(now)).unwrap()
+        };
+        let kept = issuer(&first, 1_000);
+        assert!(Arc::ptr_eq(&kept, &issuer(&first, 5_000)));
+        // Another key signs; the first is believed until 7,000.
+        let second = first.rotated(url, Timestamp(6_000), Timestamp(7_000)).unwrap();
+        let second = Arc::new(second);
+        let both = issuer(&second, 6_000);
+        assert!(!Arc::ptr_eq(&kept, &both));
+        assert!(Arc::ptr_eq(&both, &issuer(&second, 6_999)));
+        let one = issuer(&second, 7_000);
+        assert!(!Arc::ptr_eq(&both, &one));
+        // Where the clock goes back, so do they.
+        assert!(!Arc::ptr_eq(&one, &issuer(&second, 6_500)));
+        // Tokens that are good for longer are another matter.
+        assert!(!Arc::ptr_eq(&one, &published.issuer(url, &second, 600, Timestamp(7_000)).unwrap()));
+    }
 }

@@ -43,7 +43,7 @@ use crate::policy::maa::{Claim, MaaFault, MaaPolicy, Outcome};
 use crate::store::SealedStore;
 
 pub use guest::Guest;
-use keys::Keys;
+use keys::{Keys, Published};
 use policies::Policies;
 pub use request::{
     AttestationKind, AttestationRules, MaaAttested, MaaFailure, MaaRequest, RuntimeData, UvmRule,
@@ -53,6 +53,7 @@ use witness::Witnessed;
 /// What the service keeps: its signing keys, and each tenant's policies.
 pub struct Attestations {
     pub(super) keys: Keys,
+    pub(super) published: Published,
     pub(super) policies: Policies,
 }
 
@@ -60,7 +61,8 @@ impl Attestations {
     /// Over this store.
     #[must_use]
     pub fn new(store: Arc<SealedStore>) -> Self {
-        Self { keys: Keys::new(Arc::clone(&store)), policies: Policies::new(store) }
+        let (keys, published) = (Keys::new(Arc::clone(&store)), Published::new());
+        Self { keys, published, policies: Policies::new(store) }
     }
 }
 
@@ -88,8 +90,7 @@ impl Host {
             Some(text) => Some(MaaPolicy::parse(text).map_err(MaaFailure::Policy)?),
             None => None,
         };
-        let (parts, tenant) = (Arc::clone(&self.parts), caller.tenant.clone());
-        let policy = waiting(move || parts.attestations.policies.read(&tenant, kind)).await?;
+        let policy = self.parts.attestations.policies.read(&caller.tenant, kind)?;
         let quote = evidence.data.clone();
         let guest = guest.as_ref();
         let witnessed = self.witness(caller, evidence, &runtime, initial.as_ref(), guest, rules);
@@ -242,10 +243,16 @@ impl Host {
 
     /// The service as an authority that release policies may name, its keys at hand: no request leaves
     /// this host for a token of its own.
-    pub async fn maa_issuer(&self, url: &str, rules: &AttestationRules) -> Result<Issuer, Refusal> {
-        let jwks = self.maa_jwks(url, rules).await?.to_string().into_bytes();
-        Issuer::pinned(url.to_owned(), jwks, rules.token_seconds)
-            .map_err(|reason| Refusal::new(Code::Internal, reason))
+    pub async fn maa_issuer(
+        &self,
+        url: &str,
+        rules: &AttestationRules,
+    ) -> Result<Arc<Issuer>, Refusal> {
+        let keys = self.maa_keys(url, rules).await?;
+        let now = self.parts.clock.now();
+        let issuer =
+            self.parts.attestations.published.issuer(url, &keys, rules.token_seconds, now);
+        issuer.map_err(|reason| Refusal::new(Code::Internal, reason))
     }
 
     /// Judges anew what a token of this service says, as every token of this host is judged anew when

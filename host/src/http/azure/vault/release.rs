@@ -1,6 +1,8 @@
 //! `POST /keys/{name}[/{version}]/release`: the token of an attestation service in, a signed answer with
 //! the key wrapped to the recipient that the token names out.
 
+use std::sync::Arc;
+
 use axum::Json;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -48,7 +50,7 @@ pub(super) async fn release(
     let signer = signer(door)?;
     let host = host(door)?;
     let own = own(door, client, &body.target).await?;
-    let own = own.as_ref();
+    let own = own.as_deref();
     let wanted = VaultRelease { key: name, version, token: &body.target, wrap, own };
     let released = host.vault_release(client.actor(), wanted).await;
     let released = released.map_err(|refusal| About::Key(name).fault(refusal))?;
@@ -67,7 +69,7 @@ pub(super) async fn release(
 
 /// This host's own attestation service, where the token says that it is of it. The tenant may have more
 /// names than one: the token is of whichever was attested at.
-async fn own(door: &Door, client: &Client, token: &str) -> Result<Option<Issuer>, Refusal> {
+async fn own(door: &Door, client: &Client, token: &str) -> Result<Option<Arc<Issuer>>, Refusal> {
     let Some(face) = door.azure.as_ref() else { return Ok(None) };
     let Ok(attestation) = face.attestation() else { return Ok(None) };
     // Its keys are gathered for a token of its own alone: anybody may send one of another service.
