@@ -102,6 +102,7 @@ fn no_member_of_the_header_chooses_a_weaker_check() {
         ("alg", json!("RS512"), JwsError::Signature),
         ("crit", json!(["b64"]), JwsError::Malformed),
         ("x5c", json!([]), JwsError::Malformed),
+        ("x5c", json!(vec![BASE64.encode(&vault.leaf); 9]), JwsError::Malformed),
         ("x5c", json!(["AAAA"]), JwsError::Chain("BadDer".to_owned())),
     ] {
         let mut header = header(&vault);
