@@ -25,17 +25,17 @@ use data_encoding::{BASE64, HEXLOWER};
 const TOKEN: &str = "hvs.static-t0ken";
 
 /// A host whose keys are in a fake of Vault.
-struct World {
-    vault: FakeVault,
-    site: Site,
+pub(super) struct World {
+    pub(super) vault: FakeVault,
+    pub(super) site: Site,
 }
 
 impl World {
-    async fn new(settings: &[(&str, &str)]) -> Self {
+    pub(super) async fn new(settings: &[(&str, &str)]) -> Self {
         Self::with(settings, token, |_| ()).await
     }
 
-    async fn with(
+    pub(super) async fn with(
         settings: &[(&str, &str)],
         credential: impl FnOnce(&Path, &EndpointPlan) -> CredentialKind,
         change: impl FnOnce(&mut PluginPlan),
@@ -44,7 +44,7 @@ impl World {
     }
 
     /// A host whose keys are held by this connector at first.
-    async fn beside(
+    pub(super) async fn beside(
         kms: &str,
         settings: &[(&str, &str)],
         credential: impl FnOnce(&Path, &EndpointPlan) -> CredentialKind,
@@ -68,7 +68,7 @@ impl World {
     }
 
     /// Makes a key known that is in the server.
-    async fn adopt(&self, name: &str) -> Result<(), Refusal> {
+    pub(super) async fn adopt(&self, name: &str) -> Result<(), Refusal> {
         self.adopt_for(&Tenant::default(), name).await
     }
 
@@ -77,7 +77,7 @@ impl World {
         created.map(drop)
     }
 
-    async fn released(&self, name: &str) -> Result<(Vec<u8>, String), Refusal> {
+    pub(super) async fn released(&self, name: &str) -> Result<(Vec<u8>, String), Refusal> {
         let guest = Guest::new();
         let released = self.site.release(&guest, name).await?;
         Ok((guest.open(&released.jwe), released.version))
@@ -138,7 +138,7 @@ pub(super) async fn connected(
 }
 
 /// A token in a file.
-fn token(folder: &Path, _: &EndpointPlan) -> CredentialKind {
+pub(super) fn token(folder: &Path, _: &EndpointPlan) -> CredentialKind {
     let (header, prefix) = ("x-vault-token".to_owned(), String::new());
     let source = SecretSource::File(secret(folder, "token", TOKEN));
     CredentialKind::Header(HeaderPlan { header, prefix, source })
