@@ -129,9 +129,8 @@ fn sealed(site: &Site, purpose: &str, backup: &Value) -> Vec<u8> {
     site.ground.store.get(purpose).unwrap().unwrap()
 }
 
-/// A connector that knows of no `key-versions`, over a server of its own.
-#[tokio::test]
-async fn several_versions_come_back_only_into_a_connector_that_takes_them_in() {
+/// A key `k` of so many versions, with this material each.
+fn backup(numbers: &[u8], material: &dyn Fn(u8) -> Vec<u8>) -> Value {
     let version = |number: u8| {
         json!({
             "id": format!("{number:032x}"), "number": number.to_string(),
@@ -139,19 +138,44 @@ async fn several_versions_come_back_only_into_a_connector_that_takes_them_in() {
             "described": {"enabled": true, "created": 1, "updated": 2},
         })
     };
-    let backup = |numbers: &[u8]| {
-        let versions: Vec<_> = numbers.iter().map(|number| version(*number)).collect();
-        let materials: Vec<_> =
-            numbers.iter().map(|number| BASE64.encode(&[*number; 32])).collect();
-        json!({
-            "name": "k",
-            "record": {
-                "kind": "oct-256", "hardware": false, "exportable": true, "versions": versions,
-            },
-            "materials": materials,
-            "policy": {"language": "affirming", "created": 1},
-        })
-    };
+    let versions: Vec<_> = numbers.iter().map(|number| version(*number)).collect();
+    let materials = numbers.iter().map(|number| BASE64.encode(&material(*number)));
+    json!({
+        "name": "k",
+        "record": {
+            "kind": "oct-256", "hardware": false, "exportable": true, "versions": versions,
+        },
+        "materials": materials.collect::<Vec<_>>(),
+        "policy": {"language": "affirming", "created": 1},
+    })
+}
+
+/// Its third version is no key of its kind.
+#[tokio::test]
+async fn of_a_backup_that_fails_half_way_nothing_stays() {
+    const PURPOSE: &str = "backup/key/default/kms-local";
+    let site = Site::new().await;
+    let served = site.serve().await;
+    let client = served.administrator();
+    let short = |number| vec![number; if number == 3 { 31 } else { 32 }];
+    let broken = sealed(&site, PURPOSE, &backup(&[1, 2, 3], &short));
+    for _ in 0..2 {
+        assert_eq!(refused(client.restore_key(broken.clone()).await), "request-malformed");
+        assert_eq!(refused(client.key("k").await), "key-not-found");
+        assert_eq!(code(site.release(&Guest::new(), "k").await), Code::KeyNotFound);
+    }
+    assert!(site.ground.store.swap(PURPOSE, Some(&broken), None).unwrap());
+    let sound = sealed(&site, PURPOSE, &backup(&[1, 2, 3], &|number| vec![number; 32]));
+    client.restore_key(sound).await.unwrap();
+    let guest = Guest::new();
+    let released = site.release(&guest, "k").await.unwrap();
+    assert_eq!(guest.open(&released.jwe), [3; 32]);
+}
+
+/// A connector that knows of no `key-versions`, over a server of its own.
+#[tokio::test]
+async fn several_versions_come_back_only_into_a_connector_that_takes_them_in() {
+    let backup = |numbers: &[u8]| backup(numbers, &|number| vec![number; 32]);
     const PURPOSE: &str = "backup/key/default/kms-vault";
     for settings in [&[][..], &[("engine", "transit-datakey")]] {
         let world = World::with(settings, token, |plugin| plugin.targets[0].takes_keys = true);
