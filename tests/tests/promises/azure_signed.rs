@@ -230,6 +230,10 @@ async fn what_a_connector_wraps_itself_is_not_taken_for_what_its_service_signed(
     for signed in [false, true] {
         let site = site(signed).await;
         site.key("wrapped-given").await;
+        let other = site.release(&Guest::new(), "wrapped-given").await.unwrap_err();
+        let wanted = if signed { "stands in no answer" } else { "to another recipient" };
+        assert_eq!(other.code, Code::PluginFailed);
+        assert!(other.reason.contains(wanted), "{other}");
         given.push(site.release(&guest, "wrapped-given").await);
     }
     // The operator's grant is trust in the connector, unless the service signs.

@@ -50,7 +50,17 @@ impl World {
         credential: impl FnOnce(&Path, &EndpointPlan) -> CredentialKind,
         change: impl FnOnce(&mut PluginPlan),
     ) -> Self {
-        let ground = Ground::new();
+        Self::over(Ground::new(), kms, settings, credential, change).await
+    }
+
+    /// The same on this ground.
+    pub(super) async fn over(
+        ground: Ground,
+        kms: &str,
+        settings: &[(&str, &str)],
+        credential: impl FnOnce(&Path, &EndpointPlan) -> CredentialKind,
+        change: impl FnOnce(&mut PluginPlan),
+    ) -> Self {
         let folder = ground.path().join("vault");
         std::fs::create_dir(&folder).unwrap();
         let vault = FakeVault::start(&folder).await;
@@ -434,6 +444,11 @@ async fn a_given_key_gets_into_the_server_and_the_connector_reads_none_of_it() {
             assert_eq!(code(given(&world, "taken", &[1; 32]).await), Code::Conflict);
             let state = world.vault.state();
             assert_eq!(state.secrets["claviger/default/taken"].len(), 1);
+            drop(state);
+            // What is known here and gone there is not put there anew.
+            world.vault.state().secrets.remove("claviger/default/k");
+            assert_eq!(code(given(&world, "k", &[1; 32]).await), Code::Conflict);
+            assert!(!world.vault.state().secrets.contains_key("claviger/default/k"));
         }
         assert_eq!(code(given(&world, "short", &[1; 31]).await), Code::RequestMalformed);
     }

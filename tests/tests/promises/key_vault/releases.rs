@@ -15,7 +15,7 @@ use x509_parser::x509::SubjectPublicKeyInfo;
 
 use super::{Service, Vault, wire_policy};
 use claviger::error::Code;
-use claviger::flow::vault::{Actor, Attributes, NewVaultKey, VaultRelease};
+use claviger::flow::vault::{Actor, Attributes, KeyChange, NewVaultKey, VaultRelease};
 use claviger::flow::{AttestationRules, NewReleasePolicy};
 use claviger::keys::RsaAesKeyWrap;
 use claviger::permission::Permissions;
@@ -328,6 +328,17 @@ async fn a_key_that_is_never_released_is_not_whatever_policy_it_was_made_with() 
                 assert_eq!(answer.body()["error"]["innererror"]["code"], "KeyNotExportable");
                 assert_eq!(code(native), Code::KeyNotExportable);
             }
+        }
+        // Nor does it become one that is.
+        let turned = KeyChange { exportable: Some(!exportable), ..KeyChange::default() };
+        let turned = vault.site.host.vault_update(actor, name, None, turned).await;
+        assert_eq!(code(turned), Code::PolicyImmutable, "{name}");
+        let release_policy = Some(NewReleasePolicy::affirming());
+        let given = KeyChange { release_policy, ..KeyChange::default() };
+        let given = vault.site.host.vault_update(actor, name, None, given).await;
+        match exportable {
+            true => assert!(given.is_ok(), "{given:?}"),
+            false => assert_eq!(code(given), Code::KeyNotExportable),
         }
     }
 }
