@@ -1,6 +1,7 @@
 //! A connector holds no more than it needs, and what it answers is looked at before it counts.
 
 use claviger::error::Code;
+use claviger::flow::NewKey;
 use claviger::flow::vault::{Actor, Attributes, Imported, NewVaultKey};
 use claviger::permission::Permissions;
 use claviger::secret::Secret;
@@ -146,6 +147,20 @@ async fn a_connector_does_not_choose_what_a_backup_holds_or_which_version_was_ad
         let versions = site.host.vault_versions(actor, name, None, 25).await.unwrap().items;
         assert_eq!(versions.len(), 1, "{name}");
     }
+}
+
+// attack 15
+#[tokio::test]
+async fn a_connector_does_not_put_one_sealed_key_over_another() {
+    let site = site().await;
+    let material = site.key("sound").await;
+    let administrator = caller(&Tenant::default());
+    let over = NewKey { material: Some(Secret::new(vec![7; 32])), ..new_key("sound") };
+    let over = site.host.create_key(&administrator, "tests", over).await;
+    assert_eq!(code(over), Code::Conflict);
+    let guest = Guest::new();
+    let released = site.release(&guest, "sound").await.unwrap();
+    assert_eq!(guest.open(&released.jwe), material);
 }
 
 // attack 41
