@@ -8,9 +8,14 @@ const SIGNED_DATA: &str = "1.2.840.113549.1.7.2";
 const TST_INFO: &str = "1.2.840.113549.1.9.16.1.4";
 const CONTENT_TYPE: &str = "1.2.840.113549.1.9.3";
 const MESSAGE_DIGEST: &str = "1.2.840.113549.1.9.4";
+/// Nothing that is known.
+const OTHER: &str = "1.2.3.4";
 const SHA256: &str = "2.16.840.1.101.3.4.2.1";
 
 const SIGNATURE: &[u8] = b"a signature";
+
+/// What is wrong, how it comes about, and what is said of it.
+type Case<T> = (&'static str, fn(&mut T), &'static str);
 
 /// A timestamp before it is written.
 struct Stamp {
@@ -145,20 +150,18 @@ fn a_timestamp_of_which_anything_is_wrong_tells_nothing() {
         stamp::check(&stamp.written(&leaf), SIGNATURE, &authorities)
     };
     assert_eq!(told(|_| ()), Ok(Timestamp(AT)));
-    let other = "1.2.3.4";
-    assert!(oid(other) != oid(TST_INFO));
     let something_else = "signs something else";
-    let cases: [(&str, fn(&mut Stamp), &str); 15] = [
+    let cases: [Case<Stamp>; 15] = [
         ("not granted", |stamp| stamp.status = 2, "not granted"),
-        ("no signed data", |stamp| stamp.signed_data = "1.2.3.4", "something else"),
-        ("no TSTInfo", |stamp| stamp.content = "1.2.3.4", "something else"),
+        ("no signed data", |stamp| stamp.signed_data = OTHER, "something else"),
+        ("no TSTInfo", |stamp| stamp.content = OTHER, "something else"),
         ("version 2", |stamp| stamp.version = 2, "version that is not read"),
         ("another signature", |stamp| stamp.about = b"other".to_vec(), "another signature"),
-        ("another type", |stamp| stamp.typed = Some("1.2.3.4"), something_else),
+        ("another type", |stamp| stamp.typed = Some(OTHER), something_else),
         ("no type", |stamp| stamp.typed = None, something_else),
         ("another digest", |stamp| stamp.digested = Some(vec![7; 32]), something_else),
         ("no digest", |stamp| stamp.digested = Some(Vec::new()), something_else),
-        ("two types", |stamp| stamp.before = vec![(CONTENT_TYPE, oid("1.2.3.4"))], something_else),
+        ("two types", |stamp| stamp.before = vec![(CONTENT_TYPE, oid(OTHER))], something_else),
         (
             "two digests",
             |stamp| {
@@ -171,7 +174,7 @@ fn a_timestamp_of_which_anything_is_wrong_tells_nothing() {
             "two values",
             |stamp| {
                 stamp.typed = None;
-                stamp.before = vec![(CONTENT_TYPE, [oid(TST_INFO), oid("1.2.3.4")].concat())];
+                stamp.before = vec![(CONTENT_TYPE, [oid(TST_INFO), oid(OTHER)].concat())];
             },
             "the timestamp",
         ),
@@ -203,7 +206,7 @@ fn only_a_certificate_for_timestamps_alone_and_of_the_moment_makes_them() {
         stamp::check(&stamp, SIGNATURE, &[authority(&sigstore, 0, None)])
     };
     assert_eq!(told(&sigstore, |_| ()), Ok(Timestamp(AT)));
-    let cases: [(&str, fn(&mut CertificateParams), &str); 7] = [
+    let cases: [Case<CertificateParams>; 7] = [
         ("for nothing", |leaf| leaf.extended_key_usages.clear(), "no certificate"),
         (
             "for something else",
