@@ -16,6 +16,11 @@ struct Vault {
 const NOW: Duration = Duration::from_secs(1_800_000_000);
 
 fn vault(names: &[&str]) -> Vault {
+    vault_for(names, &[])
+}
+
+/// The same, of a certificate for these purposes; none: for any.
+fn vault_for(names: &[&str], purposes: &[rcgen::ExtendedKeyUsagePurpose]) -> Vault {
     let root_key = KeyPair::generate().unwrap();
     let mut root = CertificateParams::default();
     root.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -27,6 +32,7 @@ fn vault(names: &[&str]) -> Vault {
     let mut leaf = CertificateParams::default();
     leaf.subject_alt_names =
         names.iter().map(|name| rcgen::SanType::DnsName((*name).try_into().unwrap())).collect();
+    leaf.extended_key_usages = purposes.to_vec();
     let issuer = Issuer::from_params(&root, &root_key);
     let leaf = leaf.signed_by(&leaf_key, &issuer).unwrap();
     Vault { root: certificate.der().clone(), leaf: leaf.der().clone(), key }
@@ -78,6 +84,13 @@ fn a_chain_that_leads_elsewhere_and_a_time_outside_are_refused() {
     let roots = std::slice::from_ref(&ours.root);
     let late = Duration::from_secs(100_000_000_000);
     assert!(matches!(verify(&jws, "vault.example", roots, late), Err(JwsError::Chain(_))));
+    // Of a server, as the vault is.
+    use rcgen::ExtendedKeyUsagePurpose::{ClientAuth, CodeSigning, ServerAuth};
+    for (purpose, counts) in [(ServerAuth, true), (ClientAuth, false), (CodeSigning, false)] {
+        let purposed = vault_for(&["vault.example"], std::slice::from_ref(&purpose));
+        let outcome = outcome(&purposed, &header(&purposed), "vault.example");
+        assert_eq!(outcome.is_ok(), counts, "{purpose:?}: {outcome:?}");
+    }
 }
 
 #[test]
@@ -102,6 +115,7 @@ fn no_member_of_the_header_chooses_a_weaker_check() {
         ("alg", json!("RS512"), JwsError::Signature),
         ("crit", json!(["b64"]), JwsError::Malformed),
         ("x5c", json!([]), JwsError::Malformed),
+        ("x5c", json!(vec![BASE64.encode(&vault.leaf); 9]), JwsError::Malformed),
         ("x5c", json!(["AAAA"]), JwsError::Chain("BadDer".to_owned())),
     ] {
         let mut header = header(&vault);

@@ -175,6 +175,25 @@ mod tests {
     }
 
     #[test]
+    fn it_lists_the_one_service_and_describes_the_one_file() {
+        let last = |question: &[u8]| answered(question).pop().unwrap().1;
+        // `ListServiceResponse` of one `ServiceResponse`; `FileDescriptorResponse` of one file.
+        assert_eq!(last(&write(7, b"")), write(1, &write(1, SERVICE.as_bytes())));
+        for question in [write(4, b"key_provider.HelloReply"), write(3, FILE.as_bytes())] {
+            assert_eq!(last(&question), write(1, &file()));
+        }
+        // What it does not have it does not have, by the code for that.
+        for question in [
+            write(4, b"grpc.reflection.v1.ServerReflection"),
+            write(4, b"key_provider"),
+            write(3, b"grpc/reflection/v1/reflection.proto"),
+            write(5, b""),
+        ] {
+            assert!(last(&question).starts_with(&[1 << 3, NOT_FOUND]), "{question:?}");
+        }
+    }
+
+    #[test]
     fn a_question_is_taken_when_it_is_whole_and_no_longer_than_it_may_be() {
         let whole = [frame(b"one"), frame(b"two")].concat();
         for cut in 0..8 {

@@ -119,3 +119,48 @@ fn a_unix_socket_serves_as_well_and_is_not_for_everybody() {
     assert_eq!(served.ask("GET", "/status", "").0, 200);
     assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o660);
 }
+
+/// Raw bytes of an answer to a call by gRPC's media type, or another; over HTTP/1.1, without its trailers.
+fn called(served: &Served, host: &str, path: &str, media_type: &str, body: &[u8]) -> String {
+    let mut stream = TcpStream::connect(served.address.strip_prefix("http://").unwrap()).unwrap();
+    let head = format!(
+        "POST {path} HTTP/1.1\r\nhost: {host}\r\ncontent-type: {media_type}\r\n\
+         connection: close\r\ncontent-length: {}\r\n\r\n",
+        body.len()
+    );
+    stream.write_all(head.as_bytes()).unwrap();
+    // It may stop listening before all is sent.
+    let _ = stream.write_all(body);
+    let mut answer = Vec::new();
+    let _ = stream.read_to_end(&mut answer);
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+#[test]
+fn reflection_answers_at_its_paths_by_grpc_alone_and_so_many_questions() {
+    const SERVICE: &str = "key_provider.KeyProviderService";
+    const PATH: &str = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo";
+    const GRPC: &str = "application/grpc";
+    let Some(host) = Host::start() else { return };
+    let served = Served::start(&host, ANY_PORT);
+    // Of a host whose name has 1000 letters, the list of services.
+    let message = [&[0x0a, 0xe8, 0x07][..], &[b'h'; 1000], &[0x3a, 0]].concat();
+    let length = u32::try_from(message.len()).unwrap().to_be_bytes();
+    let question = [&[0][..], &length, &message].concat();
+    let services = |answer: &str| answer.matches(SERVICE).count();
+    for path in [PATH, &PATH.replace("v1", "v1alpha")] {
+        assert_eq!(services(&called(&served, "localhost", path, GRPC, &question.repeat(20))), 20);
+    }
+    let other = "/grpc.reflection.v2.ServerReflection/ServerReflectionInfo";
+    for (host, path, media_type) in [
+        ("evil.example", PATH, GRPC),
+        ("localhost", PATH, "application/json"),
+        ("localhost", other, GRPC),
+        ("localhost", "/key_provider.KeyProviderService/SayHello", GRPC),
+    ] {
+        let answer = called(&served, host, path, media_type, &question);
+        assert_eq!(services(&answer), 0, "{host} {path} {media_type}: {answer}");
+    }
+    let many = services(&called(&served, "localhost", PATH, GRPC, &question.repeat(200)));
+    assert!(many <= (64 << 10) / question.len(), "{many}");
+}

@@ -85,7 +85,7 @@ fn list() -> Result<Vec<String>, Error> {
 
 /// A number that is no handle of this call.
 #[expect(unsafe_code, reason = "that is the deed")]
-fn forged_handle() -> material::Secret {
+pub(crate) fn forged_handle() -> material::Secret {
     // SAFETY: a handle is a number to WebAssembly; the host has to refuse one that it did not give.
     unsafe { material::Secret::from_handle(4096) }
 }

@@ -5,7 +5,9 @@ mod answers;
 mod waste;
 
 use claviger_plugin_sdk::kms::{
-    Context, Error, Held, KeyManagement, KeyReference, KeyRelease, KeySummary, NewKey, Released,
+    Context, Error, Held, KeyManagement, KeyReference, KeyRelease, KeySummary, KeyVersions, NewKey,
+    Released,
+    material::{self, Secret},
     sealed_keys::{self, Kind},
 };
 
@@ -15,7 +17,7 @@ claviger_plugin_sdk::manifest! {
     imports: ["log", "material", "release-context", "sealed-keys", "sealed-store", "settings"],
     settings: { "token": "Its own." },
 }
-claviger_plugin_sdk::register_managed_kms!(Hostile);
+claviger_plugin_sdk::register_versioned_kms!(Hostile);
 
 /// Its keys have one version.
 const VERSION: &str = "1";
@@ -57,7 +59,8 @@ impl KeyManagement for Hostile {
     }
 
     fn versions(name: String) -> Result<Vec<KeySummary>, Error> {
-        Ok((0..5000).map(|_| summary(&name)).collect())
+        let count = if name.starts_with("open-") || name.starts_with("add-") { 1 } else { 5000 };
+        Ok((0..count).map(|_| summary(&name)).collect())
     }
 
     fn get(key: KeyReference) -> Result<KeySummary, Error> {
@@ -72,6 +75,25 @@ impl KeyManagement for Hostile {
         match name.as_str() {
             "delete-fails" => Err(Error::Unavailable("it does not delete".into())),
             _ => sealed_keys::erase(&name).map_err(of_the_host),
+        }
+    }
+}
+
+impl KeyVersions for Hostile {
+    fn add(name: String, key: Secret) -> Result<KeySummary, Error> {
+        drop(key);
+        match name.as_str() {
+            "add-another" => Ok(summary("another-name")),
+            _ => Ok(KeySummary { version: "1\n2".into(), ..summary(&name) }),
+        }
+    }
+
+    fn open(key: KeyReference) -> Result<Secret, Error> {
+        match key.name.as_str() {
+            "open-empty" => Ok(material::hold(&[])),
+            "open-made-up" => Ok(material::hold(&[7; 32])),
+            "open-forged" => Ok(answers::forged_handle()),
+            name => sealed_keys::open(name).map_err(of_the_host),
         }
     }
 }

@@ -366,6 +366,13 @@ async fn a_token_that_says_more_than_holds_now_releases_nothing() {
     let mut silent = warned;
     silent.as_object_mut().unwrap().remove("x-claviger-status");
     assert!(site.host.maa_still_stands(&guest.caller(), &silent).await.is_err());
+    // What is contraindicated gets no token, and by one that said so nothing is released.
+    let site = site.again(|_, plan| plan.snp.chip_ids = Some(Vec::new())).await;
+    assert!(attest(&site, &guest, sound(&guest)).await.is_err());
+    let mut against = said;
+    against["x-claviger-status"] = "contraindicated".into();
+    let later = site.host.maa_still_stands(&guest.caller(), &against).await;
+    assert_eq!(later.unwrap_err().code, Code::NotAffirming);
 }
 
 /// Who signs endorsements of utility VMs: an authority, and a key of its for that usage.

@@ -390,6 +390,14 @@ async fn a_secret_of_a_vault_gets_to_the_attested_recipient_in_the_version_that_
     let administrator = claviger_tests::site::caller(&Tenant::default());
     let taken = site.host.create_key(&administrator, "tests", new).await;
     assert_eq!(code(taken), Code::Conflict);
+    // Nor what is there and not known here.
+    ask(&model, "PUT", "/secrets/7-default-there?api-version=7.4", put(3)).await;
+    let new = NewKey { material: Some(Secret::new(vec![1; 32])), ..new_key("there") };
+    let taken = site.host.create_key(&administrator, "tests", new).await;
+    assert_eq!(code(taken), Code::Conflict);
+    site.host.create_key(&administrator, "tests", new_key("there")).await.unwrap();
+    let released = site.release(&guest, "there").await.unwrap();
+    assert_eq!(guest.open(&released.jwe), [3; 32]);
 }
 
 // attack 50

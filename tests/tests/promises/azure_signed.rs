@@ -98,8 +98,13 @@ fn answer(manner: &Manner, other: &Signer, asked: &Asked) -> Reply {
     if manner.how == "ciphertext" {
         *ciphertext.last_mut().unwrap() ^= 1;
     }
+    let to = if manner.how == "recipient" { "somebody".to_owned() } else { recipient.kid() };
     let hsm = json!({ "schema_version": "1.0", "ciphertext": BASE64URL_NOPAD.encode(&ciphertext),
-        "header": { "alg": "dir", "enc": wrap.name(), "kid": recipient.kid() } });
+        "header": { "alg": "dir", "enc": wrap.name(), "kid": to } });
+    let kid = match manner.how {
+        "another key" => kid.replace("7-default-k", "7-default-other"),
+        _ => kid,
+    };
     let hsm = BASE64URL_NOPAD.encode(hsm.to_string().as_bytes());
     let enc = if manner.how == "enc" { "CKM_RSA_AES_KEY_WRAP" } else { wrap.name() };
     let payload = json!({
@@ -180,6 +185,8 @@ async fn a_release_that_the_vault_did_not_sign_is_none() {
         ("root-alone", &sound, Code::KmsUnavailable),
         ("four-parts", &sound, Code::KmsUnavailable),
         ("enc", &sound, Code::KmsUnavailable),
+        ("another key", &sound, Code::KmsUnavailable),
+        ("recipient", &sound, Code::KmsUnavailable),
         // Signed, and wrapped to nobody.
         ("ciphertext", &sound, Code::PluginFailed),
     ] {
@@ -223,6 +230,10 @@ async fn what_a_connector_wraps_itself_is_not_taken_for_what_its_service_signed(
     for signed in [false, true] {
         let site = site(signed).await;
         site.key("wrapped-given").await;
+        let other = site.release(&Guest::new(), "wrapped-given").await.unwrap_err();
+        let wanted = if signed { "stands in no answer" } else { "to another recipient" };
+        assert_eq!(other.code, Code::PluginFailed);
+        assert!(other.reason.contains(wanted), "{other}");
         given.push(site.release(&guest, "wrapped-given").await);
     }
     // The operator's grant is trust in the connector, unless the service signs.

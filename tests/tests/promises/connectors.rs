@@ -1,6 +1,10 @@
 //! A connector holds no more than it needs, and what it answers is looked at before it counts.
 
 use claviger::error::Code;
+use claviger::flow::NewKey;
+use claviger::flow::vault::{Actor, Attributes, Imported, NewVaultKey};
+use claviger::permission::Permissions;
+use claviger::secret::Secret;
 use claviger::tenant::Tenant;
 use claviger_tests::hostile::CONNECTOR;
 use claviger_tests::site::{Guest, Journal, Site, caller, code, new_key, tenant};
@@ -101,6 +105,62 @@ async fn a_connector_does_not_climb_out_of_its_tenant_or_its_place() {
     // The same name in another tenant is another key.
     assert_eq!(code(site.release(&Guest::new(), "victim").await), Code::KeyNotFound);
     assert_eq!(site.releases(), 0);
+}
+
+// attacks 45 and 50, invariants 7 and 10
+#[tokio::test]
+async fn a_connector_does_not_choose_what_a_backup_holds_or_which_version_was_added() {
+    let site = site().await;
+    let (caller, permissions) = (caller(&Tenant::default()), Permissions::all());
+    let actor = Actor { caller: &caller, principal: "tests", permissions: &permissions };
+    for (name, wanted) in [
+        ("open-sound", None),
+        ("open-empty", Some("the material is empty")),
+        ("open-made-up", Some("that the connector knows, without the grant")),
+        ("open-forged", Some("unknown handle")),
+    ] {
+        site.key(name).await;
+        let backup = site.host.vault_backup(actor, name).await;
+        match wanted {
+            None => assert!(backup.is_ok(), "{backup:?}"),
+            Some(wanted) => {
+                let refusal = backup.unwrap_err();
+                assert_eq!(refusal.code, Code::PluginFailed, "{name}");
+                assert!(refusal.reason.contains(wanted), "{name}: {refusal}");
+            }
+        }
+    }
+    for name in ["add-another", "add-forgery"] {
+        site.key(name).await;
+        let new = NewVaultKey {
+            name: name.to_owned(),
+            kind: "oct-256".to_owned(),
+            hardware: false,
+            material: Some(Imported::Plain(Secret::new(vec![7; 32]))),
+            attributes: Attributes::default(),
+            operations: None,
+            tags: std::collections::BTreeMap::new(),
+            exportable: true,
+            release_policy: None,
+        };
+        assert_eq!(code(site.host.vault_create(actor, new).await), Code::PluginFailed, "{name}");
+        let versions = site.host.vault_versions(actor, name, None, 25).await.unwrap().items;
+        assert_eq!(versions.len(), 1, "{name}");
+    }
+}
+
+// attack 15
+#[tokio::test]
+async fn a_connector_does_not_put_one_sealed_key_over_another() {
+    let site = site().await;
+    let material = site.key("sound").await;
+    let administrator = caller(&Tenant::default());
+    let over = NewKey { material: Some(Secret::new(vec![7; 32])), ..new_key("sound") };
+    let over = site.host.create_key(&administrator, "tests", over).await;
+    assert_eq!(code(over), Code::Conflict);
+    let guest = Guest::new();
+    let released = site.release(&guest, "sound").await.unwrap();
+    assert_eq!(guest.open(&released.jwe), material);
 }
 
 // attack 41

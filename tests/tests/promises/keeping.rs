@@ -312,7 +312,10 @@ async fn secrets_have_versions_and_are_read_by_name_and_within_their_time() {
     client.delete_secret("s").await.unwrap();
     assert_eq!(refused(client.secret("s", Some(&one.version)).await), "secret-not-found");
     assert_eq!(client.deleted_secrets(None).await.unwrap().secrets.len(), 1);
+    // Nothing gets its name as long as it can be recovered.
+    assert_eq!(refused(client.set_secret("s", &new_secret("three")).await), "key-deleted");
     client.recover_secret("s").await.unwrap();
+    assert_eq!(client.secret_versions("s").await.unwrap().versions.len(), 2);
     drop(served);
     let site = site.again(|_, _| ()).await;
     let served = site.serve().await;

@@ -11,6 +11,7 @@
 )]
 
 mod administration;
+mod at_once;
 mod attestation;
 mod attestation_bounds;
 mod attestation_guest;

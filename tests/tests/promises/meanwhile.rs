@@ -1,7 +1,7 @@
 //! What changes while a key is being fetched. A host asks for the time before it fetches and again
 //! behind it: a clock that has something done when it is asked stands between the two.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
@@ -9,11 +9,14 @@ use std::thread;
 
 use claviger::assemble::assemble;
 use claviger::clock::{Clock, Timestamp};
-use claviger::error::Code;
-use claviger::flow::NewReleasePolicy;
+use claviger::error::{Code, Refusal};
+use claviger::flow::vault::{Actor, Attributes, NewSecret};
+use claviger::flow::{Host, NewReleasePolicy};
+use claviger::permission::Permissions;
 use claviger::release_policy::Language;
+use claviger::secret::Secret;
 use claviger::tenant::Tenant;
-use claviger_tests::site::{Ground, Guest, NOW, Site, caller, new_key};
+use claviger_tests::site::{Ground, Guest, NOW, Site, caller, code, new_key};
 use serde_json::json;
 
 /// After so many looks at the clock, something else happens before the answer.
@@ -44,9 +47,73 @@ fn refusing() -> NewReleasePolicy {
     NewReleasePolicy { language: Language::Akv, text: policy.to_string(), immutable: false }
 }
 
+/// Whose policy it is.
+#[derive(Clone, Copy, Debug)]
+enum Of {
+    Key,
+    Secret,
+}
+
+impl Of {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Key => "k",
+            Self::Secret => "secrets/s",
+        }
+    }
+
+    async fn put(self, host: &Host, name: &str, policy: NewReleasePolicy) -> Result<(), Refusal> {
+        let caller = caller(&Tenant::default());
+        match self {
+            Self::Key => host.set_release_policy(&caller, "alice", name, policy).await.map(drop),
+            Self::Secret => {
+                let permissions = Permissions::all();
+                let actor =
+                    Actor { caller: &caller, principal: "alice", permissions: &permissions };
+                let name = name.trim_start_matches("secrets/");
+                host.secret_set_release_policy(actor, name, policy).await.map(drop)
+            }
+        }
+    }
+
+    async fn make(self, host: &Host, name: &str) {
+        let caller = caller(&Tenant::default());
+        match self {
+            Self::Key => {
+                host.create_key(&caller, "tests", new_key(name)).await.unwrap();
+            }
+            Self::Secret => {
+                let permissions = Permissions::all();
+                let actor =
+                    Actor { caller: &caller, principal: "alice", permissions: &permissions };
+                let new = NewSecret {
+                    name: name.trim_start_matches("secrets/").to_owned(),
+                    value: Secret::new(b"value".to_vec()),
+                    content_type: None,
+                    attributes: Attributes::default(),
+                    tags: BTreeMap::new(),
+                    release_policy: Some(NewReleasePolicy::affirming()),
+                };
+                host.secret_set(actor, new).await.unwrap();
+            }
+        }
+    }
+}
+
 // attack 13, invariant 8
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_policy_that_becomes_stricter_while_the_key_is_fetched_does_not_release_it() {
+    stricter_meanwhile(Of::Key).await;
+}
+
+// attack 13, invariant 8
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn nor_a_secret() {
+    stricter_meanwhile(Of::Secret).await;
+}
+
+/// A host by such a clock, and the two ends of what happens meanwhile.
+async fn site() -> (Site, Arc<Interrupting>, Receiver<bool>, Sender<()>) {
     let ((ask, asked), (done, told)) = (channel(), channel());
     let looks = AtomicUsize::new(usize::MAX);
     let clock = Arc::new(Interrupting { looks, meanwhile: Mutex::new((ask, told)) });
@@ -54,32 +121,76 @@ async fn a_policy_that_becomes_stricter_while_the_key_is_fetched_does_not_releas
     let (plan, random, told) = (ground.plan(), ground.random.clone(), clock.clone());
     let built = tokio::task::spawn_blocking(move || assemble(plan, told, random));
     let site = Site { ground, host: Arc::new(built.await.unwrap().unwrap()) };
-    let administrator = caller(&Tenant::default());
-    site.host.create_key(&administrator, "tests", new_key("k")).await.unwrap();
+    (site, clock, asked, done)
+}
+
+async fn stricter_meanwhile(of: Of) {
+    let (site, clock, asked, done) = site().await;
+    of.make(&site.host, of.name()).await;
     let (host, runtime) = (Arc::clone(&site.host), tokio::runtime::Handle::current());
     let changing = thread::spawn(move || {
         while asked.recv() == Ok(true) {
-            let set = host.set_release_policy(&administrator, "alice", "k", refusing());
-            runtime.block_on(set).unwrap();
+            runtime.block_on(of.put(&host, of.name(), refusing())).unwrap();
             done.send(()).unwrap();
         }
     });
     let (guest, mut ends) = (Guest::new(), HashSet::new());
     for looks in 0..12 {
-        let administrator = caller(&Tenant::default());
-        let affirming = NewReleasePolicy::affirming();
-        site.host.set_release_policy(&administrator, "alice", "k", affirming).await.unwrap();
-        let challenge = site.challenge_for(&guest, "k");
+        of.put(&site.host, of.name(), NewReleasePolicy::affirming()).await.unwrap();
+        let challenge = site.challenge_for(&guest, of.name());
         clock.looks.store(looks, Ordering::SeqCst);
-        let outcome = site.submit(&guest, "k", guest.answer(&challenge)).await;
+        let outcome = site.submit(&guest, of.name(), guest.answer(&challenge)).await;
         clock.looks.store(usize::MAX, Ordering::SeqCst);
         ends.insert(outcome.map(drop).map_err(|refusal| refusal.code));
     }
     // Stricter before the policy was asked, and between then and the release; and after it.
     for end in [Err(Code::ReleaseDenied), Err(Code::Conflict), Ok(())] {
-        assert!(ends.contains(&end), "{end:?} is not among {ends:?}");
+        assert!(ends.contains(&end), "{of:?}: {end:?} is not among {ends:?}");
     }
     assert_eq!(ends.len(), 3);
     clock.meanwhile.lock().unwrap().0.send(false).unwrap();
     changing.join().unwrap();
+}
+
+/// Two change a policy at once, and one of them makes it immutable: the other, who read it before, does not
+/// come after him.
+// attack 60, invariant 4
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn what_became_immutable_meanwhile_is_not_overwritten() {
+    for of in [Of::Key, Of::Secret] {
+        let (site, clock, asked, done) = site().await;
+        let name = move |looks: usize| format!("{}{looks}", of.name());
+        for looks in 0..6 {
+            of.make(&site.host, &name(looks)).await;
+        }
+        let (host, runtime) = (Arc::clone(&site.host), tokio::runtime::Handle::current());
+        let changing = thread::spawn(move || {
+            for looks in 0..6 {
+                if asked.recv() != Ok(true) {
+                    return;
+                }
+                let strict = NewReleasePolicy { immutable: true, ..refusing() };
+                runtime.block_on(of.put(&host, &name(looks), strict)).unwrap();
+                done.send(()).unwrap();
+            }
+        });
+        let (guest, mut ends) = (Guest::new(), HashSet::new());
+        for looks in 0..6 {
+            let name = name(looks);
+            let text = "package claviger.release\n\nallow if true".to_owned();
+            let lax = NewReleasePolicy { language: Language::Rego, text, immutable: false };
+            clock.looks.store(looks, Ordering::SeqCst);
+            let put = of.put(&site.host, &name, lax).await;
+            let interrupted = clock.looks.swap(usize::MAX, Ordering::SeqCst) > looks;
+            if !interrupted {
+                break;
+            }
+            ends.insert(put.map_err(|refusal| refusal.code));
+            let released = site.release(&guest, &name).await.map(drop);
+            assert_eq!(code(released), Code::ReleaseDenied, "{of:?} {looks}");
+        }
+        assert!(ends.contains(&Err(Code::Conflict)), "{of:?}: {ends:?}");
+        clock.meanwhile.lock().unwrap().0.send(false).unwrap();
+        changing.join().unwrap();
+    }
 }

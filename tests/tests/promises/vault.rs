@@ -25,17 +25,17 @@ use data_encoding::{BASE64, HEXLOWER};
 const TOKEN: &str = "hvs.static-t0ken";
 
 /// A host whose keys are in a fake of Vault.
-struct World {
-    vault: FakeVault,
-    site: Site,
+pub(super) struct World {
+    pub(super) vault: FakeVault,
+    pub(super) site: Site,
 }
 
 impl World {
-    async fn new(settings: &[(&str, &str)]) -> Self {
+    pub(super) async fn new(settings: &[(&str, &str)]) -> Self {
         Self::with(settings, token, |_| ()).await
     }
 
-    async fn with(
+    pub(super) async fn with(
         settings: &[(&str, &str)],
         credential: impl FnOnce(&Path, &EndpointPlan) -> CredentialKind,
         change: impl FnOnce(&mut PluginPlan),
@@ -44,13 +44,23 @@ impl World {
     }
 
     /// A host whose keys are held by this connector at first.
-    async fn beside(
+    pub(super) async fn beside(
         kms: &str,
         settings: &[(&str, &str)],
         credential: impl FnOnce(&Path, &EndpointPlan) -> CredentialKind,
         change: impl FnOnce(&mut PluginPlan),
     ) -> Self {
-        let ground = Ground::new();
+        Self::over(Ground::new(), kms, settings, credential, change).await
+    }
+
+    /// The same on this ground.
+    pub(super) async fn over(
+        ground: Ground,
+        kms: &str,
+        settings: &[(&str, &str)],
+        credential: impl FnOnce(&Path, &EndpointPlan) -> CredentialKind,
+        change: impl FnOnce(&mut PluginPlan),
+    ) -> Self {
         let folder = ground.path().join("vault");
         std::fs::create_dir(&folder).unwrap();
         let vault = FakeVault::start(&folder).await;
@@ -68,7 +78,7 @@ impl World {
     }
 
     /// Makes a key known that is in the server.
-    async fn adopt(&self, name: &str) -> Result<(), Refusal> {
+    pub(super) async fn adopt(&self, name: &str) -> Result<(), Refusal> {
         self.adopt_for(&Tenant::default(), name).await
     }
 
@@ -77,7 +87,7 @@ impl World {
         created.map(drop)
     }
 
-    async fn released(&self, name: &str) -> Result<(Vec<u8>, String), Refusal> {
+    pub(super) async fn released(&self, name: &str) -> Result<(Vec<u8>, String), Refusal> {
         let guest = Guest::new();
         let released = self.site.release(&guest, name).await?;
         Ok((guest.open(&released.jwe), released.version))
@@ -138,7 +148,7 @@ pub(super) async fn connected(
 }
 
 /// A token in a file.
-fn token(folder: &Path, _: &EndpointPlan) -> CredentialKind {
+pub(super) fn token(folder: &Path, _: &EndpointPlan) -> CredentialKind {
     let (header, prefix) = ("x-vault-token".to_owned(), String::new());
     let source = SecretSource::File(secret(folder, "token", TOKEN));
     CredentialKind::Header(HeaderPlan { header, prefix, source })
@@ -432,8 +442,11 @@ async fn a_given_key_gets_into_the_server_and_the_connector_reads_none_of_it() {
         if settings.first() != Some(&("engine", "transit-datakey")) {
             world.vault.put("claviger/default/taken", &[2; 32]);
             assert_eq!(code(given(&world, "taken", &[1; 32]).await), Code::Conflict);
-            let state = world.vault.state();
-            assert_eq!(state.secrets["claviger/default/taken"].len(), 1);
+            assert_eq!(world.vault.state().secrets["claviger/default/taken"].len(), 1);
+            // What is known here and gone there is not put there anew.
+            world.vault.state().secrets.remove("claviger/default/k");
+            assert_eq!(code(given(&world, "k", &[1; 32]).await), Code::Conflict);
+            assert!(!world.vault.state().secrets.contains_key("claviger/default/k"));
         }
         assert_eq!(code(given(&world, "short", &[1; 31]).await), Code::RequestMalformed);
     }

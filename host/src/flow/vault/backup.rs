@@ -47,7 +47,8 @@ struct Backup {
 }
 
 impl Host {
-    /// A sealed copy of a key with all its versions, disabled ones too.
+    /// A sealed copy of a key with all its versions, disabled ones too. Of several versions there is none
+    /// where their connector could not take them in again.
     pub async fn vault_backup(&self, actor: Actor<'_>, name: &str) -> Result<Vec<u8>, Refusal> {
         actor.require(Permission::KeysBackup)?;
         let (kms, tenant) = (self.kms()?, &actor.caller.tenant);
@@ -55,7 +56,7 @@ impl Host {
         let now = self.parts.clock.now();
         let mut materials = Vec::with_capacity(held.record.versions.len());
         for version in &held.record.versions {
-            let material = whole(&kms, tenant, name, version).await?;
+            let material = whole(&kms, tenant, name, version, held.record.versions.len()).await?;
             materials.push(SecretText(Zeroizing::new(BASE64.encode(material.expose()))));
         }
         let policy = self.parts.release_policies.read(tenant, kms.name(), name)?;
@@ -81,6 +82,10 @@ impl Host {
 
     /// Brings a key back under its name, where there is none now: its versions with their identifiers and
     /// states, and the policy that it had when it was copied.
+    ///
+    /// That policy stands even where the key got an immutable one later, once the key with that one was
+    /// purged: nothing is kept of what is purged. While the copy was made its policy could be changed, so
+    /// that the copy opens no more than stood open then; whoever may purge and restore can return there.
     pub async fn vault_restore(
         &self,
         actor: Actor<'_>,
@@ -118,6 +123,7 @@ impl Host {
         backup: Backup,
     ) -> Result<KeyDescription, Refusal> {
         let Backup { record, material, materials, policy, .. } = backup;
+        takes_in(kms, tenant, name, record.versions.len()).await?;
         let materials: Vec<SecretText> = material.into_iter().chain(materials).collect();
         if materials.len() != record.versions.len() {
             return Err(internal(&"a backup has not as many materials as versions"));
@@ -160,18 +166,46 @@ impl Host {
     }
 }
 
-/// The material of a version. Of a disabled one only a connector gives it that knows what it is for.
+/// The material of a version, one of so many. Of a disabled one only a connector gives it that knows what it
+/// is for; of one of several too, for no other could bring them back.
 async fn whole(
     kms: &KmsPlugin,
     tenant: &Tenant,
     name: &str,
     version: &KeyVersion,
+    count: usize,
 ) -> Result<Secret, Refusal> {
     let reference = KeyReference { name: name.to_owned(), version: Some(version.number.clone()) };
     match kms.open_version(tenant, &reference).await {
+        Err(KmsFailure::Unsupported(_)) if count > 1 => Err(takes_none(kms, name, count)),
         Err(KmsFailure::Unsupported(_)) => material::of(kms, tenant, name, &version.number).await,
         opened => opened.map_err(|failure| refuse_kms(kms.name(), failure)),
     }
+}
+
+/// Asks whether the connector knows of versions, before the first of several is made: what it put into its
+/// service it may not be able to take back.
+async fn takes_in(
+    kms: &KmsPlugin,
+    tenant: &Tenant,
+    name: &str,
+    count: usize,
+) -> Result<(), Refusal> {
+    if count <= 1 {
+        return Ok(());
+    }
+    let newest = KeyReference { name: name.to_owned(), version: None };
+    match kms.open_version(tenant, &newest).await {
+        // There is no such key yet.
+        Ok(_) | Err(KmsFailure::NotFound) => Ok(()),
+        Err(KmsFailure::Unsupported(_)) => Err(takes_none(kms, name, count)),
+        Err(failure) => Err(refuse_kms(kms.name(), failure)),
+    }
+}
+
+fn takes_none(kms: &KmsPlugin, name: &str, count: usize) -> Refusal {
+    let reason = format!("{} takes no versions in, and {name} has {count}", kms.name());
+    Refusal::new(Code::KmsUnsupported, reason)
 }
 
 /// A version as it was, by the name that its connector gave to it now.

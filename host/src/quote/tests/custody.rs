@@ -341,7 +341,18 @@ fn what_the_hypervisor_chose_never_carries_a_challenge() {
 // attack 46
 #[test]
 fn no_key_or_digest_is_read_where_a_report_has_none() {
-    let (examination, statement) = report(|_| ());
+    let digest = DigestAlgorithm::Sha256.digest(b"blob");
+    let (examination, statement) =
+        report(|report| report.chip_id[..32].copy_from_slice(digest.as_ref()));
+    // Even where it happens to stand: CHIP_ID is no digest of anything.
+    let at = span(0x1a0, 32);
+    let vouched = examination.vouch(&statement, at, DigestAlgorithm::Sha256, b"blob".to_vec());
+    let Err(Fault::Untrusted(why)) = vouched else { panic!("{vouched:?}") };
+    assert!(why.contains("holds no digest"), "{why}");
+    let replayed =
+        examination.replay(&statement, at, DigestAlgorithm::Sha256, digest.as_ref(), &[]);
+    let Err(Fault::Untrusted(why)) = replayed else { panic!("{replayed:?}") };
+    assert!(why.contains("is no register"), "{why}");
     for at in [span(0x90, 32), span(0xb0, 32), span(0x140, 32), span(0x1a0, 32), span(0xd0, 32)] {
         let outcome = examination.vouch(&statement, at, DigestAlgorithm::Sha256, Vec::new());
         assert!(matches!(outcome, Err(Fault::Untrusted(_))), "{at:?}");
@@ -355,7 +366,9 @@ fn no_key_or_digest_is_read_where_a_report_has_none() {
 // attack 46
 #[test]
 fn a_report_checked_step_by_step_is_no_whole_report() {
-    let report = Report::of(Product::Milan);
+    let mut report = Report::of(Product::Milan);
+    let chosen = DigestAlgorithm::Sha512.digest(b"whatever the guest chose");
+    report.report_data.copy_from_slice(chosen.as_ref());
     let leaf = mint::vek(EndorsementKey::Vcek, Product::Milan, &report).der();
     let ask = mint::ask(Product::Milan).der();
     let authority = mint::trusting(Product::Milan).build().unwrap();

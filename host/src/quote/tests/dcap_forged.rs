@@ -3,7 +3,9 @@
 use std::sync::{Arc, OnceLock};
 
 use super::super::dcap::{DcapReport, TcbStatus};
-use super::super::{Authority, AuthorityBuilder, Examination, Fault, Revocation};
+use super::super::{
+    Authority, AuthorityBuilder, DigestAlgorithm, Examination, Fault, Revocation, Span,
+};
 use super::mint::NOW;
 use crate::claim::Value;
 use crate::clock::Timestamp;
@@ -78,6 +80,47 @@ fn simulated_platforms_give_genuine_quotes_of_every_kind_and_say_that_they_are_s
     }
     let genuine = forgery(QuoteBody::Td4).by(Authority::builder(), NOW);
     assert!(matches!(genuine, Err(Fault::Untrusted(_) | Fault::BadSignature)), "{genuine:?}");
+}
+
+// attack 46
+#[test]
+fn what_the_measurements_hold_vouches_for_nothing_even_where_it_is_a_digest() {
+    const BLOB: &[u8] = b"blob";
+    for kind in KINDS {
+        let sgx = matches!(kind, QuoteBody::Sgx3 | QuoteBody::Sgx5);
+        let body = match kind {
+            QuoteBody::Sgx3 | QuoteBody::Td4 => 48,
+            _ => 54,
+        };
+        // MRENCLAVE, MRSIGNER; MRSEAM, MRTD, and MRCONFIGID, of which who launches says what it is.
+        let fields: &[(usize, bool)] = match sgx {
+            true => &[(64, false), (128, false)],
+            false => &[(16, false), (136, false), (184, true)],
+        };
+        let (digest, length) = match sgx {
+            true => (DigestAlgorithm::Sha256, 32),
+            false => (DigestAlgorithm::Sha384, 48),
+        };
+        let hash = digest.digest(BLOB);
+        for (at, vouches) in fields {
+            // MRSEAM is the module's, which is looked at; there the span alone has to do.
+            let mut forged = forgery(kind);
+            if *at != 16 {
+                forged.quote.body[*at..*at + length].copy_from_slice(hash.as_ref());
+            }
+            let examination = Examination::new(builder().build().unwrap().into(), NOW);
+            let quote = intel().quote(&forged.quote).unwrap();
+            let report = examination.dcap(quote, &forged.attachments()).unwrap();
+            let (start, length) = (u32::try_from(body + at), u32::try_from(length));
+            let span = Span { start: start.unwrap(), length: length.unwrap() };
+            let vouched = examination.vouch(&report.statement, span, digest, BLOB.to_vec());
+            match (vouches, vouched) {
+                (true, Ok(vouched)) => assert!(!vouched.may_bind(Span { start: 0, length: 4 })),
+                (false, Err(Fault::Untrusted(why))) if why.contains("holds no digest") => {}
+                (_, other) => panic!("{kind:?} {at}: {other:?}"),
+            }
+        }
+    }
 }
 
 #[test]

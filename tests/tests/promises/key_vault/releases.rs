@@ -13,8 +13,15 @@ use x509_parser::prelude::{FromDer, X509Certificate};
 use x509_parser::public_key::PublicKey;
 use x509_parser::x509::SubjectPublicKeyInfo;
 
-use super::{Vault, wire_policy};
-use claviger_tests::site::{Guest, NOW};
+use super::{Service, Vault, wire_policy};
+use claviger::error::Code;
+use claviger::flow::vault::{Actor, Attributes, KeyChange, NewVaultKey, VaultRelease};
+use claviger::flow::{AttestationRules, NewReleasePolicy};
+use claviger::keys::RsaAesKeyWrap;
+use claviger::permission::Permissions;
+use claviger::release_policy::Language;
+use claviger::tenant::Tenant;
+use claviger_tests::site::{ADMINISTRATOR, Guest, NOW, Site, caller, code};
 
 /// A workload's RSA key, as its runtime data names it.
 struct Recipient {
@@ -215,6 +222,10 @@ async fn state_time_and_policy_of_the_key_are_asked_at_every_release() {
     ] {
         vault.done("PATCH", "/keys/k", json!({"attributes": change})).await;
         assert_eq!(release("k").await, (403, inner.to_owned()));
+        // Before the token is looked at.
+        let no_token = json!({"target": "a.b.c"});
+        let refused = vault.refused("workload", "POST", "/keys/k/release", no_token).await;
+        assert_eq!(refused.2, inner);
     }
     vault.done("PATCH", "/keys/k", json!({"attributes": {"exp": NOW.0 + 600}})).await;
     assert_eq!(release("k").await.0, 200);
@@ -227,10 +238,107 @@ async fn state_time_and_policy_of_the_key_are_asked_at_every_release() {
     vault.done("PATCH", "/keys/k", json!({"attributes": {"exp": NOW.0}})).await;
     let token = body["target"].as_str().unwrap();
     let native = vault.site.redeem(&Guest::new(), "k", token).await;
-    assert_eq!(claviger_tests::site::code(native), claviger::error::Code::KeyExpired);
+    assert_eq!(code(native), Code::KeyExpired);
     vault.done("PATCH", "/keys/k", json!({"attributes": {"exp": NOW.0 + 600}})).await;
     vault.done("DELETE", "/keys/k", Value::Null).await;
     assert_eq!(release("k").await.0, 404);
     let native = vault.site.redeem(&Guest::new(), "k", token).await;
-    assert_eq!(claviger_tests::site::code(native), claviger::error::Code::KeyNotFound);
+    assert_eq!(code(native), Code::KeyNotFound);
+}
+
+/// What a token says of its issuer chooses the check that it gets, and nothing else.
+// attacks 2 and 54
+#[tokio::test]
+async fn where_the_host_has_a_service_of_its_own_a_token_gets_the_check_of_whom_it_says() {
+    let service = Service::new(super::ATTESTATION);
+    let site = Site::with(|_, plan| plan.authorities = vec![service.plan(None)]).await;
+    let rules = AttestationRules::default();
+    let served = site.serve_attestation(rules.clone()).await;
+    let mut raw = served.raw().await;
+    let bearer = format!("authorization: Bearer {ADMINISTRATOR}\r\n");
+    let key = json!({"key": {"kty": "oct-HSM", "k": BASE64URL_NOPAD.encode(&[7; 32])},
+        "hsm": true, "attributes": {"exportable": true},
+        "release_policy": wire_policy("sevsnpvm", false)});
+    let made = raw.ask("PUT", "/keys/k?api-version=7.4", &bearer, &key.to_string()).await;
+    assert_eq!(made.status, 200, "{}", made.text);
+    let recipient = Recipient::new();
+    let claims = recipient.claims("sevsnpvm");
+    let token = service.token(claims.clone());
+    let body = json!({"target": token}).to_string();
+    let released = raw.ask("POST", "/keys/k/release?api-version=7.4", &bearer, &body).await;
+    assert_eq!(released.status, 200, "{}", released.text);
+    // For a token of another service the host's own made no keys.
+    assert!(site.ground.store.get("host/attestation-keys").unwrap().is_none());
+
+    const OWN: &str = "https://keys.test";
+    let own = site.host.maa_issuer(OWN, &rules).await.unwrap();
+    let (caller, permissions) = (caller(&Tenant::default()), Permissions::all());
+    let actor = Actor { caller: &caller, principal: "tests", permissions: &permissions };
+    let release = async |token: &str| {
+        let wrap = RsaAesKeyWrap::default();
+        let wanted = VaultRelease { key: "k", version: None, token, wrap, own: Some(&own) };
+        site.host.vault_release(actor, wanted).await.map(drop).map_err(|refusal| refusal.code)
+    };
+    assert_eq!(release(&token).await, Ok(()));
+    // Whoever says that he is the other is held to the other's keys.
+    let as_own = Service { issuer: OWN, ..service };
+    let of_nobody = Service::new("https://nobody.example");
+    let as_listed = Service::new(super::ATTESTATION);
+    for liar in [as_own, of_nobody, as_listed] {
+        let refused = release(&liar.token(claims.clone())).await;
+        assert_eq!(refused, Err(Code::TokenInvalid), "{}", liar.issuer);
+    }
+}
+
+// invariants 4 and 8
+#[tokio::test]
+async fn a_key_that_is_never_released_is_not_whatever_policy_it_was_made_with() {
+    let vault = Vault::open().await;
+    let (caller, permissions) = (caller(&Tenant::default()), Permissions::all());
+    let actor = Actor { caller: &caller, principal: "tests", permissions: &permissions };
+    let policy = NewReleasePolicy {
+        language: Language::Akv,
+        text: super::policy("sevsnpvm").to_string(),
+        immutable: false,
+    };
+    for (name, exportable) in [("stays", false), ("leaves", true)] {
+        let new = NewVaultKey {
+            name: name.to_owned(),
+            kind: "oct-256".to_owned(),
+            hardware: true,
+            material: None,
+            attributes: Attributes::default(),
+            operations: None,
+            tags: std::collections::BTreeMap::new(),
+            exportable,
+            release_policy: Some(policy.clone()),
+        };
+        vault.site.host.vault_create(actor, new).await.unwrap();
+        let token = vault.attestation.token(Recipient::new().claims("sevsnpvm"));
+        let body = json!({"target": token});
+        let path = format!("/keys/{name}/release");
+        let answer = vault.ask("workload", "POST", &path, body).await;
+        let native = vault.site.redeem(&Guest::new(), name, &token).await;
+        match exportable {
+            true => {
+                assert_eq!(answer.status, 200, "{answer:?}");
+                assert!(native.is_ok(), "{native:?}");
+            }
+            false => {
+                assert_eq!(answer.body()["error"]["innererror"]["code"], "KeyNotExportable");
+                assert_eq!(code(native), Code::KeyNotExportable);
+            }
+        }
+        // Nor does it become one that is.
+        let turned = KeyChange { exportable: Some(!exportable), ..KeyChange::default() };
+        let turned = vault.site.host.vault_update(actor, name, None, turned).await;
+        assert_eq!(code(turned), Code::PolicyImmutable, "{name}");
+        let release_policy = Some(NewReleasePolicy::affirming());
+        let given = KeyChange { release_policy, ..KeyChange::default() };
+        let given = vault.site.host.vault_update(actor, name, None, given).await;
+        match exportable {
+            true => assert!(given.is_ok(), "{given:?}"),
+            false => assert_eq!(code(given), Code::KeyNotExportable),
+        }
+    }
 }

@@ -4,7 +4,7 @@ use claviger::error::Code;
 use claviger::flow::NewReleasePolicy;
 use claviger::flow::vault::{Actor, KeyChange};
 use claviger::http::{KeyVersionRequest, ReleasePolicyRequest, ReleasePolicyText, SecretBytes};
-use claviger::permission::Permissions;
+use claviger::permission::{Permission, Permissions};
 use claviger::release_policy::Language;
 use claviger::secret::Secret;
 use claviger::tenant::Tenant;
@@ -123,4 +123,63 @@ async fn nor_of_a_secrets() {
     client.purge_secret("s").await.unwrap();
     client.restore_secret(backup).await.unwrap();
     stands("restore").await;
+}
+
+/// What is purged leaves nothing behind: a copy from before brings back what stood then, when the policy
+/// could be changed anyway.
+// attack 60
+#[tokio::test]
+async fn a_copy_from_before_brings_the_policy_of_then_back_once_the_key_is_purged() {
+    let site = Site::new().await;
+    let served = site.serve().await;
+    let (client, guest) = (served.administrator(), Guest::new());
+    let material = Some(SecretBytes(Secret::new(vec![7; 32])));
+    let new = KeyVersionRequest {
+        release_policy: Some("affirming".into()),
+        material,
+        ..version("oct-256")
+    };
+    client.put_key("k", &new).await.unwrap();
+    let before = client.back_up_key("k").await.unwrap().backup.0;
+    client.set_release_policy("k", &strict()).await.unwrap();
+    let after = client.back_up_key("k").await.unwrap().backup.0;
+
+    // As long as there is anything of the key, the copy does not come back.
+    assert_eq!(refused(client.restore_key(before.clone()).await), "conflict");
+    client.soft_delete_key("k").await.unwrap();
+    assert_eq!(refused(client.restore_key(before.clone()).await), "key-deleted");
+    client.recover_key("k").await.unwrap();
+    assert_eq!(code(site.release(&guest, "k").await), Code::ReleaseDenied);
+    // Who may restore and not purge does not get there.
+    let permissions = Permission::ALL.iter().copied();
+    let permissions = permissions.filter(|one| *one != Permission::KeysPurge).collect();
+    let caller = caller(&Tenant::default());
+    let actor = Actor { caller: &caller, principal: "p", permissions: &permissions };
+    site.host.vault_delete(actor, "k").await.unwrap();
+    assert_eq!(code(site.host.vault_purge(actor, "k").await), Code::Forbidden);
+    assert_eq!(code(site.host.vault_restore(actor, &before).await), Code::KeyDeleted);
+
+    client.purge_key("k").await.unwrap();
+    client.restore_key(before).await.unwrap();
+    let policy = client.release_policy("k").await.unwrap();
+    assert!(!policy.immutable && policy.language == Language::Affirming);
+    let released = site.release(&guest, "k").await.unwrap();
+    assert_eq!(guest.open(&released.jwe), [7; 32]);
+    // Both are in the log.
+    let events = site.records();
+    let count = |event: &str| {
+        let of = |record: &&serde_json::Value| {
+            record["event"] == event && record["key"] == "k" && record["outcome"] == "allowed"
+        };
+        events.iter().filter(of).count()
+    };
+    assert_eq!((count("key-purged"), count("key-restored")), (1, 1));
+
+    // A copy from after it brings the immutable one.
+    client.soft_delete_key("k").await.unwrap();
+    client.purge_key("k").await.unwrap();
+    client.restore_key(after).await.unwrap();
+    assert_eq!(code(site.release(&guest, "k").await), Code::ReleaseDenied);
+    let lax = ReleasePolicyRequest::from("affirming");
+    assert_eq!(refused(client.set_release_policy("k", &lax).await), "policy-immutable");
 }

@@ -35,6 +35,14 @@ async fn what_is_deleted_can_be_recovered_for_as_long_as_its_tenant_has() {
     let served = site.serve().await;
     let client = served.administrator();
     assert_eq!(client.deleted_keys(None).await.unwrap().keys[0].key.recoverable_days, 30);
+    // To the second, and whether or not the upkeep came by.
+    site.at(30 * DAY - 1);
+    client.recover_secret("s").await.unwrap();
+    assert_eq!(client.delete_secret("s").await.unwrap().secret.recoverable_days, 90);
     site.at(30 * DAY);
     assert_eq!(refused(client.recover_key("k").await), "key-not-found");
+    site.at(120 * DAY - 1);
+    assert_eq!(refused(client.recover_secret("s").await), "secret-not-found");
+    client.set_secret("s", &new_secret("two")).await.unwrap();
+    assert_eq!(client.secret_versions("s").await.unwrap().versions.len(), 1);
 }

@@ -13,6 +13,8 @@ use crate::plugin::package::sha256;
 use crate::plugin::signature::key::SigningKey;
 use crate::secret::Secret;
 
+mod stamps;
+
 const COMPONENT: &[u8] = b"component";
 /// 2026-01-02T03:04:05Z
 const AT: u64 = 1_767_323_045;
@@ -29,7 +31,17 @@ fn signing(pair: &KeyPair) -> SigningKey {
     SigningKey::read(&Secret::new(pair.serialize_pem().into_bytes())).unwrap()
 }
 
-/// From an hour before [`AT`] to ten minutes after.
+/// An authority, which may have so many below it, from so long before [`AT`] to so long after.
+fn ca(name: &str, below: u8, (before, after): (i64, i64)) -> CertificateParams {
+    let mut params = CertificateParams::default();
+    params.distinguished_name.push(rcgen::DnType::CommonName, name);
+    params.is_ca = IsCa::Ca(BasicConstraints::Constrained(below));
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
+    around(&mut params, before, after);
+    params
+}
+
+/// From so many seconds before [`AT`] to so many after.
 fn around(params: &mut CertificateParams, before: i64, after: i64) {
     let at = time::OffsetDateTime::from_unix_timestamp(i64::try_from(AT).unwrap()).unwrap();
     params.not_before = at - time::Duration::seconds(before);
@@ -38,12 +50,12 @@ fn around(params: &mut CertificateParams, before: i64, after: i64) {
 
 impl Sigstore {
     fn new() -> Self {
-        let mut params = CertificateParams::default();
-        params.distinguished_name.push(rcgen::DnType::CommonName, "sigstore");
-        params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
-        params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
-        around(&mut params, 86_400, 86_400);
-        let authority = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
+        Self::of(ca("sigstore", 0, (86_400, 86_400)))
+    }
+
+    fn of(authority: CertificateParams) -> Self {
+        let key = KeyPair::generate().unwrap();
+        let authority = CertifiedIssuer::self_signed(authority, key).unwrap();
         let log = KeyPair::generate().unwrap();
         let log_spki = rcgen::PublicKeyData::subject_public_key_info(&log);
         Self { authority, log: signing(&log), log_spki }
@@ -84,6 +96,17 @@ impl Sigstore {
     /// A leaf that this log took in: once without its timestamp, which is what the log signs, and once
     /// with it, changed.
     fn logged(&self, log: &KeyPair, change: impl Fn(&mut Vec<u8>)) -> (Vec<u8>, SigningKey) {
+        self.logged_with(log, b"", (0, b""), change)
+    }
+
+    /// The same with these extensions, behind so many timestamps that say nothing, and before these bytes.
+    fn logged_with(
+        &self,
+        log: &KeyPair,
+        extensions: &[u8],
+        (before, behind): (usize, &[u8]),
+        change: impl Fn(&mut Vec<u8>),
+    ) -> (Vec<u8>, SigningKey) {
         let pair = KeyPair::generate().unwrap();
         let leaf = |list: Option<Vec<u8>>| {
             let (mut params, _) = self.params();
@@ -97,6 +120,9 @@ impl Sigstore {
         let issuer = Certificate::parse(self.authority.der()).unwrap();
         let length = u32::try_from(precertificate.tbs().len()).unwrap().to_be_bytes();
         let at = (AT * 1_000 - 5).to_be_bytes();
+        let vector =
+            |inner: &[u8]| [&u16::try_from(inner.len()).unwrap().to_be_bytes()[..], inner].concat();
+        let extensions = vector(extensions);
         let signed = [
             &[0, 0][..],
             &at,
@@ -104,16 +130,16 @@ impl Sigstore {
             &sha256(issuer.spki().unwrap()),
             &length[1..],
             precertificate.tbs(),
-            &[0, 0],
+            &extensions,
         ];
         let signature = signing(log).signature(&signed.concat()).unwrap();
         let id = sha256(&rcgen::PublicKeyData::subject_public_key_info(log));
-        let length = u16::try_from(signature.len()).unwrap().to_be_bytes();
-        let mut sct = [&[0][..], &id, &at, &[0, 0], &[4, 3], &length, &signature].concat();
+        let mut sct = [&[0][..], &id, &at, &extensions, &[4, 3], &vector(&signature)].concat();
+        let empty = [&[0][..], &[7; 32], &at, &[0, 0], &[4, 3], &[0, 0]].concat();
+        let empty = vector(&empty).repeat(before);
         change(&mut sct);
-        let vector =
-            |inner: &[u8]| [&u16::try_from(inner.len()).unwrap().to_be_bytes()[..], inner].concat();
-        let list = sct::element(der::tag::OCTET_STRING, &vector(&vector(&sct)));
+        let list = vector(&[empty, vector(&sct)].concat());
+        let list = sct::element(der::tag::OCTET_STRING, &[&list[..], behind].concat());
         (leaf(Some(list)), signing(&pair))
     }
 
@@ -144,11 +170,22 @@ impl Sigstore {
 
     /// What cosign would write, with everything in it that is looked at.
     fn bundle(&self, leaf: &[u8], signature: &[u8]) -> Value {
+        self.entered(leaf, signature, |_| (), |note| note)
+    }
+
+    /// The same, of a log that took in another body, or signed another checkpoint.
+    fn entered(
+        &self,
+        leaf: &[u8],
+        signature: &[u8],
+        change: impl Fn(&mut Value),
+        noting: impl Fn(String) -> String,
+    ) -> Value {
         let pem = format!(
             "-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n",
             BASE64.encode(leaf)
         );
-        let body = json!({
+        let mut body = json!({
             "apiVersion": "0.0.1",
             "kind": "hashedrekord",
             "spec": {
@@ -158,8 +195,9 @@ impl Sigstore {
                     "publicKey": { "content": BASE64.encode(pem.as_bytes()) },
                 },
             },
-        })
-        .to_string();
+        });
+        change(&mut body);
+        let body = body.to_string();
         let entries = [b"one".as_slice(), body.as_bytes(), b"three"];
         let leaves: Vec<_> = entries.iter().map(|entry| merkle::leaf(entry)).collect();
         let root = BASE64.encode(&merkle::root(&leaves));
@@ -171,7 +209,7 @@ impl Sigstore {
             HEXLOWER.encode(&id)
         );
         let promise = self.log.signature(promised.as_bytes()).unwrap();
-        let note = format!("log.example - 1\n3\n{root}\n");
+        let note = noting(format!("log.example - 1\n3\n{root}\n"));
         let noted = [&id[..4], &self.log.signature(note.as_bytes()).unwrap()].concat();
         let note = format!("{note}\n\u{2014} log.example {}\n", BASE64.encode(&noted));
         json!({
@@ -258,6 +296,34 @@ fn a_bundle_of_another_authority_or_log_is_nobodys() {
 
 // attack 48
 #[test]
+fn an_authority_that_is_over_or_has_too_many_below_it_is_none() {
+    const DAY: (i64, i64) = (86_400, 86_400);
+    for (valid, wanted) in [((86_400, -60), "valid until"), ((-60, 86_400), "valid from")] {
+        let sigstore = Sigstore::of(ca("over", 0, valid));
+        assert!(doubt(&sigstore.trusted(), &sigstore.signed()).contains(wanted), "{valid:?}");
+    }
+    for (above, below, valid, counts) in [
+        (1, 0, DAY, true),
+        (0, 0, DAY, false),
+        (1, 0, (86_400, -60), false),
+        (1, 0, (-60, 86_400), false),
+    ] {
+        let root = Sigstore::of(ca("root", above, valid));
+        let mut sigstore = Sigstore::new();
+        let (params, key) = (ca("between", below, DAY), KeyPair::generate().unwrap());
+        sigstore.authority = CertifiedIssuer::signed_by(params, key, &root.authority).unwrap();
+        let mut trusted = sigstore.root();
+        let chain = &mut trusted["certificateAuthorities"][0]["certChain"]["certificates"];
+        let top = json!({ "rawBytes": BASE64.encode(root.authority.der()) });
+        chain.as_array_mut().unwrap().insert(0, top);
+        let trusted = TrustedRoot::parse(trusted.to_string().as_bytes()).unwrap();
+        let outcome = outcome(&trusted, &sigstore.signed());
+        assert_eq!(outcome.is_ok(), counts, "{above} {valid:?}: {outcome:?}");
+    }
+}
+
+// attack 48
+#[test]
 fn a_certificate_that_is_over_or_not_for_signing_or_names_nobody_is_no_signers() {
     let sigstore = Sigstore::new();
     let root = sigstore.trusted();
@@ -330,6 +396,66 @@ fn nothing_in_a_bundle_can_be_changed_or_left_out() {
     assert_eq!(root.signer(&bundle, b"other", &sha256(b"other")), Err(Doubt::Digest));
 }
 
+/// The log signed it all, so that promise, proof and checkpoint hold.
+// attack 48
+#[test]
+fn what_the_log_took_in_must_be_this_signature_and_its_tree_the_one_that_is_proven() {
+    let sigstore = Sigstore::new();
+    let (leaf, key) = sigstore.leaf(|_| {});
+    let (other, _) = sigstore.leaf(|_| {});
+    let signature = key.signature(COMPONENT).unwrap();
+    let pem = |leaf: &[u8]| {
+        let text = BASE64.encode(leaf);
+        let pem = format!("-----BEGIN CERTIFICATE-----\n{text}\n-----END CERTIFICATE-----\n");
+        json!(BASE64.encode(pem.as_bytes()))
+    };
+    for (place, value, wanted) in [
+        ("/apiVersion", json!("0.0.2"), "another kind"),
+        ("/kind", json!("rekord"), "another kind"),
+        ("/spec/data/hash/algorithm", json!("sha512"), "other bytes"),
+        ("/spec/data/hash/value", json!(HEXLOWER.encode(&sha256(b"other"))), "other bytes"),
+        ("/spec/signature/content", json!("AAAA"), "another signature"),
+        ("/spec/signature/publicKey/content", pem(&other), "another certificate"),
+    ] {
+        let change = |body: &mut Value| *body.pointer_mut(place).unwrap() = value.clone();
+        let bundle = sigstore.entered(&leaf, &signature, change, |note| note);
+        let why = doubt(&sigstore.trusted(), &bundle);
+        assert!(why.contains(wanted), "{place}: {why}");
+    }
+    let noted = |noting: fn(String) -> String| {
+        outcome(&sigstore.trusted(), &sigstore.entered(&leaf, &signature, |_| (), noting))
+    };
+    assert!(noted(|note| note).is_ok());
+    assert!(noted(|note| note + "another line\n").is_ok());
+    let another_root = |note: String| {
+        let mut lines: Vec<_> = note.lines().map(str::to_owned).collect();
+        lines[2] = BASE64.encode(&[7; 32]);
+        lines.join("\n") + "\n"
+    };
+    for (what, noting) in [
+        ("size", (|note| note.replace("\n3\n", "\n4\n")) as fn(String) -> String),
+        ("root", another_root),
+        ("neither", |_| "log.example - 1\n".to_owned()),
+    ] {
+        let why = noted(noting).unwrap_err().to_string();
+        assert!(why.contains("of another tree"), "{what}: {why}");
+    }
+    // Under the name of another key, and a proof longer than that of any log.
+    let sound = sigstore.bundle(&leaf, &signature);
+    const PROOF: &str = "/verificationMaterial/tlogEntries/0/inclusionProof";
+    let mut renamed = sound.clone();
+    let envelope = renamed.pointer_mut(&format!("{PROOF}/checkpoint/envelope")).unwrap();
+    let (text, line) = envelope.as_str().unwrap().rsplit_once(' ').unwrap();
+    let mut signature = BASE64.decode(line.trim().as_bytes()).unwrap();
+    signature[0] ^= 1;
+    *envelope = json!(format!("{text} {}\n", BASE64.encode(&signature)));
+    assert!(doubt(&sigstore.trusted(), &renamed).contains("not signed by the log"));
+    let mut long = sound;
+    *long.pointer_mut(&format!("{PROOF}/hashes")).unwrap() =
+        json!(vec![BASE64.encode(&[7; 32]); 64]);
+    assert!(doubt(&sigstore.trusted(), &long).contains("too long"));
+}
+
 // attack 48
 #[test]
 fn a_signature_by_another_key_than_the_certificates_does_not_hold() {
@@ -364,6 +490,22 @@ fn a_certificate_that_no_log_vouches_for_is_none_where_logs_are_listed() {
     }
     let longer = bundle(sigstore.logged(&log, |sct| sct.push(0)));
     assert!(outcome(&with(&log), &longer).is_err());
+    // Its extensions are signed.
+    let extended = bundle(sigstore.logged_with(&log, b"more", (0, b""), |_| ()));
+    assert!(outcome(&with(&log), &extended).is_ok());
+    let other = bundle(sigstore.logged_with(&log, b"more", (0, b""), |sct| sct[44] ^= 1));
+    assert!(doubt(&with(&log), &other).contains("does not hold"));
+    // One of several is enough; not all of very many are looked at.
+    for (before, counts) in [(7, true), (8, false)] {
+        let behind = bundle(sigstore.logged_with(&log, b"", (before, b""), |_| ()));
+        assert_eq!(outcome(&with(&log), &behind).is_ok(), counts, "{before}");
+    }
+    let behind = bundle(sigstore.logged_with(&log, b"", (0, b"x"), |_| ()));
+    assert!(doubt(&with(&log), &behind).contains("cannot be read"));
+    // What is said wrongly is not read: another version, another algorithm.
+    let said =
+        |place: usize| doubt(&with(&log), &bundle(sigstore.logged(&log, |sct| sct[place] ^= 1)));
+    assert!(said(0).contains("cannot be read") && said(43).contains("another algorithm"));
     // A log that is listed and cannot be read is still one that is wanted.
     let mut root = sigstore.root_with(&log);
     root["ctlogs"][0]["publicKey"]["rawBytes"] = json!("AAAA");
