@@ -75,12 +75,6 @@ impl Issuer {
         &self.issuer
     }
 
-    /// Whether a token says that it is of this service; which check it gets, and nothing else.
-    #[must_use]
-    pub fn said_by(&self, token: &str) -> bool {
-        jwt::said_issuer(token).is_some_and(|said| said == self.issuer)
-    }
-
     pub(super) fn audience(&self) -> Option<&str> {
         self.audience.as_deref()
     }

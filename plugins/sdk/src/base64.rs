@@ -9,14 +9,29 @@ pub fn decode(text: &str) -> Option<Vec<u8>> {
         return None;
     }
     let mut bytes = Vec::with_capacity(digits.len() / 4 * 3 + 2);
-    for group in digits.chunks(4) {
-        let mut bits = 0_u32;
-        for digit in group {
-            bits = bits << 6 | u32::from(value(*digit)?);
-        }
-        bits <<= 6 * (4 - group.len());
+    let (groups, rest) = digits.as_chunks::<4>();
+    // Of a digit that is none the highest bit is set, which is looked for once.
+    let mut wrong = 0;
+    for group in groups {
+        let [a, b, c, d] = group.map(value);
+        wrong |= a | b | c | d;
+        let bits = u32::from(a) << 18 | u32::from(b) << 12 | u32::from(c) << 6 | u32::from(d);
         let [_, first, second, third] = bits.to_be_bytes();
-        bytes.extend([first, second, third].iter().take(group.len() - 1));
+        bytes.extend_from_slice(&[first, second, third]);
+    }
+    let mut bits = 0_u32;
+    for digit in rest {
+        let digit = value(*digit);
+        wrong |= digit;
+        bits = bits << 6 | u32::from(digit & 63);
+    }
+    if wrong & NONE != 0 {
+        return None;
+    }
+    if !rest.is_empty() {
+        bits <<= 6 * (4 - rest.len());
+        let [_, first, second, third] = bits.to_be_bytes();
+        bytes.extend([first, second, third].iter().take(rest.len() - 1));
     }
     Some(bytes)
 }
@@ -38,15 +53,31 @@ pub fn url(bytes: &[u8]) -> String {
     text
 }
 
-fn value(digit: u8) -> Option<u8> {
-    match digit {
-        b'A'..=b'Z' => Some(digit - b'A'),
-        b'a'..=b'z' => Some(digit - b'a' + 26),
-        b'0'..=b'9' => Some(digit - b'0' + 52),
-        b'+' | b'-' => Some(62),
-        b'/' | b'_' => Some(63),
-        _ => None,
+/// Stands for what is no digit.
+const NONE: u8 = 0x80;
+
+/// What each byte stands for as a digit.
+const VALUES: [u8; 256] = {
+    let mut values = [NONE; 256];
+    let mut value = 0;
+    while value < 64 {
+        let digit = match value {
+            0..26 => b'A' + value,
+            26..52 => b'a' + value - 26,
+            52..62 => b'0' + value - 52,
+            62 => b'+',
+            _ => b'/',
+        };
+        values[digit as usize] = value;
+        value += 1;
     }
+    values[b'-' as usize] = 62;
+    values[b'_' as usize] = 63;
+    values
+};
+
+fn value(digit: u8) -> u8 {
+    VALUES.get(usize::from(digit)).copied().unwrap_or(NONE)
 }
 
 #[cfg(test)]

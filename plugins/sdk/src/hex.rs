@@ -8,10 +8,35 @@ pub fn decode(text: &str) -> Option<Vec<u8>> {
     let text = text.trim();
     let digits = text.strip_prefix("0x").unwrap_or(text).as_bytes();
     let (pairs, rest) = digits.as_chunks::<2>();
-    let digit =
-        |digit: u8| char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok());
-    let byte = |[high, low]: &[u8; 2]| Some(digit(*high)? << 4 | digit(*low)?);
-    rest.is_empty().then(|| pairs.iter().map(byte).collect())?
+    let mut wrong = 0;
+    let bytes = pairs.iter().map(|[high, low]| {
+        let (high, low) = (value(*high), value(*low));
+        wrong |= high | low;
+        high << 4 | low & 15
+    });
+    let bytes = bytes.collect();
+    // Of a digit that is none the highest bits are set, which is looked for once.
+    (rest.is_empty() && wrong & 0xf0 == 0).then_some(bytes)
+}
+
+/// What each byte stands for as a digit; more than 15 where it is none.
+const VALUES: [u8; 256] = {
+    let mut values = [0xff; 256];
+    let mut value = 0;
+    while value < 16 {
+        if value < 10 {
+            values[(b'0' + value) as usize] = value;
+        } else {
+            values[(b'a' + value - 10) as usize] = value;
+            values[(b'A' + value - 10) as usize] = value;
+        }
+        value += 1;
+    }
+    values
+};
+
+fn value(digit: u8) -> u8 {
+    VALUES.get(usize::from(digit)).copied().unwrap_or(0xff)
 }
 
 /// The text, in lower case.

@@ -148,6 +148,9 @@ mod tests {
         // Where the clock goes back, so do they.
         assert!(!Arc::ptr_eq(&one, &issuer(&second, 6_500)));
         // Tokens that are good for longer are another matter.
-        assert!(!Arc::ptr_eq(&one, &published.issuer(url, &second, 600, Timestamp(7_000)).unwrap()));
+        assert!(!Arc::ptr_eq(
+            &one,
+            &published.issuer(url, &second, 600, Timestamp(7_000)).unwrap()
+        ));
     }
 }

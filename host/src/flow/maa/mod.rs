@@ -250,8 +250,7 @@ impl Host {
     ) -> Result<Arc<Issuer>, Refusal> {
         let keys = self.maa_keys(url, rules).await?;
         let now = self.parts.clock.now();
-        let issuer =
-            self.parts.attestations.published.issuer(url, &keys, rules.token_seconds, now);
+        let issuer = self.parts.attestations.published.issuer(url, &keys, rules.token_seconds, now);
         issuer.map_err(|reason| Refusal::new(Code::Internal, reason))
     }
 

@@ -24,7 +24,7 @@ pub struct VaultRelease<'a> {
     pub token: &'a str,
     /// How the key is wrapped.
     pub wrap: RsaAesKeyWrap,
-    /// This host's own attestation service, where a front door plays one.
+    /// This host's own attestation service, where the token says that it is of it.
     pub own: Option<&'a Issuer>,
 }
 
