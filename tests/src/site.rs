@@ -277,7 +277,9 @@ impl Site {
     #[must_use]
     pub fn records(&self) -> Vec<serde_json::Value> {
         let text = std::fs::read_to_string(self.ground.audit().join("audit.jsonl")).unwrap();
-        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+        // The last line may be in the middle of being written; whole ones end.
+        let whole = text.rfind('\n').map_or("", |end| &text[..end]);
+        whole.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
     /// How many releases the audit log has.

@@ -57,6 +57,7 @@ pub fn url(bytes: &[u8]) -> String {
 const NONE: u8 = 0x80;
 
 /// What each byte stands for as a digit.
+#[expect(clippy::indexing_slicing, reason = "at compile time, where it would be told")]
 const VALUES: [u8; 256] = {
     let mut values = [NONE; 256];
     let mut value = 0;

@@ -20,6 +20,7 @@ pub fn decode(text: &str) -> Option<Vec<u8>> {
 }
 
 /// What each byte stands for as a digit; more than 15 where it is none.
+#[expect(clippy::indexing_slicing, reason = "at compile time, where it would be told")]
 const VALUES: [u8; 256] = {
     let mut values = [0xff; 256];
     let mut value = 0;

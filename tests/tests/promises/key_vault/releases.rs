@@ -274,19 +274,23 @@ async fn where_the_host_has_a_service_of_its_own_a_token_gets_the_check_of_whom_
     let own = site.host.maa_issuer(OWN, &rules).await.unwrap();
     let (caller, permissions) = (caller(&Tenant::default()), Permissions::all());
     let actor = Actor { caller: &caller, principal: "tests", permissions: &permissions };
-    let release = async |token: &str| {
+    let release = async |token: &str, own| {
         let wrap = RsaAesKeyWrap::default();
-        let wanted = VaultRelease { key: "k", version: None, token, wrap, own: Some(&own) };
+        let wanted = VaultRelease { key: "k", version: None, token, wrap, own };
         site.host.vault_release(actor, wanted).await.map(drop).map_err(|refusal| refusal.code)
     };
-    assert_eq!(release(&token).await, Ok(()));
+    assert_eq!(release(&token, None).await, Ok(()));
+    // A front door that takes it for the host's own by mistake finds no key for it.
+    assert_eq!(release(&token, Some(&*own)).await, Err(Code::TokenInvalid));
     // Whoever says that he is the other is held to the other's keys.
     let as_own = Service { issuer: OWN, ..service };
     let of_nobody = Service::new("https://nobody.example");
     let as_listed = Service::new(super::ATTESTATION);
     for liar in [as_own, of_nobody, as_listed] {
-        let refused = release(&liar.token(claims.clone())).await;
-        assert_eq!(refused, Err(Code::TokenInvalid), "{}", liar.issuer);
+        for own in [None, Some(&*own)] {
+            let refused = release(&liar.token(claims.clone()), own).await;
+            assert_eq!(refused, Err(Code::TokenInvalid), "{}", liar.issuer);
+        }
     }
 }
 
