@@ -1,9 +1,9 @@
 //! The service's signing keys, in memory and in the sealed store.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use arc_swap::ArcSwapOption;
-use moka::sync::Cache;
 
 use crate::clock::Timestamp;
 use crate::error::{Code, Refusal};
@@ -19,7 +19,7 @@ const PLACE: &str = "host/attestation-keys";
 const IN_HAND: u64 = 60;
 
 /// How many of its URLs are kept: tenants have one each, or a few.
-const URLS: u64 = 256;
+const URLS: usize = 256;
 
 /// The keys, made when they are first asked for.
 pub(in crate::flow) struct Keys {
@@ -28,7 +28,8 @@ pub(in crate::flow) struct Keys {
 }
 
 /// The service as an authority, by its URL: the same for as long as its keys are.
-pub(in crate::flow) struct Published(Cache<String, Arc<Known>>);
+#[derive(Default)]
+pub(in crate::flow) struct Published(RwLock<BTreeMap<String, Arc<Known>>>);
 
 struct Known {
     keys: Arc<CertifiedKeys>,
@@ -39,10 +40,6 @@ struct Known {
 }
 
 impl Published {
-    pub(super) fn new() -> Self {
-        Self(Cache::new(URLS))
-    }
-
     /// With these keys, as many of them as are believed now.
     pub(super) fn issuer(
         &self,
@@ -51,7 +48,8 @@ impl Published {
         token_seconds: u64,
         now: Timestamp,
     ) -> Result<Arc<Issuer>, String> {
-        if let Some(known) = self.0.get(url)
+        let known = self.0.read().unwrap_or_else(PoisonError::into_inner).get(url).cloned();
+        if let Some(known) = known
             && Arc::ptr_eq(&known.keys, keys)
             && known.token_seconds == token_seconds
             && known.from <= now
@@ -63,7 +61,12 @@ impl Published {
         let issuer = Arc::new(Issuer::pinned(url.to_owned(), jwks, token_seconds)?);
         let (keys, until) = (Arc::clone(keys), keys.fewer_from(now));
         let known = Known { keys, token_seconds, from: now, until, issuer: Arc::clone(&issuer) };
-        self.0.insert(url.to_owned(), Arc::new(known));
+        let mut kept = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        // The URLs are the operator's, so that there are no more of them but where he changes them.
+        if kept.len() >= URLS {
+            kept.clear();
+        }
+        kept.insert(url.to_owned(), Arc::new(known));
         Ok(issuer)
     }
 }
@@ -131,7 +134,7 @@ mod tests {
     fn a_key_that_is_believed_no_more_is_in_no_issuer_that_is_kept() {
         let (url, made) = ("https://a.example", Timestamp(1_000));
         let first = Arc::new(CertifiedKeys::generate(url, made).unwrap());
-        let published = Published::new();
+        let published = Published::default();
         let issuer = |keys: &Arc<CertifiedKeys>, now: u64| {
             published.issuer(url, keys, 300, Timestamp(now)).unwrap()
         };

@@ -61,7 +61,7 @@ impl Attestations {
     /// Over this store.
     #[must_use]
     pub fn new(store: Arc<SealedStore>) -> Self {
-        let (keys, published) = (Keys::new(Arc::clone(&store)), Published::new());
+        let (keys, published) = (Keys::new(Arc::clone(&store)), Published::default());
         Self { keys, published, policies: Policies::new(store) }
     }
 }
