@@ -10,30 +10,24 @@ pub fn decode(text: &str) -> Option<Vec<u8>> {
     }
     let mut bytes = Vec::with_capacity(digits.len() / 4 * 3 + 2);
     let (groups, rest) = digits.as_chunks::<4>();
-    // Of a digit that is none the highest bit is set, which is looked for once.
     let mut wrong = 0;
-    for group in groups {
-        let [a, b, c, d] = group.map(value);
-        wrong |= a | b | c | d;
-        let bits = u32::from(a) << 18 | u32::from(b) << 12 | u32::from(c) << 6 | u32::from(d);
-        let [_, first, second, third] = bits.to_be_bytes();
-        bytes.extend_from_slice(&[first, second, third]);
+    for digits in groups {
+        bytes.extend_from_slice(&group(*digits, &mut wrong));
     }
-    let mut bits = 0_u32;
-    for digit in rest {
-        let digit = value(*digit);
-        wrong |= digit;
-        bits = bits << 6 | u32::from(digit & 63);
-    }
-    if wrong & NONE != 0 {
-        return None;
-    }
-    if !rest.is_empty() {
-        bits <<= 6 * (4 - rest.len());
-        let [_, first, second, third] = bits.to_be_bytes();
-        bytes.extend([first, second, third].iter().take(rest.len() - 1));
-    }
-    Some(bytes)
+    // Filled up with zeros.
+    let mut last = [b'A'; 4];
+    last.iter_mut().zip(rest).for_each(|(place, digit)| *place = *digit);
+    bytes.extend(group(last, &mut wrong).iter().take(rest.len().saturating_sub(1)));
+    (wrong & NONE == 0).then_some(bytes)
+}
+
+/// Three bytes. Of a digit that is none the highest bit gets into `wrong`, to be looked for once.
+fn group(digits: [u8; 4], wrong: &mut u8) -> [u8; 3] {
+    let [a, b, c, d] = digits.map(value);
+    *wrong |= a | b | c | d;
+    let bits = u32::from(a) << 18 | u32::from(b) << 12 | u32::from(c) << 6 | u32::from(d);
+    let [_, first, second, third] = bits.to_be_bytes();
+    [first, second, third]
 }
 
 /// The bytes in the URL-safe alphabet, without padding (section 5).

@@ -34,6 +34,7 @@ pub mod harness;
 mod heap;
 pub mod hex;
 pub mod ima;
+pub mod init_data;
 pub mod json;
 pub mod kms;
 mod manifest;

@@ -5,7 +5,6 @@ mod evidence;
 mod init_data;
 mod spelled;
 
-use claviger_plugin_sdk::claims::Claims;
 use claviger_plugin_sdk::verifier::custody::Digest;
 use claviger_plugin_sdk::verifier::quotes::{self, SnpEndorsementKey, SnpReport};
 use claviger_plugin_sdk::verifier::{
@@ -52,10 +51,10 @@ impl Verifier for Snp {
         let trustworthiness = judge(&report, expected_vmpl);
         let init_data = init_data::of(&report.statement, &certificates)?;
         // The report is the first, whose fields the host itself reads as facts; what it vouches for the second.
-        let (mut statements, mut claims) = (vec![report.statement], Claims::of("guest"));
-        if let Some((vouched, length)) = init_data {
-            statements.push(vouched);
-            claims = claims.quoted("init_data", 1, Span { start: 0, length });
+        let (mut statements, mut claims) = (vec![report.statement], Vec::new());
+        if let Some(init_data) = init_data {
+            claims = init_data.claims(1);
+            statements.push(init_data.statement);
         }
         Ok(Verdict {
             trustworthiness,
@@ -65,7 +64,7 @@ impl Verifier for Snp {
                 at: REPORT_DATA,
                 carries: Carries::ChallengeDigest(Digest::Sha512),
             }],
-            claims: claims.finish(),
+            claims,
         })
     }
 }

@@ -1,36 +1,26 @@
-//! Init data: what a TD was started with beside its image, an agent's configuration for instance. Its
-//! digest stands in MRCONFIGID, which who launches the TD gives and the TD cannot change; the data
-//! themselves come attached.
+//! Where the digest of init data stands: MRCONFIGID, which who launches the TD gives.
 
+use claviger_plugin_sdk::init_data::InitData;
 use claviger_plugin_sdk::verifier::Rejection;
-use claviger_plugin_sdk::verifier::custody::{self, Digest, Statement};
+use claviger_plugin_sdk::verifier::custody::{Digest, Statement};
 use claviger_plugin_sdk::verifier::types::Span;
 
 /// MRCONFIGID in a TD report: 48 bytes (Intel TDX module specification, "TDINFO_BASE").
 const MRCONFIGID: u32 = 184;
 const ROOM: usize = 48;
 
-/// Longer ones are not told: every result would carry them.
-const LONGEST: usize = 8 << 10;
-
-/// The attachment whose digest stands in MRCONFIGID, as the quote vouches for it, and its length. `body`:
-/// where the TD report begins in the statement.
+/// The attachment whose digest stands in MRCONFIGID, as the quote vouches for it. `body`: where the TD
+/// report begins in the statement.
 pub(crate) fn of(
     quote: &Statement,
     body: u32,
     attachments: &[Vec<u8>],
-) -> Result<Option<(Statement, u32)>, Rejection> {
+) -> Result<Option<InitData>, Rejection> {
     let start = body + MRCONFIGID;
     let room = quote.read(Span { start, length: 48 })?;
-    let Some((digest, length)) = kind(&room) else { return Ok(None) };
-    let at = Span { start, length };
-    for data in attachments.iter().filter(|data| (1..=LONGEST).contains(&data.len())) {
-        // The host computes the digest. Of other attachments it says that theirs is another.
-        if let Ok(vouched) = custody::vouch(quote, at, digest, data) {
-            return Ok(u32::try_from(data.len()).ok().map(|length| (vouched, length)));
-        }
-    }
-    Ok(None)
+    Ok(kind(&room).and_then(|(digest, length)| {
+        InitData::find(quote, Span { start, length }, digest, attachments)
+    }))
 }
 
 /// Which digest stands there, and how many bytes of it: SHA-384 fills the field; behind SHA-256 there are

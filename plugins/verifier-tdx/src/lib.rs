@@ -5,7 +5,6 @@ mod evidence;
 mod init_data;
 mod log;
 
-use claviger_plugin_sdk::claims::Claims;
 use claviger_plugin_sdk::verifier::custody::Digest;
 use claviger_plugin_sdk::verifier::quotes::{self, DcapBody, TdReport};
 use claviger_plugin_sdk::verifier::{
@@ -54,13 +53,11 @@ impl Verifier for Tdx {
             Some(log) => log::replay(&report.statement, body, &log)?,
             None => Log::default(),
         };
-        if let Some((vouched, length)) = init_data::of(&report.statement, body, &collateral)? {
-            statements.push(vouched);
+        if let Some(init_data) = init_data::of(&report.statement, body, &collateral)? {
             // Behind the quote's own and the log's.
-            let statement = u32::try_from(statements.len()).unwrap_or(u32::MAX);
-            let told =
-                Claims::of("guest").quoted("init_data", statement, Span { start: 0, length });
-            claims.extend(told.finish());
+            let statement = u32::try_from(statements.len() + 1).unwrap_or(u32::MAX);
+            claims.extend(init_data.claims(statement));
+            statements.push(init_data.statement);
         }
         let bindings = vec![Binding {
             statement: 0,

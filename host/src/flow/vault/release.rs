@@ -59,7 +59,7 @@ impl Host {
             let reason = format!("{key} is never released");
             return Err(Refusal::new(Code::KeyNotExportable, reason));
         }
-        // The check begins with whose the token is: one of another service fails it.
+        // A token of another service fails the check, whichever it gets.
         let issuer = own.or_else(|| self.parts.issuers.of_token(token));
         let issuer = issuer.ok_or_else(|| {
             Refusal::new(Code::TokenInvalid, "the token is of a service that nobody listed")
