@@ -104,7 +104,7 @@ impl Evidence {
 }
 
 /// Values in a list from PCR 0 on, or by their indexes.
-fn values(pcrs: &Value) -> Option<Values> {
+fn values(pcrs: &Value<'_>) -> Option<Values> {
     match pcrs {
         Value::List(pcrs) if pcrs.len() <= MAX_PCRS => {
             let values = pcrs.iter().map(Value::in_hex).collect::<Option<_>>()?;
@@ -124,7 +124,7 @@ fn values(pcrs: &Value) -> Option<Values> {
     }
 }
 
-fn certified(key: &Value) -> Result<CertifiedKey, Rejection> {
+fn certified(key: &Value<'_>) -> Result<CertifiedKey, Rejection> {
     let member = |name: &str| {
         let bytes = key.member(name).and_then(Value::in_hex);
         bytes.ok_or_else(|| malformed(&format!("no usable {name} of certified_key")))

@@ -1,7 +1,7 @@
 //! Runtime data: what the paravisor says about the VM, the vTPM's keys among it.
 
 use claviger_plugin_sdk::hex;
-use claviger_plugin_sdk::json::{self, Value, entries};
+use claviger_plugin_sdk::json::{Value, with_entries};
 use claviger_plugin_sdk::tpm::RsaPublic;
 use claviger_plugin_sdk::verifier::Rejection;
 use claviger_plugin_sdk::verifier::types::{self, Claim, Span};
@@ -25,35 +25,37 @@ const TEXTS: [(&str, &str); 2] =
 const MAX_TEXT: usize = 256;
 
 #[derive(Debug)]
-pub(crate) struct RuntimeData {
+pub(crate) struct RuntimeData<'a> {
     /// Where the attestation key's JWK stands.
     pub(crate) attestation_key: Span,
-    /// The same, read.
-    jwk: Value,
-    value: Value,
+    /// Which of the keys it is.
+    index: usize,
+    value: Value<'a>,
 }
 
-impl RuntimeData {
-    pub(crate) fn read(text: &[u8]) -> Result<Self, Rejection> {
+impl<'a> RuntimeData<'a> {
+    pub(crate) fn read(text: &'a [u8]) -> Result<Self, Rejection> {
         let malformed = |why: &str| Rejection::Malformed(format!("runtime data: {why}"));
-        let value = json::parse(text).map_err(malformed)?;
-        let keys = entries(text, "keys").map_err(malformed)?;
-        let is_it = |key: &Value| matches!(key.member("kid"), Some(Value::Text(id)) if id == ATTESTATION_KEY);
-        let mut found = keys.into_iter().filter(|(_, key)| is_it(key));
-        let (Some((at, jwk)), None) = (found.next(), found.next()) else {
+        let (value, places) = with_entries(text, "keys").map_err(malformed)?;
+        let is_it = |key: &Value<'_>| matches!(key.member("kid"), Some(Value::Text(id)) if id == ATTESTATION_KEY);
+        let mut found =
+            keys(&value).iter().zip(places).enumerate().filter(|(_, (key, _))| is_it(key));
+        let (Some((index, (_, at))), None) = (found.next(), found.next()) else {
             return Err(malformed("not one attestation key"));
         };
+        drop(found);
         let number = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
         Ok(Self {
             attestation_key: Span { start: number(at.start), length: number(at.len()) },
-            jwk,
+            index,
             value,
         })
     }
 
     /// What a guest says is the attestation key must be that key.
     pub(crate) fn is_of(&self, key: &RsaPublic<'_>) -> Result<(), Rejection> {
-        let member = |name: &str| self.jwk.member(name).and_then(Value::in_base64);
+        let jwk = keys(&self.value).get(self.index);
+        let member = |name: &str| jwk.and_then(|jwk| jwk.member(name)).and_then(Value::in_base64);
         let exponent = key.exponent.to_be_bytes();
         let zeros = exponent.iter().take_while(|byte| **byte == 0).count();
         let same = member("n").as_deref() == Some(key.modulus)
@@ -78,7 +80,7 @@ impl RuntimeData {
         });
         let texts = TEXTS.iter().filter_map(|(theirs, ours)| match member(theirs)? {
             Value::Text(text) if text.len() <= MAX_TEXT => {
-                Some(claim(ours, types::Value::Text(text.clone())))
+                Some(claim(ours, types::Value::Text(text.to_string())))
             }
             _ => None,
         });
@@ -89,6 +91,13 @@ impl RuntimeData {
         let user_data =
             user_data.map(|bytes| claim("runtime_user_data", types::Value::Bytes(bytes)));
         flags.chain(texts).chain(user_data).collect()
+    }
+}
+
+fn keys<'v, 'a>(value: &'v Value<'a>) -> &'v [Value<'a>] {
+    match value.member("keys") {
+        Some(Value::List(keys)) => keys,
+        _ => &[],
     }
 }
 

@@ -95,16 +95,16 @@ impl Recipient {
 
 /// A part of a compact JWS, as JSON. Its signature is the vault's, under a certificate of the same
 /// authorities as its TLS, and says nothing that the connection does not.
-fn part(signed: &str, index: usize) -> Result<Value, Error> {
+fn part(signed: &str, index: usize) -> Result<Value<'static>, Error> {
     let part = signed.split('.').nth(index).and_then(base64::decode).ok_or_else(unreadable)?;
-    json::parse(&part).map_err(|_| unreadable())
+    json::parse(&part).map(Value::into_owned).map_err(|_| unreadable())
 }
 
-fn member<'a>(value: &'a Value, members: &[&str]) -> Option<&'a Value> {
+fn member<'a>(value: &'a Value<'a>, members: &[&str]) -> Option<&'a Value<'a>> {
     members.iter().try_fold(value, |value, member| value.member(member))
 }
 
-fn text<'a>(value: &'a Value, member: &str) -> Option<&'a str> {
+fn text<'a>(value: &'a Value<'_>, member: &str) -> Option<&'a str> {
     match value.member(member) {
         Some(Value::Text(text)) => Some(text),
         _ => None,

@@ -8,16 +8,18 @@ pub fn decode(text: &str) -> Option<Vec<u8>> {
     if digits.len() % 4 == 1 || text.len() - digits.len() > 2 {
         return None;
     }
-    let mut bytes = Vec::with_capacity(digits.len() / 4 * 3 + 2);
     let (groups, rest) = digits.as_chunks::<4>();
+    let mut bytes = vec![0; groups.len() * 3 + rest.len().saturating_sub(1)];
+    let (places, behind) = bytes.as_chunks_mut::<3>();
     let mut wrong = 0;
-    for digits in groups {
-        bytes.extend_from_slice(&group(*digits, &mut wrong));
+    for (place, digits) in places.iter_mut().zip(groups) {
+        *place = group(*digits, &mut wrong);
     }
     // Filled up with zeros.
     let mut last = [b'A'; 4];
     last.iter_mut().zip(rest).for_each(|(place, digit)| *place = *digit);
-    bytes.extend(group(last, &mut wrong).iter().take(rest.len().saturating_sub(1)));
+    let last = group(last, &mut wrong);
+    behind.iter_mut().zip(last).for_each(|(place, byte)| *place = byte);
     (wrong & NONE == 0).then_some(bytes)
 }
 

@@ -1,6 +1,7 @@
 //! JSON (RFC 8259), as much as evidence needs: no number but whole ones from zero, eight levels. A
-//! tenth of the code of a general parser.
+//! tenth of the code of a general parser. Texts stay where they stand, for evidence is mostly long ones.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use crate::{base64, hex};
@@ -9,25 +10,25 @@ const MAX_DEPTH: u32 = 8;
 
 /// A value.
 #[derive(Debug, PartialEq)]
-pub enum Value {
+pub enum Value<'a> {
     /// True or false.
     Flag(bool),
     /// An array.
-    List(Vec<Value>),
+    List(Vec<Value<'a>>),
     /// Null.
     Null,
     /// A whole number from zero.
     Number(u64),
     /// The members in their order; no name stands twice.
-    Object(Vec<(String, Value)>),
+    Object(Vec<(Cow<'a, str>, Value<'a>)>),
     /// A string.
-    Text(String),
+    Text(Cow<'a, str>),
 }
 
-impl Value {
+impl<'a> Value<'a> {
     /// The member of an object.
     #[must_use]
-    pub fn member(&self, name: &str) -> Option<&Value> {
+    pub fn member(&self, name: &str) -> Option<&Value<'a>> {
         let Self::Object(members) = self else {
             return None;
         };
@@ -41,8 +42,8 @@ impl Value {
         let Self::List(values) = self else {
             return None;
         };
-        let byte = |value: &Value| match value {
-            Self::Number(number) => u8::try_from(*number).ok(),
+        let byte = |value: &Value<'_>| match value {
+            Value::Number(number) => u8::try_from(*number).ok(),
             _ => None,
         };
         values.iter().map(byte).collect()
@@ -69,11 +70,30 @@ impl Value {
         }
     }
 
+    /// The same, with texts of its own.
+    #[must_use]
+    pub fn into_owned(self) -> Value<'static> {
+        let owned = |text: Cow<'_, str>| Cow::Owned(text.into_owned());
+        match self {
+            Self::Flag(flag) => Value::Flag(flag),
+            Self::List(values) => Value::List(values.into_iter().map(Value::into_owned).collect()),
+            Self::Null => Value::Null,
+            Self::Number(number) => Value::Number(number),
+            Self::Object(members) => {
+                let members = members.into_iter();
+                Value::Object(
+                    members.map(|(name, value)| (owned(name), value.into_owned())).collect(),
+                )
+            }
+            Self::Text(text) => Value::Text(owned(text)),
+        }
+    }
+
     /// A certificate, or several: PEM as it is, or bytes as [`Value::in_base64`] reads them.
     #[must_use]
     pub fn in_pem(&self) -> Option<Vec<u8>> {
         match self {
-            Self::Text(pem) if pem.contains("-----BEGIN") => Some(pem.clone().into_bytes()),
+            Self::Text(pem) if pem.contains("-----BEGIN") => Some(pem.as_bytes().to_vec()),
             value => value.in_base64(),
         }
     }
@@ -83,83 +103,97 @@ impl Value {
 ///
 /// # Errors
 /// What is wrong, in words.
-pub fn parse(text: &[u8]) -> Result<Value, &'static str> {
-    let mut reader = Reader { rest: text };
+pub fn parse(text: &[u8]) -> Result<Value<'_>, &'static str> {
+    let mut reader = Reader::new(text)?;
     let value = reader.value(MAX_DEPTH)?;
-    reader.skip_space();
-    if reader.rest.is_empty() { Ok(value) } else { Err("something behind the value") }
+    reader.finish()?;
+    Ok(value)
 }
 
-/// The entries of a list that is a member of the object, each with where it stands in the text.
+/// An object whose member of this name, where it has one, is a list; and where in the text each entry of
+/// that list stands.
 ///
 /// # Errors
-/// What is wrong, in words; a member that is not there is a list without entries.
-pub fn entries(text: &[u8], member: &str) -> Result<Vec<(Range<usize>, Value)>, &'static str> {
-    parse(text)?;
-    let mut reader = Reader { rest: text };
-    let mut entries = Vec::new();
-    reader.expect(b'{')?;
-    while !reader.skip(b'}') {
-        reader.skip_space();
-        let name = reader.text()?;
-        reader.expect(b':')?;
+/// What is wrong, in words.
+pub fn with_entries<'a>(
+    text: &'a [u8],
+    member: &str,
+) -> Result<(Value<'a>, Vec<Range<usize>>), &'static str> {
+    let mut reader = Reader::new(text)?;
+    let mut places = Vec::new();
+    let whole = reader.rest.len();
+    let value = reader.members(|reader, name| {
         if name != member {
-            reader.value(MAX_DEPTH)?;
-        } else if reader.skip(b'[') {
-            while !reader.skip(b']') {
-                reader.skip_space();
-                let start = text.len() - reader.rest.len();
-                let value = reader.value(MAX_DEPTH)?;
-                entries.push((start..text.len() - reader.rest.len(), value));
-                reader.skip(b',');
-            }
-        } else {
-            return Err("not a list");
+            return reader.value(MAX_DEPTH - 1);
         }
-        reader.skip(b',');
-    }
-    Ok(entries)
+        reader.skip_space();
+        reader.entries(|reader| {
+            reader.skip_space();
+            let start = whole - reader.rest.len();
+            let entry = reader.value(MAX_DEPTH - 2)?;
+            places.push(start..whole - reader.rest.len());
+            Ok(entry)
+        })
+    })?;
+    reader.finish()?;
+    Ok((value, places))
 }
 
 struct Reader<'a> {
-    rest: &'a [u8],
+    rest: &'a str,
 }
 
-impl Reader<'_> {
-    fn value(&mut self, depth: u32) -> Result<Value, &'static str> {
+impl<'a> Reader<'a> {
+    fn new(text: &'a [u8]) -> Result<Self, &'static str> {
+        let rest = std::str::from_utf8(text).map_err(|_| "not UTF-8")?;
+        Ok(Self { rest })
+    }
+
+    fn finish(mut self) -> Result<(), &'static str> {
+        self.skip_space();
+        if self.rest.is_empty() { Ok(()) } else { Err("something behind the value") }
+    }
+
+    fn value(&mut self, depth: u32) -> Result<Value<'a>, &'static str> {
         let depth = depth.checked_sub(1).ok_or("nested too deep")?;
         self.skip_space();
-        match self.rest.first() {
+        match self.rest.as_bytes().first() {
             Some(b'"') => self.text().map(Value::Text),
-            Some(b'[') => self.list(depth),
-            Some(b'{') => self.object(depth),
+            Some(b'[') => self.entries(|reader| reader.value(depth)),
+            Some(b'{') => self.members(|reader, _| reader.value(depth)),
             Some(b'0'..=b'9') => self.number(),
-            _ if self.word(b"null") => Ok(Value::Null),
-            _ if self.word(b"true") => Ok(Value::Flag(true)),
-            _ if self.word(b"false") => Ok(Value::Flag(false)),
+            _ if self.word("null") => Ok(Value::Null),
+            _ if self.word("true") => Ok(Value::Flag(true)),
+            _ if self.word("false") => Ok(Value::Flag(false)),
             _ => Err("not a value"),
         }
     }
 
-    fn list(&mut self, depth: u32) -> Result<Value, &'static str> {
+    fn entries(
+        &mut self,
+        mut entry: impl FnMut(&mut Self) -> Result<Value<'a>, &'static str>,
+    ) -> Result<Value<'a>, &'static str> {
         let mut values = Vec::new();
-        self.expect(b'[')?;
-        if self.skip(b']') {
+        self.expect("[")?;
+        if self.skip("]") {
             return Ok(Value::List(values));
         }
         loop {
-            values.push(self.value(depth)?);
-            if self.skip(b']') {
+            values.push(entry(self)?);
+            if self.skip("]") {
                 return Ok(Value::List(values));
             }
-            self.expect(b',')?;
+            self.expect(",")?;
         }
     }
 
-    fn object(&mut self, depth: u32) -> Result<Value, &'static str> {
-        let mut members: Vec<(String, Value)> = Vec::new();
-        self.expect(b'{')?;
-        if self.skip(b'}') {
+    fn members(
+        &mut self,
+        mut member: impl FnMut(&mut Self, &str) -> Result<Value<'a>, &'static str>,
+    ) -> Result<Value<'a>, &'static str> {
+        let mut members: Vec<(Cow<'a, str>, Value<'a>)> = Vec::new();
+        self.expect("{")?;
+        if self.skip("}") {
             return Ok(Value::Object(members));
         }
         loop {
@@ -168,61 +202,66 @@ impl Reader<'_> {
             if members.iter().any(|(present, _)| *present == name) {
                 return Err("a member twice");
             }
-            self.expect(b':')?;
-            members.push((name, self.value(depth)?));
-            if self.skip(b'}') {
+            self.expect(":")?;
+            let value = member(self, &name)?;
+            members.push((name, value));
+            if self.skip("}") {
                 return Ok(Value::Object(members));
             }
-            self.expect(b',')?;
+            self.expect(",")?;
         }
     }
 
-    fn number(&mut self) -> Result<Value, &'static str> {
-        let length = self.rest.iter().take_while(|b| b.is_ascii_digit()).count();
-        let (digits, rest) = self.rest.split_at(length);
-        let padded = length > 1 && digits.starts_with(b"0");
-        if padded || matches!(rest.first(), Some(b'.' | b'e' | b'E')) {
+    fn number(&mut self) -> Result<Value<'a>, &'static str> {
+        let length = self.rest.bytes().take_while(u8::is_ascii_digit).count();
+        let (digits, rest) = self.split(length)?;
+        let padded = length > 1 && digits.starts_with('0');
+        if padded || rest.starts_with(['.', 'e', 'E']) {
             return Err("not a whole number");
         }
         self.rest = rest;
-        let number = digits.iter().try_fold(0_u64, |number, digit| {
+        let number = digits.bytes().try_fold(0_u64, |number, digit| {
             number.checked_mul(10)?.checked_add(u64::from(digit - b'0'))
         });
         number.map(Value::Number).ok_or("too large a number")
     }
 
-    fn text(&mut self) -> Result<String, &'static str> {
-        self.expect(b'"')?;
-        let mut text = Vec::new();
+    fn text(&mut self) -> Result<Cow<'a, str>, &'static str> {
+        self.expect("\"")?;
+        let mut text = Cow::Borrowed("");
         loop {
-            // What stands for itself, all at once: evidence is mostly long texts.
-            let end = self.rest.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..0x20));
-            let (plain, rest) = self.rest.split_at(end.ok_or("a text without end")?);
-            text.extend_from_slice(plain);
-            let (&byte, rest) = rest.split_first().ok_or("a text without end")?;
+            let (plain, rest) = self.split(plain(self.rest.as_bytes()))?;
+            match text.is_empty() {
+                true => text = Cow::Borrowed(plain),
+                false => text.to_mut().push_str(plain),
+            }
             self.rest = rest;
-            match byte {
-                b'"' => return String::from_utf8(text).map_err(|_| "not UTF-8"),
-                b'\\' => {
-                    let character = self.escaped()?;
-                    text.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
-                }
-                _ => return Err("a control character"),
+            match rest.as_bytes().first() {
+                _ if self.word("\"") => return Ok(text),
+                _ if self.word("\\") => text.to_mut().push(self.escaped()?),
+                Some(_) => return Err("a control character"),
+                None => return Err("a text without end"),
             }
         }
     }
 
+    /// What is left, parted behind so many bytes.
+    fn split(&self, at: usize) -> Result<(&'a str, &'a str), &'static str> {
+        self.rest.split_at_checked(at).ok_or("a text without end")
+    }
+
     fn escaped(&mut self) -> Result<char, &'static str> {
-        let (&byte, rest) = self.rest.split_first().ok_or("a text without end")?;
-        self.rest = rest;
-        match byte {
-            b'"' | b'\\' | b'/' => Ok(char::from(byte)),
-            b'b' => Ok('\u{8}'),
-            b'f' => Ok('\u{c}'),
-            b'n' => Ok('\n'),
-            b'r' => Ok('\r'),
-            b't' => Ok('\t'),
-            b'u' => self.unicode(),
+        let mut characters = self.rest.chars();
+        let character = characters.next().ok_or("a text without end")?;
+        self.rest = characters.as_str();
+        match character {
+            '"' | '\\' | '/' => Ok(character),
+            'b' => Ok('\u{8}'),
+            'f' => Ok('\u{c}'),
+            'n' => Ok('\n'),
+            'r' => Ok('\r'),
+            't' => Ok('\t'),
+            'u' => self.unicode(),
             _ => Err("an unknown escape"),
         }
     }
@@ -232,7 +271,7 @@ impl Reader<'_> {
         const HALF: &str = "half a character";
         let first = self.unit()?;
         let number = match first {
-            0xd800..0xdc00 if self.word(b"\\u") => match self.unit()? {
+            0xd800..0xdc00 if self.word("\\u") => match self.unit()? {
                 second @ 0xdc00..0xe000 => 0x1_0000 + ((first - 0xd800) << 10 | (second - 0xdc00)),
                 _ => return Err(HALF),
             },
@@ -246,31 +285,53 @@ impl Reader<'_> {
         const DIGITS: &str = "not four hexadecimal digits";
         let (digits, rest) = self.rest.split_at_checked(4).ok_or(DIGITS)?;
         self.rest = rest;
-        digits.iter().try_fold(0, |number, digit| {
-            let digit = char::from(*digit).to_digit(16).ok_or(DIGITS)?;
+        digits.chars().try_fold(0, |number, digit| {
+            let digit = digit.to_digit(16).ok_or(DIGITS)?;
             Ok(number << 4 | digit)
         })
     }
 
-    fn word(&mut self, word: &[u8]) -> bool {
+    fn word(&mut self, word: &str) -> bool {
         let found = self.rest.strip_prefix(word);
         self.rest = found.unwrap_or(self.rest);
         found.is_some()
     }
 
-    /// Skips space and then this character, if it comes.
-    fn skip(&mut self, character: u8) -> bool {
+    /// Skips space and then this, if it comes.
+    fn skip(&mut self, word: &str) -> bool {
         self.skip_space();
-        self.word(&[character])
+        self.word(word)
     }
 
-    fn expect(&mut self, character: u8) -> Result<(), &'static str> {
-        if self.skip(character) { Ok(()) } else { Err("another character than expected") }
+    fn expect(&mut self, word: &str) -> Result<(), &'static str> {
+        if self.skip(word) { Ok(()) } else { Err("another character than expected") }
     }
 
     fn skip_space(&mut self) {
         self.rest = self.rest.trim_ascii_start();
     }
+}
+
+/// How many bytes stand for themselves in a text, from the first on: up to a quotation mark, a backslash or a
+/// control character. Eight bytes at a time.
+fn plain(text: &[u8]) -> usize {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGHEST: u64 = ONES << 7;
+    // The highest bit of each byte below `least`, exact up to the first such byte.
+    let below = |word: u64, least: u64| word.wrapping_sub(ONES * least) & !word & HIGHEST;
+    let (words, rest) = text.as_chunks::<8>();
+    let mut before = 0;
+    for word in words {
+        let word = u64::from_le_bytes(*word);
+        let (quote, backslash) = (word ^ ONES * 0x22, word ^ ONES * 0x5c);
+        let found = below(word, 0x20) | below(quote, 1) | below(backslash, 1);
+        if found != 0 {
+            return before + found.trailing_zeros() as usize / 8;
+        }
+        before += word.to_le_bytes().len();
+    }
+    let special = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..0x20);
+    before + rest.iter().position(special).unwrap_or(rest.len())
 }
 
 #[cfg(test)]
@@ -293,14 +354,45 @@ mod tests {
     #[test]
     fn the_entries_of_a_member_are_found_where_they_stand() {
         let text = br#" {"a": [0], "keys": [ {"kid": "]"} , 7 ], "b": "keys"} "#;
-        let found = entries(text, "keys").unwrap();
-        assert_eq!(&text[found[0].0.clone()], br#"{"kid": "]"}"#);
-        assert_eq!((&text[found[1].0.clone()], &found[1].1), (&b"7"[..], &Value::Number(7)));
+        let (value, found) = with_entries(text, "keys").unwrap();
+        assert_eq!(value, parse(text).unwrap());
+        assert_eq!(&text[found[0].clone()], br#"{"kid": "]"}"#);
+        assert_eq!(&text[found[1].clone()], b"7");
         assert_eq!(found.len(), 2);
-        assert_eq!(entries(text, "c"), Ok(Vec::new()));
-        assert!(entries(text, "b").is_err());
-        assert!(entries(br#"{"keys": [1], "keys": [2]}"#, "keys").is_err());
-        assert!(entries(b"[]", "keys").is_err());
+        assert_eq!(with_entries(text, "c").unwrap().1, []);
+        assert!(with_entries(text, "b").is_err());
+        assert!(with_entries(br#"{"keys": [1], "keys": [2]}"#, "keys").is_err());
+        assert!(with_entries(br#"{"keys": [1]} 2"#, "keys").is_err());
+        assert!(with_entries(b"[]", "keys").is_err());
+        let deep = |levels: usize| {
+            format!(r#"{{"keys": {0}{1}}}"#, "[".repeat(levels), "]".repeat(levels))
+        };
+        for levels in [7, 8] {
+            let text = deep(levels);
+            let found = with_entries(text.as_bytes(), "keys").is_ok();
+            assert_eq!((found, parse(text.as_bytes()).is_ok()), (levels == 7, levels == 7));
+        }
+    }
+
+    #[test]
+    fn a_text_ends_where_it_ends_wherever_that_is() {
+        for length in 0..40 {
+            let plain = "aé\u{7f}~ !#[]".repeat(4).chars().take(length).collect::<String>();
+            let text = format!("\"{plain}\"");
+            assert_eq!(parse(text.as_bytes()), Ok(Value::Text(plain.as_str().into())));
+            for (special, meant) in [("\\n", Some("\n")), ("\u{1f}", None), ("\0", None)] {
+                let text = format!("\"{plain}{special}{plain}\"");
+                let wanted =
+                    meant.map(|meant| Value::Text(format!("{plain}{meant}{plain}").into()));
+                assert_eq!(parse(text.as_bytes()).ok(), wanted, "{text:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_owned_value_is_the_same() {
+        let text = br#"{"a": [0, null, true, {"b": "x\ny"}], "c": "z"}"#;
+        assert_eq!(parse(text).unwrap().into_owned(), parse(text).unwrap());
     }
 
     #[test]

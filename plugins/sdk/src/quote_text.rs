@@ -6,11 +6,11 @@ use crate::{base64, hex};
 
 /// A quote, and what else stood in the object.
 #[derive(Debug, PartialEq)]
-pub struct Packed {
+pub struct Packed<'a> {
     /// The quote.
     pub quote: Vec<u8>,
     /// The members beside it; none where there is no object.
-    pub beside: Option<Value>,
+    pub beside: Option<Value<'a>>,
 }
 
 /// The quote itself, or its text in hexadecimal or base64. Which of them it is the first two bytes say: the
@@ -18,7 +18,7 @@ pub struct Packed {
 ///
 /// # Errors
 /// What is wrong, in words.
-pub fn raw(bytes: Vec<u8>) -> Result<Packed, &'static str> {
+pub fn raw(bytes: Vec<u8>) -> Result<Packed<'static>, &'static str> {
     if matches!(bytes.as_slice(), [3..=5, 0, ..]) {
         return Ok(Packed { quote: bytes, beside: None });
     }
@@ -31,7 +31,7 @@ pub fn raw(bytes: Vec<u8>) -> Result<Packed, &'static str> {
 ///
 /// # Errors
 /// What is wrong, in words.
-pub fn object(text: &[u8]) -> Result<Packed, &'static str> {
+pub fn object(text: &[u8]) -> Result<Packed<'_>, &'static str> {
     let value = json::parse(text)?;
     let evidence = match value {
         Value::Object(members) if members.iter().any(|(name, _)| name == "evidence") => members

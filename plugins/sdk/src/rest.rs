@@ -14,7 +14,7 @@ pub struct Answer {
     /// The status.
     pub status: u16,
     /// The body; null where it is empty or not JSON.
-    pub body: Value,
+    pub body: Value<'static>,
     /// The seconds of Retry-After.
     pub retry_after: Option<u64>,
     withheld: Vec<(String, Secret)>,
@@ -73,7 +73,7 @@ fn read(response: Response) -> Result<Answer, Error> {
     });
     let success = (200..300).contains(&response.status);
     let body = match (is_json, json::parse(&response.body)) {
-        (true, Ok(body)) => body,
+        (true, Ok(body)) => body.into_owned(),
         // Of a failure the status is enough.
         _ if !success || response.body.is_empty() => Value::Null,
         (false, _) => return Err(Error::Unavailable("its answer is not in JSON".into())),
@@ -94,7 +94,7 @@ impl Answer {
 
     /// The value at these members, one inside the other.
     #[must_use]
-    pub fn at(&self, members: &[&str]) -> Option<&Value> {
+    pub fn at(&self, members: &[&str]) -> Option<&Value<'static>> {
         members.iter().try_fold(&self.body, |value, member| value.member(member))
     }
 

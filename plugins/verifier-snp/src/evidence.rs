@@ -66,7 +66,7 @@ fn from_json(text: &[u8]) -> Result<Evidence, Rejection> {
 
 /// The certificates of a chain. What is none is passed over, as among attachments: what is missing,
 /// the host names.
-fn chain(chain: Option<&Value>) -> Vec<Vec<u8>> {
+fn chain(chain: Option<&Value<'_>>) -> Vec<Vec<u8>> {
     match chain {
         Some(Value::Object(members)) => {
             members.iter().filter_map(|(_, value)| certificate(value)).collect()
@@ -80,7 +80,7 @@ fn chain(chain: Option<&Value>) -> Vec<Vec<u8>> {
     }
 }
 
-fn certificate(value: &Value) -> Option<Vec<u8>> {
+fn certificate(value: &Value<'_>) -> Option<Vec<u8>> {
     value.member("data").unwrap_or(value).in_pem()
 }
 

@@ -11,7 +11,7 @@ const SIZE: usize = 1184;
 
 /// The raw report (AMD 56860, table 23 "ATTESTATION_REPORT"); the name of the first field that is
 /// missing or is not what it should be.
-pub(crate) fn report(fields: &Value) -> Result<Vec<u8>, &'static str> {
+pub(crate) fn report(fields: &Value<'_>) -> Result<Vec<u8>, &'static str> {
     let mut report = Report(vec![0; SIZE]);
     for (at, width, name) in [
         (0x00, 4, "version"),
@@ -86,7 +86,7 @@ impl Report {
     }
 
     /// A number of `width` bytes, little-endian.
-    fn number(&mut self, at: usize, width: usize, value: Option<&Value>) -> Option<()> {
+    fn number(&mut self, at: usize, width: usize, value: Option<&Value<'_>>) -> Option<()> {
         let Some(Value::Number(number)) = value else {
             return None;
         };
@@ -95,13 +95,13 @@ impl Report {
         high.iter().all(|byte| *byte == 0).then(|| self.put(at, low))?
     }
 
-    fn bytes(&mut self, at: usize, length: usize, value: Option<&Value>) -> Option<()> {
+    fn bytes(&mut self, at: usize, length: usize, value: Option<&Value<'_>>) -> Option<()> {
         let bytes = value?.bytes().filter(|bytes| bytes.len() == length)?;
         self.put(at, &bytes)
     }
 
     /// Where there is an FMC level, it is Turin's layout (AMD 56860, table 3 "TCB_VERSION").
-    fn tcb(&mut self, at: usize, value: Option<&Value>) -> Option<()> {
+    fn tcb(&mut self, at: usize, value: Option<&Value<'_>>) -> Option<()> {
         let value = value?;
         let turin = value.member("fmc").is_some_and(|fmc| *fmc != Value::Null);
         let places = match turin {

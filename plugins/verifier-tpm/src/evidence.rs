@@ -67,7 +67,7 @@ pub(crate) fn read(text: &[u8]) -> Result<Evidence, Rejection> {
         Some(quote) => quote.member(theirs),
         None => evidence.member(ours),
     };
-    let needed = |name: &str, value: Option<&Value>| {
+    let needed = |name: &str, value: Option<&Value<'_>>| {
         value.and_then(Value::in_base64).ok_or_else(|| malformed(&format!("no usable {name}")))
     };
     let (bank, values) = part("pcrs", "pcrs")
@@ -91,14 +91,14 @@ pub(crate) fn read(text: &[u8]) -> Result<Evidence, Rejection> {
 }
 
 /// The form for people as it is, or either form in base64 or as a list of bytes.
-fn list(value: &Value) -> Option<Vec<u8>> {
+fn list(value: &Value<'_>) -> Option<Vec<u8>> {
     match value {
-        Value::Text(text) if ima::may_be(text.as_bytes()) => Some(text.clone().into_bytes()),
+        Value::Text(text) if ima::may_be(text.as_bytes()) => Some(text.as_bytes().to_vec()),
         value => value.in_base64().filter(|list| !list.is_empty()),
     }
 }
 
-fn certificates(evidence: &Value) -> Vec<Vec<u8>> {
+fn certificates(evidence: &Value<'_>) -> Vec<Vec<u8>> {
     let lists = ["ak_certificate", "ak_certificates"].map(|name| evidence.member(name));
     let entries = lists.iter().flatten().flat_map(|value| match value {
         Value::List(entries) if !matches!(entries.first(), Some(Value::Number(_))) => {
@@ -110,7 +110,7 @@ fn certificates(evidence: &Value) -> Vec<Vec<u8>> {
 }
 
 /// The values and the bank of which quotes are told apart.
-fn registers(value: &Value) -> Option<(Bank, Values)> {
+fn registers(value: &Value<'_>) -> Option<(Bank, Values)> {
     match value {
         Value::List(values) if values.len() <= MAX_PCRS as usize => {
             let values: Option<_> = values.iter().map(Value::in_hex).collect();

@@ -12,7 +12,7 @@ use crate::evidence::{Evidence, Quote, malformed};
 const HASHES: [(u64, Bank); 4] =
     [(3, Bank::Sha1), (5, Bank::Sha256), (6, Bank::Sha384), (7, Bank::Sha512)];
 
-pub(crate) fn read(evidence: &Value) -> Result<Evidence, Rejection> {
+pub(crate) fn read(evidence: &Value<'_>) -> Result<Evidence, Rejection> {
     let part = |outer: &str, inner: &str| {
         let value = evidence.member(outer).and_then(|outer| outer.member(inner));
         value.ok_or_else(|| malformed(&format!("no {inner} of {outer}")))
@@ -45,7 +45,7 @@ pub(crate) fn read(evidence: &Value) -> Result<Evidence, Rejection> {
     })
 }
 
-fn register(entry: &Value) -> Option<(Bank, u32, Vec<u8>)> {
+fn register(entry: &Value<'_>) -> Option<(Bank, u32, Vec<u8>)> {
     let Value::Number(index) = entry.member("Index")? else { return None };
     let Value::Number(hash) = entry.member("DigestAlg")? else { return None };
     let (_, bank) = HASHES.iter().find(|(number, _)| number == hash)?;
