@@ -12,7 +12,7 @@ use super::error::AuditError;
 use super::files::{self, Paths};
 use super::key::{SigningKey, VerificationKey};
 use super::merkle::{Hash, leaf};
-use super::queue::{Announced, Queue};
+use super::queue::{Held, Queue};
 use super::record::Record;
 use super::recovery::recover;
 use super::sink::FileSink;
@@ -31,7 +31,8 @@ pub struct Settings {
     pub timeout: Duration,
     /// How many records may wait; more are refused at once.
     pub queue: usize,
-    /// How long records that are there wait for announced ones, to become durable in one sync.
+    /// How long records wait for others at most, to become durable in one sync. They wait only while those
+    /// who brought them have other requests at hand.
     pub gather: Duration,
 }
 
@@ -42,7 +43,7 @@ impl Default for Settings {
             checkpoint_records: 4096,
             timeout: Duration::from_secs(5),
             queue: 16_384,
-            gather: Duration::from_millis(2),
+            gather: Duration::from_millis(4),
         }
     }
 }
@@ -100,7 +101,7 @@ impl AuditLog {
         let verification = key.verification().clone();
         let remark = recovered.remark();
         let mut writer = Writer {
-            queue: Arc::new(Queue::new(settings.queue)),
+            queue: Arc::new(Queue::new(settings.queue, settings.gather)),
             log: Box::new(FileSink::new(log, recovered.log_length)),
             checkpoints: Box::new(FileSink::new(checkpoints, recovered.checkpoints_length)),
             frontier: recovered.frontier,
@@ -128,7 +129,7 @@ impl AuditLog {
         settings: Settings,
     ) -> Result<Self, AuditError> {
         Self::start(Writer {
-            queue: Arc::new(Queue::new(settings.queue)),
+            queue: Arc::new(Queue::new(settings.queue, settings.gather)),
             log,
             checkpoints,
             frontier: super::merkle::Frontier::default(),
@@ -165,41 +166,15 @@ impl AuditLog {
     /// # Errors
     /// Whatever the error, nothing may leave the host on the strength of this record.
     pub async fn record(&self, record: &Record) -> Result<Receipt, AuditError> {
-        self.write(record, None).await
-    }
-
-    /// Announces a record that will soon come, so that others wait for it, a moment at most, and all
-    /// become durable in one sync.
-    #[must_use]
-    pub fn announce(&self) -> Announced {
-        self.queue.announce()
-    }
-
-    /// [`AuditLog::record`] of a record that was announced.
-    ///
-    /// # Errors
-    /// As there.
-    pub async fn record_announced(
-        &self,
-        record: &Record,
-        announced: Announced,
-    ) -> Result<Receipt, AuditError> {
-        self.write(record, Some(announced)).await
-    }
-
-    async fn write(
-        &self,
-        record: &Record,
-        announced: Option<Announced>,
-    ) -> Result<Receipt, AuditError> {
         let line = encoding::line(record).map_err(|error| AuditError::Record(error.to_string()))?;
         if line.len() > MAX_LINE {
             return Err(AuditError::Record(format!("{} bytes are too many", line.len())));
         }
         let leaf = leaf(&line);
-        let answer = self.queue.push(&line, leaf)?;
-        // It is in the queue: nobody waits for it any more.
-        drop(announced);
+        let (answer, held) = self.queue.push(&line, leaf)?;
+        if let Some(held) = held {
+            others_first(&held).await;
+        }
         match tokio::time::timeout(self.timeout, answer).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(_)) => Err(AuditError::Failed("the writer ended unexpectedly".to_owned())),
@@ -253,6 +228,21 @@ impl AuditLog {
         }
     }
 }
+
+/// As long as this thread finds other requests to go on with, theirs are the records that share a sync with
+/// this one.
+async fn others_first(held: &Held<'_>) {
+    while held.is_held() {
+        let before = Instant::now();
+        tokio::task::yield_now().await;
+        if before.elapsed() < ALONE {
+            return;
+        }
+    }
+}
+
+/// A thread that comes back sooner had nothing else to do.
+const ALONE: Duration = Duration::from_micros(20);
 
 impl Drop for AuditLog {
     fn drop(&mut self) {

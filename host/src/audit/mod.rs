@@ -40,7 +40,6 @@ pub use find::{Found, find};
 pub use key::{SigningKey, VerificationKey};
 pub use log::{AuditLog, Receipt, Settings};
 pub use proof::{Proof, ProofFault, prove};
-pub use queue::Announced;
 pub use record::{Digest, Module, Outcome, Record};
 pub use tail::Tail;
 pub use verify::{VerifiedLog, verify, verify_against};

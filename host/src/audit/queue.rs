@@ -1,7 +1,7 @@
-//! Between the requests and the writer: lines gather while the writer is busy with the last group,
-//! and a moment longer where more are announced. A sync costs as much for one line as for many.
+//! Between the requests and the writer: lines gather while the writer is busy with the last group, and as long
+//! as whoever brought the first of them holds the group back. A sync costs as much for one line as for many.
 
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
@@ -45,6 +45,8 @@ enum Phase {
 /// A bounded queue with one writer.
 pub(super) struct Queue {
     capacity: usize,
+    /// After so long a group is not held back any more.
+    gather: Duration,
     state: Mutex<State>,
     changed: Condvar,
     /// When the write began that the writer is in.
@@ -54,67 +56,94 @@ pub(super) struct Queue {
 struct State {
     phase: Phase,
     group: Group,
-    /// How many announced lines have not come.
-    announced: usize,
-    /// Whether the writer has lines and waits for those announced.
-    gathering: bool,
+    /// How many groups the writer has taken.
+    taken: u64,
+    /// When the first line of the group came.
+    since: Instant,
+    /// Whether the writer may take the group.
+    due: bool,
+    /// Whether the writer waits to be woken.
+    asleep: bool,
 }
 
-/// Announces a line: a request is under way that will be recorded. Dropping it takes that back.
-pub struct Announced(Arc<Queue>);
+/// Holds a group back from the writer until it is dropped, however that comes about.
+pub(super) struct Held<'a> {
+    queue: &'a Queue,
+    group: u64,
+}
 
-impl Drop for Announced {
+impl Held<'_> {
+    /// Whether there is still something to hold back: the writer has not taken the group, and its time is
+    /// not over.
+    pub(super) fn is_held(&self) -> bool {
+        let state = self.queue.lock();
+        state.taken == self.group && state.since.elapsed() < self.queue.gather
+    }
+}
+
+impl Drop for Held<'_> {
     fn drop(&mut self) {
-        let mut state = self.0.lock();
-        state.announced = state.announced.saturating_sub(1);
-        let last = state.gathering && state.announced == 0;
-        drop(state);
-        if last {
-            self.0.changed.notify_one();
+        let state = self.queue.lock();
+        if state.taken == self.group {
+            self.queue.begin(state);
         }
     }
 }
 
 impl Queue {
-    pub(super) fn new(capacity: usize) -> Self {
-        let state =
-            State { phase: Phase::Open, group: Group::default(), announced: 0, gathering: false };
+    pub(super) fn new(capacity: usize, gather: Duration) -> Self {
+        let state = State {
+            phase: Phase::Open,
+            group: Group::default(),
+            taken: 0,
+            since: Instant::now(),
+            due: false,
+            asleep: false,
+        };
         Self {
             capacity,
+            gather,
             state: Mutex::new(state),
             changed: Condvar::new(),
             writing: Mutex::default(),
         }
     }
 
-    /// Counts a line that will come.
-    pub(super) fn announce(self: &Arc<Self>) -> Announced {
-        self.lock().announced += 1;
-        Announced(Arc::clone(self))
-    }
-
-    /// Takes a line without its newline; the answer comes when it is durable.
+    /// Takes a line without its newline; the answer comes when it is durable. Whoever brings the first one of a
+    /// group holds the group back.
     pub(super) fn push(
         &self,
         line: &[u8],
         leaf: Hash,
-    ) -> Result<oneshot::Receiver<Result<Receipt, AuditError>>, AuditError> {
+    ) -> Result<(oneshot::Receiver<Result<Receipt, AuditError>>, Option<Held<'_>>), AuditError>
+    {
         let mut state = self.lock();
         state.phase.check()?;
         if state.group.waiters.len() >= self.capacity {
             return Err(AuditError::Busy);
         }
         let (answer, receiver) = oneshot::channel();
-        let first = state.group.waiters.is_empty();
+        let held = state.group.waiters.is_empty().then(|| {
+            state.since = Instant::now();
+            Held { queue: self, group: state.taken }
+        });
         state.group.bytes.extend_from_slice(line);
         state.group.bytes.push(b'\n');
         state.group.waiters.push(Waiter { leaf, answer });
+        // Whoever holds it back may be at something long.
+        if state.since.elapsed() >= self.gather {
+            self.begin(state);
+        }
+        Ok((receiver, held))
+    }
+
+    fn begin(&self, mut state: MutexGuard<'_, State>) {
+        state.due = !state.group.waiters.is_empty();
+        let wake = state.due && std::mem::take(&mut state.asleep);
         drop(state);
-        // The writer sleeps only on an empty queue.
-        if first {
+        if wake {
             self.changed.notify_one();
         }
-        Ok(receiver)
     }
 
     /// Whether lines are taken.
@@ -152,19 +181,14 @@ impl Queue {
         self.changed.notify_one();
     }
 
-    /// The writer's side: waits for lines, for the end, or for `patience` to run out; and once there
-    /// are lines, for those that are announced, but no longer than `gather`. `spare` is a used group
-    /// whose buffers are filled next.
-    pub(super) fn take(
-        &self,
-        mut spare: Group,
-        patience: Option<Duration>,
-        gather: Duration,
-    ) -> Work {
+    /// The writer's side: waits for lines that are due, for the end, or for `patience` to run out. `spare` is a
+    /// used group whose buffers are filled next.
+    pub(super) fn take(&self, mut spare: Group, patience: Option<Duration>) -> Work {
         spare.bytes.clear();
         spare.waiters.clear();
         let idle = |state: &mut State| {
-            state.group.waiters.is_empty() && matches!(state.phase, Phase::Open)
+            state.asleep = !state.due && matches!(state.phase, Phase::Open);
+            state.asleep
         };
         let guard = self.lock();
         let mut state = match patience {
@@ -174,31 +198,16 @@ impl Queue {
             }
             None => self.changed.wait_while(guard, idle).unwrap_or_else(PoisonError::into_inner),
         };
+        state.asleep = false;
         if !state.group.waiters.is_empty() {
-            state = self.gather(state, gather);
+            state.due = false;
+            state.taken = state.taken.wrapping_add(1);
             return Work::Commit(std::mem::replace(&mut state.group, spare));
         }
         match state.phase {
             Phase::Open => Work::Idle,
             Phase::Closing | Phase::Closed | Phase::Failed(_) => Work::Close,
         }
-    }
-
-    fn gather<'a>(
-        &'a self,
-        mut state: MutexGuard<'a, State>,
-        gather: Duration,
-    ) -> MutexGuard<'a, State> {
-        state.gathering = true;
-        let more = |state: &mut State| {
-            state.announced > 0
-                && state.group.waiters.len() < self.capacity
-                && matches!(state.phase, Phase::Open)
-        };
-        let waited = self.changed.wait_timeout_while(state, gather, more);
-        state = waited.unwrap_or_else(PoisonError::into_inner).0;
-        state.gathering = false;
-        state
     }
 
     /// The writer's last word. Whoever still waits learns it; a failure stays the first one.

@@ -70,7 +70,7 @@ impl Writer {
             let due = self.settings.checkpoint_interval;
             let patience = (self.covered != Some(self.frontier.size()))
                 .then(|| due.saturating_sub(self.last_checkpoint.elapsed()));
-            match self.queue.take(std::mem::take(&mut spare), patience, self.settings.gather) {
+            match self.queue.take(std::mem::take(&mut spare), patience) {
                 Work::Close => return Ok(()),
                 Work::Commit(mut group) => {
                     self.commit(&mut group)?;

@@ -16,7 +16,7 @@ use super::maa::Attestations;
 use super::recent::Recent;
 use super::record;
 use super::refusals::Refusals;
-use super::release::{append, append_announced};
+use super::release::append;
 use super::release_policies::ReleasePolicies;
 use super::request::{
     Attested, Caller, Evidence, Health, IssuedChallenge, PluginSummary, Purpose, ReleasedKey,
@@ -27,7 +27,7 @@ use super::token::Tokens;
 use super::vault::Vault;
 use super::waiting::waiting;
 use crate::appraisal::{Appraiser, Status};
-use crate::audit::{Announced, AuditLog, Digest, Event, Record};
+use crate::audit::{AuditLog, Digest, Event, Record};
 use crate::claim::{Claim, Value};
 use crate::clock::{Clock, Timestamp};
 use crate::endorsements::Endorsements;
@@ -161,13 +161,12 @@ impl Host {
         submission: Submission,
         wanted: Wanted,
     ) -> Result<Attested, Refusal> {
-        let announced = self.parts.audit.announce();
         let plugins = self.parts.catalogue.plugins();
         let appraised = self.judge(caller, &Purpose::Attestation, submission, &plugins).await?;
         let jti = self.parts.identifier()?;
         let minted = self.parts.tokens.for_client(&appraised, &jti, wanted)?;
         let entry = record::of(Event::Attested, caller, &appraised).token(jti);
-        let audit_index = append_announced(&self.parts.audit, &entry, announced).await?;
+        let audit_index = append(&self.parts.audit, &entry).await?;
         Ok(Attested {
             token: minted.token,
             expires: minted.expires,
@@ -187,14 +186,13 @@ impl Host {
     ) -> Result<ReleasedKey, Refusal> {
         source::check(key)?;
         let purpose = Purpose::Release { key: key.to_owned() };
-        let announced = self.parts.audit.announce();
         let evidence = submission.evidence.clone();
         // Verifier and connector are of one moment, whatever is swapped meanwhile.
         let plugins = self.parts.catalogue.plugins();
         let appraised = self.judge(caller, &purpose, submission, &plugins).await?;
         let basis = Basis::Own(Box::new(appraised));
         let asked = Asked { evidence: Some(evidence), ..Asked::of(key, version) };
-        self.release(caller, basis, asked, &plugins, announced).await
+        self.release(caller, basis, asked, &plugins).await
     }
 
     /// Attestation result in, key out. Everything that may have changed since is asked again.
@@ -205,7 +203,6 @@ impl Host {
         version: Option<&str>,
         token: &str,
     ) -> Result<ReleasedKey, Refusal> {
-        let announced = self.parts.audit.announce();
         let now = self.parts.clock.now();
         let plugins = self.parts.catalogue.plugins();
         let asked = Asked::of(key, version);
@@ -214,7 +211,7 @@ impl Host {
             let vouched = Vouched::check(issuer, &caller.tenant, token, now).await?;
             step(caller, "vouched");
             let basis = Basis::Foreign(Box::new(vouched));
-            return self.release(caller, basis, asked, &plugins, announced).await;
+            return self.release(caller, basis, asked, &plugins).await;
         }
         let appraiser = &self.parts.appraiser;
         let references = self.parts.reference_values(&caller.tenant).await?;
@@ -222,7 +219,7 @@ impl Host {
         let appraised = tokens.appraise(&caller.tenant, token, now, appraiser, references)?;
         self.still_stands(&appraised, &plugins, now)?;
         let basis = Basis::Own(Box::new(appraised));
-        self.release(caller, basis, asked, &plugins, announced).await
+        self.release(caller, basis, asked, &plugins).await
     }
 
     /// What a token says was true when it was made. A verifier that was taken out since, simulated
@@ -401,7 +398,6 @@ impl Host {
         basis: Basis,
         asked: Asked<'_>,
         plugins: &Plugins,
-        announced: Announced,
     ) -> Result<ReleasedKey, Refusal> {
         let Asked { key, version, .. } = asked;
         let principal = asked.principal;
@@ -410,7 +406,7 @@ impl Host {
         let released = async {
             let permitted = Arc::clone(&basis).permit(&self.parts, source, name, version)?;
             step(caller, "permitted");
-            let recorded = permitted.record(caller, &self.parts, asked, announced).await?;
+            let recorded = permitted.record(caller, &self.parts, asked).await?;
             step(caller, "recorded");
             Ok::<_, Refusal>(recorded.release())
         };

@@ -12,7 +12,7 @@ use super::host::{Asked, Parts};
 use super::permit::Permitted;
 use super::request::{Caller, Evidence, ReleasedKey, WrapForm};
 use super::source::Source;
-use crate::audit::{Announced, AuditError, AuditLog, Digest, Event, Record};
+use crate::audit::{AuditError, AuditLog, Digest, Event, Record};
 use crate::error::{Code, Refusal};
 use crate::json::{self, Limits};
 use crate::keys::{HeldRecipient, RecipientKey, WrapError, WrapHeader};
@@ -32,7 +32,6 @@ impl Permitted {
         caller: &Caller,
         parts: &Arc<Parts>,
         asked: Asked<'_>,
-        announced: Announced,
     ) -> Result<Recorded, Refusal> {
         let Asked { evidence, principal, form, .. } = asked;
         let (wrapped, reads_key_material) = match &self.source {
@@ -65,7 +64,7 @@ impl Permitted {
         if let WrapForm::RsaAes(wrap) = form {
             entry = entry.wrap(wrap.name());
         }
-        let index = append_announced(&parts.audit, &entry, announced).await?;
+        let index = append(&parts.audit, &entry).await?;
         Ok(Recorded {
             key: ReleasedKey {
                 jwe: wrapped.jwe,
@@ -240,16 +239,6 @@ fn addressed_to(recipient: &RecipientKey, jwe: &str) -> bool {
 /// Appends a record and waits until it is durable.
 pub(super) async fn append(audit: &AuditLog, record: &Record) -> Result<u64, Refusal> {
     let receipt = audit.record(record).await.map_err(refuse_audit)?;
-    Ok(receipt.index)
-}
-
-/// The same of a record that was announced.
-pub(super) async fn append_announced(
-    audit: &AuditLog,
-    record: &Record,
-    announced: Announced,
-) -> Result<u64, Refusal> {
-    let receipt = audit.record_announced(record, announced).await.map_err(refuse_audit)?;
     Ok(receipt.index)
 }
 

@@ -1,4 +1,4 @@
-//! The thread that advances the engine's epoch every millisecond while a plugin runs.
+//! The thread that advances the engine's epoch every few milliseconds while a plugin runs.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
@@ -6,10 +6,10 @@ use std::thread::{self, JoinHandle, Thread};
 use std::time::Duration;
 
 /// How long a plugin computes before its worker thread looks at other work.
-pub(super) const TICK: Duration = Duration::from_millis(1);
+pub(super) const TICK: Duration = Duration::from_millis(4);
 
 /// After so many ticks without a call the thread rests, so that an idle host does not wake up.
-const IDLE_TICKS: u32 = 100;
+const IDLE_TICKS: u32 = 25;
 
 /// Ticks until it is dropped.
 #[derive(Debug)]

@@ -1,8 +1,10 @@
-//! Records that are announced become durable together, and nobody waits long for one that never
+//! Records of requests that are ready together become durable together, and nobody waits for one that never
 //! comes. Where a test below would wait in vain it fails by the log's own time-out.
 
 use std::io;
+use std::pin::Pin;
 use std::sync::Mutex;
+use std::task::Poll;
 
 use super::*;
 use crate::audit::sink::Sink;
@@ -33,46 +35,63 @@ fn open(gather: Duration) -> (AuditLog, FakeSink) {
 #[tokio::test]
 async fn a_record_alone_waits_for_nobody() {
     let (log, _) = open(ENDLESS);
-    log.record(&record(0)).await.unwrap();
-    let announced = log.announce();
-    log.record_announced(&record(1), announced).await.unwrap();
+    for number in 0..3 {
+        log.record(&record(number)).await.unwrap();
+    }
 }
 
 #[tokio::test]
-async fn announced_records_share_one_sync() {
+async fn records_that_are_ready_together_share_one_sync() {
     let (log, sink) = open(ENDLESS);
-    let (first, second, third) = (log.announce(), log.announce(), log.announce());
-    let (one, two, three) = (record(1), record(2), record(3));
-    let receipts = tokio::join!(
-        log.record_announced(&one, first),
-        log.record_announced(&two, second),
-        log.record_announced(&three, third),
-    );
-    assert!(receipts.0.is_ok() && receipts.1.is_ok() && receipts.2.is_ok());
-    assert_eq!(*sink.0.lock().unwrap(), [3]);
+    let log = Arc::new(log);
+    let tasks: Vec<_> = (0..5)
+        .map(|number| {
+            let log = Arc::clone(&log);
+            tokio::spawn(async move { log.record(&record(number)).await.unwrap().index })
+        })
+        .collect();
+    for (number, task) in (0..).zip(tasks) {
+        assert_eq!(task.await.unwrap(), number);
+    }
+    assert_eq!(*sink.0.lock().unwrap(), [5]);
 }
 
 #[tokio::test]
-async fn an_announcement_that_is_taken_back_holds_nobody_up() {
-    let (log, _) = open(ENDLESS);
-    let (kept, taken_back) = (log.announce(), log.announce());
+async fn the_record_of_a_request_that_went_away_is_written_all_the_same() {
+    let (log, sink) = open(ENDLESS);
     let one = record(1);
-    let waiting = log.record_announced(&one, kept);
-    let (receipt, ()) = tokio::join!(waiting, async { drop(taken_back) });
-    receipt.unwrap();
+    let mut left = Box::pin(log.record(&one));
+    assert!(begun(left.as_mut()).await);
+    std::thread::sleep(Duration::from_millis(20));
+    assert!(sink.0.lock().unwrap().is_empty());
+    drop(left);
+    assert!(is_written(&sink));
 }
 
 #[tokio::test]
-async fn an_announced_record_that_never_comes_holds_the_others_up_a_moment_only() {
-    let (log, _) = open(Duration::from_millis(1));
-    let _never = log.announce();
-    log.record(&record(0)).await.unwrap();
+async fn a_record_waits_no_longer_than_it_may_for_one_that_does_not_come_back() {
+    let (log, sink) = open(Duration::ZERO);
+    let (one, two) = (record(1), record(2));
+    let (mut first, mut second) = (Box::pin(log.record(&one)), Box::pin(log.record(&two)));
+    assert!(begun(first.as_mut()).await && begun(second.as_mut()).await);
+    assert!(is_written(&sink));
+}
+
+/// Lets a record get into the queue, and no further.
+async fn begun<F: Future>(mut record: Pin<&mut F>) -> bool {
+    std::future::poll_fn(|context| Poll::Ready(record.as_mut().poll(context).is_pending())).await
+}
+
+fn is_written(sink: &FakeSink) -> bool {
+    (0..1_000).any(|_| {
+        std::thread::sleep(Duration::from_millis(5));
+        !sink.0.lock().unwrap().is_empty()
+    })
 }
 
 #[tokio::test]
-async fn a_log_that_closes_does_not_wait_for_announced_records() {
+async fn a_log_that_closes_writes_what_is_there() {
     let (log, sink) = open(ENDLESS);
-    let _never = log.announce();
     let one = record(1);
     let (receipt, closed) = tokio::join!(log.record(&one), log.close());
     assert!(receipt.is_ok() && closed.is_ok());
