@@ -2,14 +2,16 @@
 //! fractions nor nulls where nobody asked for them.
 //!
 //! A first pass over the text looks at its shape and builds nothing; only a text of good shape is
-//! then read into a type. Objects with a member twice are refused at every level, because two
+//! then read into a type (an object of any members is built as it is looked at). Objects with a member twice are refused at every level, because two
 //! readers of such an object may disagree on what it says (RFC 8259, section 4).
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fmt;
+use std::marker::PhantomData;
 
 use serde::de::{self, DeserializeOwned, DeserializeSeed, Deserializer, MapAccess, SeqAccess};
+use serde_json::{Map, Value as Tree};
 
 /// How large and of what shape a text may be.
 #[derive(Clone, Copy, Debug)]
@@ -111,17 +113,119 @@ pub fn parse<T: DeserializeOwned>(bytes: &[u8], limits: Limits) -> Result<T, Jso
     serde_json::from_slice(bytes).map_err(|error| JsonError::Malformed(describe(&error)))
 }
 
+/// Reads one JSON object, in a single pass.
+///
+/// # Errors
+/// As [`parse`].
+pub fn object(bytes: &[u8], limits: Limits) -> Result<Map<String, Tree>, JsonError> {
+    if bytes.len() > limits.bytes {
+        return Err(JsonError::TooLarge(limits.bytes));
+    }
+    match read::<Tree>(bytes, limits)? {
+        Tree::Object(members) => Ok(members),
+        _ => Err(JsonError::Malformed("not an object".to_owned())),
+    }
+}
+
 /// Looks at the shape of the whole text.
 fn scan(bytes: &[u8], limits: Limits) -> Result<(), JsonError> {
+    read::<Shape>(bytes, limits).map(drop)
+}
+
+fn read<V: Built>(bytes: &[u8], limits: Limits) -> Result<V, JsonError> {
     let mut scan = Scan { limits, values: 0, fault: None };
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
-    let outcome = Value { scan: &mut scan, depth: 0 }
+    let outcome = Value { scan: &mut scan, depth: 0, made: PhantomData }
         .deserialize(&mut deserializer)
-        .and_then(|()| deserializer.end());
+        .and_then(|value| deserializer.end().map(|()| value));
     match (scan.fault, outcome) {
         (Some(fault), _) => Err(fault),
         (None, Err(error)) => Err(JsonError::Malformed(describe(&error))),
-        (None, Ok(())) => Ok(()),
+        (None, Ok(value)) => Ok(value),
+    }
+}
+
+/// What becomes of a value whose shape is looked at.
+trait Built: Sized {
+    type Items: Default;
+    type Members<'de>: Default;
+
+    fn plain(value: impl Into<Tree>) -> Self;
+    fn text(text: &str) -> Self;
+    fn add(items: &mut Self::Items, value: Self);
+    fn has(members: &Self::Members<'_>, name: &str) -> bool;
+    /// Answers how many there are.
+    fn put<'de>(members: &mut Self::Members<'de>, name: Cow<'de, str>, value: Self) -> usize;
+    fn list(items: Self::Items) -> Self;
+    fn map(members: Self::Members<'_>) -> Self;
+}
+
+/// Nothing: the text is only looked at.
+struct Shape;
+
+impl Built for Shape {
+    type Items = ();
+    type Members<'de> = BTreeSet<Cow<'de, str>>;
+
+    fn plain(_: impl Into<Tree>) -> Self {
+        Self
+    }
+
+    fn text(_: &str) -> Self {
+        Self
+    }
+
+    fn add((): &mut (), _: Self) {}
+
+    fn has(members: &Self::Members<'_>, name: &str) -> bool {
+        members.contains(name)
+    }
+
+    fn put<'de>(members: &mut Self::Members<'de>, name: Cow<'de, str>, _: Self) -> usize {
+        members.insert(name);
+        members.len()
+    }
+
+    fn list((): ()) -> Self {
+        Self
+    }
+
+    fn map(_: Self::Members<'_>) -> Self {
+        Self
+    }
+}
+
+impl Built for Tree {
+    type Items = Vec<Self>;
+    type Members<'de> = Map<String, Self>;
+
+    fn plain(value: impl Into<Self>) -> Self {
+        value.into()
+    }
+
+    fn text(text: &str) -> Self {
+        text.into()
+    }
+
+    fn add(items: &mut Vec<Self>, value: Self) {
+        items.push(value);
+    }
+
+    fn has(members: &Map<String, Self>, name: &str) -> bool {
+        members.contains_key(name)
+    }
+
+    fn put(members: &mut Map<String, Self>, name: Cow<'_, str>, value: Self) -> usize {
+        members.insert(name.into_owned(), value);
+        members.len()
+    }
+
+    fn list(items: Vec<Self>) -> Self {
+        Self::Array(items)
+    }
+
+    fn map(members: Map<String, Self>) -> Self {
+        Self::Object(members)
     }
 }
 
@@ -158,12 +262,13 @@ impl Scan {
 }
 
 /// One value at `depth` open arrays and objects.
-struct Value<'s> {
+struct Value<'s, V> {
     scan: &'s mut Scan,
     depth: usize,
+    made: PhantomData<V>,
 }
 
-impl Value<'_> {
+impl<V: Built> Value<'_, V> {
     /// The depth of what stands inside this array or object.
     fn enter<E: de::Error>(&mut self) -> Result<usize, E> {
         let limit = self.scan.limits.depth;
@@ -174,10 +279,10 @@ impl Value<'_> {
     }
 }
 
-impl<'de> DeserializeSeed<'de> for Value<'_> {
-    type Value = ();
+impl<'de, V: Built> DeserializeSeed<'de> for Value<'_, V> {
+    type Value = V;
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<V, D::Error> {
         self.scan.values = self.scan.values.saturating_add(1);
         let limit = self.scan.limits.values;
         if self.scan.values > limit {
@@ -187,72 +292,82 @@ impl<'de> DeserializeSeed<'de> for Value<'_> {
     }
 }
 
-impl<'de> de::Visitor<'de> for Value<'_> {
-    type Value = ();
+impl<'de, V: Built> de::Visitor<'de> for Value<'_, V> {
+    type Value = V;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a JSON value")
     }
 
-    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
-        Ok(())
+    fn visit_bool<E>(self, flag: bool) -> Result<V, E> {
+        Ok(V::plain(flag))
     }
 
-    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
-        Ok(())
+    fn visit_i64<E>(self, number: i64) -> Result<V, E> {
+        Ok(V::plain(number))
     }
 
-    fn visit_u64<E>(self, _: u64) -> Result<(), E> {
-        Ok(())
+    fn visit_u64<E>(self, number: u64) -> Result<V, E> {
+        Ok(V::plain(number))
     }
 
-    fn visit_f64<E: de::Error>(self, _: f64) -> Result<(), E> {
+    fn visit_f64<E: de::Error>(self, number: f64) -> Result<V, E> {
         if self.scan.limits.floats {
-            return Ok(());
+            return Ok(V::plain(number));
         }
         self.scan.refuse(JsonError::Float)
     }
 
-    fn visit_str<E: de::Error>(self, text: &str) -> Result<(), E> {
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<V, E> {
         let limit = self.scan.limits.text;
         if text.len() > limit {
             return self.scan.refuse(JsonError::TextTooLong(limit));
         }
-        Ok(())
+        Ok(V::text(text))
     }
 
-    fn visit_unit<E: de::Error>(self) -> Result<(), E> {
+    fn visit_unit<E: de::Error>(self) -> Result<V, E> {
         if self.scan.limits.nulls {
-            return Ok(());
+            return Ok(V::plain(()));
         }
         self.scan.refuse(JsonError::Null)
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(mut self, mut items: A) -> Result<(), A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(mut self, mut access: A) -> Result<V, A::Error> {
         let depth = self.enter()?;
-        while items.next_element_seed(Value { scan: &mut *self.scan, depth })?.is_some() {}
-        Ok(())
+        let mut items = V::Items::default();
+        while let Some(item) =
+            access.next_element_seed(Value { scan: &mut *self.scan, depth, made: PhantomData })?
+        {
+            V::add(&mut items, item);
+        }
+        Ok(V::list(items))
     }
 
-    fn visit_map<A: MapAccess<'de>>(mut self, mut members: A) -> Result<(), A::Error> {
+    fn visit_map<A: MapAccess<'de>>(mut self, mut access: A) -> Result<V, A::Error> {
         let depth = self.enter()?;
         let limits = self.scan.limits;
-        let mut names = BTreeSet::new();
-        while let Some(name) = members.next_key_seed(Name)? {
+        let mut members = V::Members::default();
+        let mut count = 0;
+        while let Some(name) = access.next_key_seed(Name)? {
             if name.len() > limits.name {
                 return self.scan.refuse(JsonError::NameTooLong(limits.name));
             }
-            if names.contains(&name) {
+            if V::has(&members, &name) {
                 let name = name.chars().filter(|c| !c.is_control()).collect();
                 return self.scan.refuse(JsonError::DuplicateMember(name));
             }
-            names.insert(name);
-            if names.len() > limits.members {
+            if count >= limits.members {
                 return self.scan.refuse(JsonError::TooManyMembers(limits.members));
             }
-            members.next_value_seed(Value { scan: &mut *self.scan, depth })?;
+            let value = access.next_value_seed(Value {
+                scan: &mut *self.scan,
+                depth,
+                made: PhantomData,
+            })?;
+            count = V::put(&mut members, name, value);
         }
-        Ok(())
+        Ok(V::map(members))
     }
 }
 
@@ -301,8 +416,16 @@ mod tests {
         nulls: false,
     };
 
+    /// By both ways of reading, which refuse the same.
     fn shape(text: &str) -> Result<Value, JsonError> {
-        parse(text.as_bytes(), SMALL)
+        let parsed: Result<Value, _> = parse(text.as_bytes(), SMALL);
+        let read = if text.len() > SMALL.bytes {
+            Err(JsonError::TooLarge(SMALL.bytes))
+        } else {
+            read::<Value>(text.as_bytes(), SMALL)
+        };
+        assert_eq!(parsed, read, "{text}");
+        parsed
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use data_encoding::BASE64URL_NOPAD;
+use serde_json::Value as Json;
 
 use super::appraise::{Appraised, Occasion, Part, Subject};
 use super::challenge::Freshness;
@@ -74,34 +75,45 @@ impl Tokens {
         self.mint(appraised, jti, &self.audience(&appraised.tenant), wanted, expires)
     }
 
-    /// For the token of another form that this host issues: what a release by that one judges anew. Its
-    /// audience is another, so that it releases nothing by itself. It is good for as long as that one is;
-    /// the keyring must have promised that (see [`Keyring::promise`]).
+    /// For the token of another form that this host issues: what a release by that one judges anew. That one's
+    /// signature is its own, so that by itself it is nothing. It names the key that signs results now, and
+    /// stands no longer than that is believed: whoever revokes the one revokes the other. The keyring must
+    /// have promised to believe it for as long as the token is good (see [`Keyring::promise`]).
     pub(super) fn for_service(
         &self,
         appraised: &Appraised,
         jti: &str,
-        wanted: Wanted,
         expires: Timestamp,
-    ) -> Result<Minted, Refusal> {
+    ) -> Result<Json, Refusal> {
         let expires = expires.min(appraised.occasion.expires);
-        self.mint(appraised, jti, &self.service_audience(&appraised.tenant), wanted, expires)
+        let audience = self.service_audience(&appraised.tenant);
+        let ear = Ear { expires, ..self.ear(appraised, jti, &audience, self.settings.trust_path) };
+        let result = serde_json::to_value(&ear).map_err(unmade)?;
+        Ok(serde_json::json!({"key": self.keyring.keys().kid(), "result": result}))
     }
 
     fn service_audience(&self, tenant: &Tenant) -> String {
         format!("{}/azure", self.audience(tenant))
     }
 
-    /// Takes such a one back.
+    /// Takes such a one back, out of a token whose signature was checked.
     pub(super) fn appraise_for_service(
         &self,
         tenant: &Tenant,
-        token: &str,
+        held: &Json,
         now: Timestamp,
         appraiser: &Appraiser,
         references: Arc<Snapshot>,
     ) -> Result<Appraised, Refusal> {
-        let ear = self.read(&self.service_audience(tenant), token, now)?;
+        let audience = &self.service_audience(tenant);
+        let expected = Expected { issuer: &self.issuer, audience, typ: TYP_EAT, at: now, skew: 0 };
+        let refuse = |error| refuse(error, &expected, None);
+        let key = held.get("key").and_then(Json::as_str).unwrap_or_default();
+        if !self.keyring.keys().believes(key, now) {
+            return Err(refuse(TokenError::UnknownKey));
+        }
+        let ear = Ear::from_value(held.get("result").unwrap_or(&Json::Null)).map_err(unread)?;
+        expected.check_read(&ear.issuer, &ear.audience, ear.issued, ear.expires).map_err(refuse)?;
         self.judge_again(tenant, ear, now, appraiser, references)
     }
 

@@ -30,6 +30,7 @@ pub struct Issuer {
     audience: Option<String>,
     max_token_age: u64,
     source: Source,
+    own: bool,
 }
 
 enum Source {
@@ -50,23 +51,22 @@ impl Issuer {
             _ => return Err("one of `jwks` (pinned keys) and `ca` (discovery)".to_owned()),
         };
         let IssuerPlan { issuer, audience, max_token_age, .. } = plan;
-        Ok(Self { issuer, audience, max_token_age, source })
+        Ok(Self { issuer, audience, max_token_age, source, own: false })
     }
 
-    /// A service whose keys are at hand: this host's own, where it plays one.
+    /// The service that this host is itself, by keys of its own: what it says of its results is believed.
     ///
     /// # Errors
     /// What is wrong with URL or keys.
-    pub fn pinned(issuer: String, jwks: Vec<u8>, max_token_age: u64) -> Result<Self, String> {
+    pub fn own(issuer: String, jwks: Vec<u8>, max_token_age: u64) -> Result<Self, String> {
         let jwks = Some(jwks);
-        Self::new(IssuerPlan {
-            issuer,
-            audience: None,
-            ca: None,
-            jwks,
-            jwks_host: None,
-            max_token_age,
-        })
+        let plan =
+            IssuerPlan { issuer, audience: None, ca: None, jwks, jwks_host: None, max_token_age };
+        Ok(Self { own: true, ..Self::new(plan)? })
+    }
+
+    pub(super) fn is_own(&self) -> bool {
+        self.own
     }
 
     /// `iss`.

@@ -32,6 +32,7 @@ const LONGEST_ID: usize = 256;
 #[derive(Debug)]
 pub struct ForeignResult {
     issuer: String,
+    own: bool,
     id: Option<String>,
     digest: Digest,
     claims: Value,
@@ -44,6 +45,12 @@ impl ForeignResult {
     #[must_use]
     pub fn issuer(&self) -> &str {
         &self.issuer
+    }
+
+    /// Whether the service is this host itself.
+    #[must_use]
+    pub fn is_own(&self) -> bool {
+        self.own
     }
 
     /// `jti`, where there is one of reasonable length.
@@ -88,6 +95,7 @@ impl Issuer {
         let id = claims.get("jti").and_then(Value::as_str).filter(|id| id.len() <= LONGEST_ID);
         Ok(ForeignResult {
             issuer: self.name().to_owned(),
+            own: self.is_own(),
             id: id.map(ToOwned::to_owned),
             digest: Digest::of(token.as_bytes()),
             claims: Value::Object(claims),
@@ -116,7 +124,7 @@ impl Issuer {
     ) -> Result<Map<String, Value>, ForeignError> {
         let parts = Parts::of(token)?;
         let header: Map<String, Value> =
-            json::parse(&parts.header, Limits::TOKEN).map_err(ForeignError::Header)?;
+            json::object(&parts.header, Limits::TOKEN).map_err(ForeignError::Header)?;
         let text = |name: &str| header.get(name).and_then(Value::as_str);
         let algorithm = text("alg").and_then(Algorithm::of).ok_or(ForeignError::Algorithm)?;
         if header.contains_key("crit") {
@@ -130,7 +138,7 @@ impl Issuer {
         let key = keys.get(kid).ok_or(ForeignError::UnknownKey)?;
         key.verify(algorithm, parts.signed.as_bytes(), &parts.signature)?;
         let claims: Map<String, Value> =
-            json::parse(&parts.claims, Limits::TOKEN).map_err(ForeignError::Claims)?;
+            json::object(&parts.claims, Limits::TOKEN).map_err(ForeignError::Claims)?;
         self.check_claims(&claims, now)?;
         Ok(claims)
     }
@@ -199,7 +207,7 @@ impl<'a> Parts<'a> {
 /// `iss` of a token as it says itself: which check it gets, and nothing else.
 pub(crate) fn said_issuer(token: &str) -> Option<String> {
     let parts = Parts::of(token).ok()?;
-    let mut claims: Map<String, Value> = json::parse(&parts.claims, Limits::TOKEN).ok()?;
+    let mut claims: Map<String, Value> = json::object(&parts.claims, Limits::TOKEN).ok()?;
     match claims.remove("iss") {
         Some(Value::String(issuer)) => Some(issuer),
         _ => None,

@@ -245,7 +245,7 @@ mod tests {
 
     async fn believed(keys: &CertifiedKeys, token: &str, at: Timestamp) -> bool {
         let jwks = keys.jwks(at).to_string().into_bytes();
-        let issuer = Issuer::pinned(ISSUER.into(), jwks, 86_400).unwrap();
+        let issuer = Issuer::own(ISSUER.into(), jwks, 86_400).unwrap();
         issuer.check_access(token, at).await.is_ok()
     }
 

@@ -105,7 +105,7 @@ pub(super) fn verify<'k>(
     let key = check_header(&octets(header)?, expected.typ, key)?;
     key.verify(signed.as_bytes(), &octets(signature)?)?;
     let claims: Map<String, Value> =
-        json::parse(&octets(claims)?, Limits::TOKEN).map_err(TokenError::Claims)?;
+        json::object(&octets(claims)?, Limits::TOKEN).map_err(TokenError::Claims)?;
     expected.check(&claims)?;
     Ok(claims)
 }
@@ -117,7 +117,7 @@ fn check_header<'k>(
     key: impl FnOnce(&str) -> Option<&'k VerificationKey>,
 ) -> Result<&'k VerificationKey, TokenError> {
     let header: Map<String, Value> =
-        json::parse(header, Limits::TOKEN).map_err(TokenError::Header)?;
+        json::object(header, Limits::TOKEN).map_err(TokenError::Header)?;
     let text = |name| header.get(name).and_then(Value::as_str);
     let algorithm = text("alg").filter(|alg| ["ES256", "ES384"].contains(alg));
     let algorithm = algorithm.ok_or(TokenError::Algorithm)?;

@@ -243,6 +243,12 @@ impl TokenKeys {
         json!({ "keys": keys })
     }
 
+    /// Whether a key of this name is believed at a moment.
+    #[must_use]
+    pub fn believes(&self, kid: &str, at: Timestamp) -> bool {
+        self.find(kid, at).is_some()
+    }
+
     fn find(&self, kid: &str, at: Timestamp) -> Option<&VerificationKey> {
         self.believed(at).find(|key| key.kid == kid)
     }

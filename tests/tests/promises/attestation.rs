@@ -5,14 +5,18 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::OnceLock;
 
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::rsa::{KeySize, PublicKeyComponents};
+use aws_lc_rs::signature::{KeyPair, RSA_PKCS1_SHA256, RsaKeyPair};
 use claviger::assemble::{AnchorPlan, Plan};
-use claviger::clock::{Clock, SystemClock};
+use claviger::clock::{Clock, SystemClock, Timestamp};
 use claviger::error::Code;
 use claviger::flow::vault::{Actor, VaultRelease};
 use claviger::flow::{
     AttestationKind, AttestationRules, Evidence, MaaAttested, MaaFailure, MaaRequest,
     NewReleasePolicy, RuntimeData, UvmRule,
 };
+use claviger::foreign::{ForeignResult, Issuer, IssuerPlan, Issuers};
 use claviger::keys::{RecipientKind, RsaAesKeyWrap};
 use claviger::permission::Permissions;
 use claviger::reference::Group;
@@ -100,6 +104,56 @@ fn part(token: &str, index: usize) -> Value {
 
 pub(crate) fn claims(token: &str) -> Value {
     part(token, 1)
+}
+
+/// A token as the site's own service checks it.
+async fn own(site: &Site, token: &str) -> ForeignResult {
+    let issuer = site.host.maa_issuer(URL, &AttestationRules::default()).await.unwrap();
+    let at = Timestamp(claims(token)["iat"].as_u64().unwrap());
+    issuer.check(token, at).await.unwrap()
+}
+
+/// A service of the same name, for tokens that this host never writes.
+struct Service {
+    key: RsaKeyPair,
+    jwks: Vec<u8>,
+}
+
+impl Service {
+    fn new() -> Self {
+        let key = RsaKeyPair::generate(KeySize::Rsa2048).unwrap();
+        let components: PublicKeyComponents<Vec<u8>> = key.public_key().into();
+        let [n, e] = [components.n, components.e].map(|number| BASE64URL_NOPAD.encode(&number));
+        let jwks = json!({"keys": [{"kty": "RSA", "kid": "service", "n": n, "e": e}]});
+        Self { key, jwks: jwks.to_string().into_bytes() }
+    }
+
+    /// These claims, signed and checked; `own`: by somebody who takes the service for his own.
+    async fn says(&self, claims: &Value, own: bool) -> ForeignResult {
+        let header = json!({"alg": "RS256", "kid": "service"});
+        let parts =
+            [&header, claims].map(|part| BASE64URL_NOPAD.encode(part.to_string().as_bytes()));
+        let mut token = parts.join(".");
+        let mut signature = vec![0; self.key.public_modulus_len()];
+        let random = SystemRandom::new();
+        self.key.sign(&RSA_PKCS1_SHA256, &random, token.as_bytes(), &mut signature).unwrap();
+        token = format!("{token}.{}", BASE64URL_NOPAD.encode(&signature));
+        let at = Timestamp(claims["iat"].as_u64().unwrap());
+        if own {
+            let issuer = Issuer::own(URL.to_owned(), self.jwks.clone(), 86_400).unwrap();
+            return issuer.check(&token, at).await.unwrap();
+        }
+        let plan = IssuerPlan {
+            issuer: URL.to_owned(),
+            audience: None,
+            ca: None,
+            jwks: Some(self.jwks.clone()),
+            jwks_host: None,
+            max_token_age: 86_400,
+        };
+        let issuers = Issuers::new(vec![plan], "https://host.test").unwrap();
+        issuers.of_token(&token).unwrap().check(&token, at).await.unwrap()
+    }
 }
 
 #[tokio::test]
@@ -294,19 +348,44 @@ async fn what_a_token_says_is_judged_anew_and_its_inner_result_releases_nothing_
     let (site, guest) = (Site::new().await, guest());
     site.key("k").await;
     let token = attest(&site, &guest, sound(&guest)).await.unwrap().token;
-    let said = claims(&token);
+    let said = own(&site, &token).await;
     let caller = guest.caller();
     site.host.maa_still_stands(&caller, &said).await.unwrap();
-    let inner = said["x-claviger-result"].as_str().unwrap().to_owned();
-    assert_eq!(claims(&inner)["claviger"]["freshness"], "recipient-key");
-    for stolen in [&inner, &token] {
+    let inner = &said.claims()["x-claviger-result"];
+    assert_eq!(inner["result"]["claviger"]["freshness"], "recipient-key");
+    for stolen in [&inner.to_string(), &inner["result"].to_string(), &token] {
         let released = site.redeem(&guest, "k", stolen).await;
         assert_eq!(released.unwrap_err().code, Code::TokenInvalid);
     }
-    // Another tenant's, none at all, and one from before simulated hardware was accepted no more.
+    // Another tenant's, one that another service signed, altered ones, and one from before simulated hardware
+    // was accepted no more.
     let other = claviger_tests::site::caller(&tenant("other"));
     assert!(site.host.maa_still_stands(&other, &said).await.is_err());
-    assert!(site.host.maa_still_stands(&caller, &json!({})).await.is_err());
+    let service = Service::new();
+    let as_it_is = service.says(said.claims(), true).await;
+    site.host.maa_still_stands(&caller, &as_it_is).await.unwrap();
+    let refused = async |said: &ForeignResult| {
+        site.host.maa_still_stands(&caller, said).await.unwrap_err().code
+    };
+    let foreign = service.says(said.claims(), false).await;
+    assert_eq!(refused(&foreign).await, Code::TokenInvalid);
+    for (pointer, value) in [
+        ("/x-claviger-result", Value::Bool(true)),
+        ("/x-claviger-result/key", "another".into()),
+        ("/x-claviger-result/result/iss", "https://another.test".into()),
+        ("/x-claviger-result/result/aud", "https://another.test".into()),
+        ("/x-claviger-result/result/exp", NOW.0.into()),
+        ("/x-claviger-result/result/iat", (NOW.0 + 3600).into()),
+        ("/x-claviger-result/result/more", "anything".into()),
+    ] {
+        let mut altered = said.claims().clone();
+        match altered.pointer_mut(pointer) {
+            Some(place) => *place = value,
+            None => altered["x-claviger-result"]["result"]["more"] = value,
+        }
+        let code = refused(&service.says(&altered, true).await).await;
+        assert!(matches!(code, Code::TokenInvalid | Code::TokenExpired), "{pointer}: {code:?}");
+    }
     let forgotten = |plan: &mut Plan| {
         plan.simulated_roots.clear();
         plan.endorsements.clear();
@@ -321,8 +400,8 @@ async fn what_a_token_says_is_judged_anew_and_its_inner_result_releases_nothing_
 async fn a_token_that_says_more_than_holds_now_releases_nothing() {
     let (site, guest) = (Site::new().await, guest());
     let token = attest(&site, &guest, sound(&guest)).await.unwrap().token;
-    let said = claims(&token);
-    assert_eq!(said["x-claviger-status"], "affirming");
+    let said = own(&site, &token).await;
+    assert_eq!(said.claims()["x-claviger-status"], "affirming");
     let served = site.serve_attestation(AttestationRules::default()).await;
     let bearer = format!("authorization: Bearer {ADMINISTRATOR}\r\n");
     let policy = json!({"version": "1.0.0", "anyOf": [{
@@ -359,18 +438,21 @@ async fn a_token_that_says_more_than_holds_now_releases_nothing() {
     let later = site.host.maa_still_stands(&guest.caller(), &said).await;
     assert_eq!(later.unwrap_err().code, Code::NotAffirming);
     let token = attest(&site, &guest, sound(&guest)).await.unwrap().token;
-    let warned = claims(&token);
-    assert_eq!(warned["x-claviger-status"], "warning");
+    let warned = own(&site, &token).await;
+    assert_eq!(warned.claims()["x-claviger-status"], "warning");
     site.host.maa_still_stands(&guest.caller(), &warned).await.unwrap();
     // A token that does not say is of before it was said.
-    let mut silent = warned;
+    let mut silent = warned.claims().clone();
     silent.as_object_mut().unwrap().remove("x-claviger-status");
+    let service = Service::new();
+    let silent = service.says(&silent, true).await;
     assert!(site.host.maa_still_stands(&guest.caller(), &silent).await.is_err());
     // What is contraindicated gets no token, and by one that said so nothing is released.
     let site = site.again(|_, plan| plan.snp.chip_ids = Some(Vec::new())).await;
     assert!(attest(&site, &guest, sound(&guest)).await.is_err());
-    let mut against = said;
+    let mut against = said.claims().clone();
     against["x-claviger-status"] = "contraindicated".into();
+    let against = service.says(&against, true).await;
     let later = site.host.maa_still_stands(&guest.caller(), &against).await;
     assert_eq!(later.unwrap_err().code, Code::NotAffirming);
 }

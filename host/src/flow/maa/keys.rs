@@ -58,7 +58,7 @@ impl Published {
             return Ok(Arc::clone(&known.issuer));
         }
         let jwks = keys.jwks(now).to_string().into_bytes();
-        let issuer = Arc::new(Issuer::pinned(url.to_owned(), jwks, token_seconds)?);
+        let issuer = Arc::new(Issuer::own(url.to_owned(), jwks, token_seconds)?);
         let (keys, until) = (Arc::clone(keys), keys.fewer_from(now));
         let known = Known { keys, token_seconds, from: now, until, issuer: Arc::clone(&issuer) };
         let mut kept = self.0.write().unwrap_or_else(PoisonError::into_inner);

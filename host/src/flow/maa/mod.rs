@@ -30,15 +30,15 @@ use serde_json::{Value as Json, json};
 use super::challenge::Freshness;
 use super::host::Host;
 use super::record;
-use super::release::append_announced;
-use super::request::{Caller, Wanted};
+use super::release::append;
+use super::request::Caller;
 use super::waiting::waiting;
 use crate::appraisal::Status;
 use crate::audit::Event;
 use crate::clock::Timestamp;
 use crate::error::{Code, Refusal};
 use crate::explanation::Explanation;
-use crate::foreign::Issuer;
+use crate::foreign::{ForeignResult, Issuer};
 use crate::policy::maa::{Claim, MaaFault, MaaPolicy, Outcome};
 use crate::store::SealedStore;
 
@@ -78,7 +78,6 @@ impl Host {
         request: MaaRequest,
         rules: &AttestationRules,
     ) -> Result<MaaAttested, MaaFailure> {
-        let announced = self.parts.audit.announce();
         let MaaRequest { kind, draft, nonce, runtime, guest, initial, evidence, uvm } = request;
         let runtime = guest.as_ref().map_or(runtime, Guest::runtime);
         if guest.is_some() != (kind == AttestationKind::AzureGuest) {
@@ -112,7 +111,7 @@ impl Host {
             Ok(outcome) => outcome,
             Err(failure) => {
                 let entry = witnessed.record(Event::Refused, caller).refusal(&failure.refusal());
-                append_announced(&self.parts.audit, &entry, announced).await?;
+                append(&self.parts.audit, &entry).await?;
                 return Err(failure);
             }
         };
@@ -143,11 +142,11 @@ impl Host {
             // Nobody believes such a token, and it names no result of this host's.
             let entry =
                 entry.detail("under a policy that the request brought; the token is unsigned");
-            append_announced(&self.parts.audit, &entry, announced).await?;
+            append(&self.parts.audit, &entry).await?;
             return Ok(MaaAttested { token: token::unsigned(&body.claims), expires });
         }
         if let Some(result) = self.own_result(&witnessed, &jti, expires).await? {
-            body.claims.insert("x-claviger-result".to_owned(), result.into());
+            body.claims.insert("x-claviger-result".to_owned(), result);
         }
         let keys = self.maa_keys(url, rules).await?;
         let token = keys.signing().sign(&format!("{url}/certs"), &body.claims);
@@ -157,7 +156,7 @@ impl Host {
             None => Ok(token),
         };
         let token = token.map_err(|error| Refusal::new(Code::Internal, error.to_string()))?;
-        append_announced(&self.parts.audit, &entry, announced).await?;
+        append(&self.parts.audit, &entry).await?;
         Ok(MaaAttested { token, expires })
     }
 
@@ -203,22 +202,20 @@ impl Host {
     }
 
     /// The host's own result for the recipient key, by which a release judges anew what this token says. It
-    /// is good for as long as the token is, and its key is kept for that.
+    /// is good for as long as the token is, and the key that it names is kept for that.
     async fn own_result(
         &self,
         witnessed: &Witnessed,
         jti: &str,
         expires: Timestamp,
-    ) -> Result<Option<String>, Refusal> {
+    ) -> Result<Option<Json>, Refusal> {
         let Some(appraised) = witnessed.appraised() else { return Ok(None) };
         let seconds = expires.since(witnessed.at);
         if !self.parts.tokens.keyring.promises(seconds) {
             let parts = Arc::clone(&self.parts);
             waiting(move || parts.tokens.keyring.promise(seconds)).await?;
         }
-        let tokens = &self.parts.tokens;
-        let minted = tokens.for_service(&appraised, jti, Wanted::default(), expires)?;
-        Ok(Some(minted.token))
+        self.parts.tokens.for_service(&appraised, jti, expires).map(Some)
     }
 
     /// The service's keys, of which a fresh one signs where the present one is too old.
@@ -260,11 +257,17 @@ impl Host {
     /// # Errors
     /// Where it does not stand any more, is now contraindicated, or is less than the token says: what a
     /// release policy reads there is no more than what holds.
-    pub async fn maa_still_stands(&self, caller: &Caller, claims: &Json) -> Result<(), Refusal> {
-        let result = claims.get("x-claviger-result").and_then(Json::as_str);
-        let result = result.ok_or_else(|| {
-            Refusal::new(Code::TokenInvalid, "the token has no result of this host's")
-        })?;
+    pub async fn maa_still_stands(
+        &self,
+        caller: &Caller,
+        said: &ForeignResult,
+    ) -> Result<(), Refusal> {
+        let claims = said.claims();
+        // Nobody else signs what stands there.
+        let result =
+            claims.get("x-claviger-result").filter(|_| said.is_own()).ok_or_else(|| {
+                Refusal::new(Code::TokenInvalid, "the token has no result of this host's")
+            })?;
         let now = self.parts.clock.now();
         let references = self.parts.reference_values(&caller.tenant).await?;
         let (tokens, appraiser) = (&self.parts.tokens, &self.parts.appraiser);

@@ -3,16 +3,20 @@
 //! its time; whether it may ever leave; the token; the release policy; the recipient key.
 
 use super::Actor;
-use super::keys::pick;
-use super::record::usable;
+use super::keys::{not_found, pick};
+use super::record::{KeyRecord, Shelf, Stored, usable};
 use super::types::KeyDescription;
+use crate::clock::Timestamp;
 use crate::error::{Code, Refusal};
 use crate::flow::foreign::{Basis, Vouched};
 use crate::flow::host::{Asked, Host};
+use crate::flow::release_policies::check_name;
 use crate::flow::request::{ReleasedKey, WrapForm};
 use crate::foreign::Issuer;
 use crate::keys::RsaAesKeyWrap;
 use crate::permission::Permission;
+use crate::plugin::KmsPlugin;
+use crate::tenant::Tenant;
 
 /// What is to be released, and to whom.
 pub struct VaultRelease<'a> {
@@ -48,13 +52,15 @@ impl Host {
     ) -> Result<VaultReleased, Refusal> {
         let VaultRelease { key, version, token, wrap, own } = wanted;
         actor.require(Permission::KeysRelease)?;
-        let announced = self.parts.audit.announce();
         let tenant = &actor.caller.tenant;
         let (kms, now) = (self.kms()?, self.parts.clock.now());
-        let held = self.alive(&kms, tenant, key).await?;
-        let version = pick(&held.record, key, version)?;
-        usable(&version.described, &format!("{key}/{}", version.id), now)?;
-        let described = self.describe(&kms, tenant, key, &held.record, version)?;
+        let held = match self.as_recorded(&kms, tenant, key, version, now)? {
+            Some(held) => held,
+            None => self.alive(&kms, tenant, key).await?,
+        };
+        let picked = pick(&held.record, key, version)?;
+        usable(&picked.described, &format!("{key}/{}", picked.id), now)?;
+        let described = self.describe(&kms, tenant, key, &held.record, picked)?;
         if !described.exportable || described.release_policy.is_none() {
             let reason = format!("{key} is never released");
             return Err(Refusal::new(Code::KeyNotExportable, reason));
@@ -65,18 +71,45 @@ impl Host {
             Refusal::new(Code::TokenInvalid, "the token is of a service that nobody listed")
         })?;
         let vouched = Vouched::check(issuer, tenant, token, now).await?;
-        if own.is_some() {
-            self.maa_still_stands(actor.caller, vouched.result.claims()).await?;
+        if vouched.result.is_own() {
+            self.maa_still_stands(actor.caller, &vouched.result).await?;
         }
         let recipient = vouched.result.recipient_kid().to_owned();
         let basis = Basis::Foreign(Box::new(vouched));
         let asked = Asked {
             principal: Some(actor.principal),
             form: WrapForm::RsaAes(wrap),
-            ..Asked::of(key, Some(&version.number))
+            ..Asked::of(key, version.map(|_| picked.number.as_str()))
         };
         let plugins = self.parts.catalogue.plugins();
-        let released = self.release(actor.caller, basis, asked, &plugins, announced).await?;
+        let released = self.release(actor.caller, basis, asked, &plugins).await?;
+        if released.version == picked.number {
+            return Ok(VaultReleased { key: described, released, recipient });
+        }
+        // The connector has a newer version than was on record.
+        let held = self.alive(&kms, tenant, key).await?;
+        let newer = held.record.versions.iter().find(|one| one.number == released.version);
+        let newer = newer.ok_or_else(|| not_found(key))?;
+        let described = self.describe(&kms, tenant, key, &held.record, newer)?;
         Ok(VaultReleased { key: described, released, recipient })
+    }
+
+    /// What is on record of a key, where that allows a release. The connector is asked for nothing: whether
+    /// it has this version still, it says when it releases it.
+    fn as_recorded(
+        &self,
+        kms: &KmsPlugin,
+        tenant: &Tenant,
+        key: &str,
+        version: Option<&str>,
+        now: Timestamp,
+    ) -> Result<Option<Stored<KeyRecord>>, Refusal> {
+        check_name(key)?;
+        let held = self.parts.vault.read::<KeyRecord>(tenant, Shelf::Keys(kms.name()), key)?;
+        Ok(held.filter(|held| {
+            let found = pick(&held.record, key, version);
+            held.record.deletion.is_none()
+                && found.is_ok_and(|version| usable(&version.described, key, now).is_ok())
+        }))
     }
 }
