@@ -6,7 +6,7 @@
 //! |---|---|
 //! | native | challenge, attestation (token), release by the token |
 //! | face | `maa_attest` (token), `vault_release` by the token, and the RS256 signature of the answer |
-//! | RSA | what the face's formats force: two RS256 signatures, one verification, one OAEP wrap |
+//! | RSA | what the face's formats force: two RS256 signatures, one verification, one OAEP wrap to a key that was not seen before |
 //!
 //! The figure is face / (native + RSA); at most 1 is wanted.
 #![allow(
@@ -32,7 +32,11 @@ use claviger::permission::Permissions;
 use claviger_tests::site::{ADMINISTRATOR, Guest, Site};
 use data_encoding::BASE64URL_NOPAD;
 use rustix::time::{ClockId, clock_gettime};
-use serde_json::json;
+use serde_json::{Value, json};
+
+/// The binary's.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 const KEY: &str = "k";
 
@@ -163,7 +167,7 @@ async fn by_runtime_data(site: &Site, guest: &Guest, url: &str, flows: usize) ->
 struct Rsa {
     key: RsaKeyPair,
     signature: Vec<u8>,
-    recipient: RecipientKey,
+    recipient: Value,
     /// As long as a token.
     message: Vec<u8>,
 }
@@ -171,7 +175,7 @@ struct Rsa {
 impl Rsa {
     fn new(guest: &Guest) -> Self {
         let key = RsaKeyPair::generate(KeySize::Rsa2048).unwrap();
-        let recipient = RecipientKey::from_jwk(guest.key.jwk()).unwrap();
+        let recipient = guest.key.jwk().clone();
         let mut rsa = Self { key, signature: Vec::new(), recipient, message: vec![b'x'; 6000] };
         rsa.signature = rsa.signed();
         rsa
@@ -195,7 +199,8 @@ impl Rsa {
     }
 
     fn wrap(&self) -> bool {
-        self.recipient.rsa_aes_wrap(&[7; 32], RsaAesKeyWrap::default()).is_ok()
+        let recipient = RecipientKey::from_jwk(&self.recipient).unwrap();
+        recipient.rsa_aes_wrap(&[7; 32], RsaAesKeyWrap::default()).is_ok()
     }
 }
 

@@ -41,6 +41,10 @@ use serde_json::Value;
 use site::{NOW, Report, runtime};
 use tokio::runtime::Runtime;
 
+/// The binary's.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const ROUNDS: usize = 301;
 
 struct Bench {

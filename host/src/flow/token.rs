@@ -4,9 +4,6 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use data_encoding::BASE64URL_NOPAD;
-use serde_json::Value as Json;
-
 use super::appraise::{Appraised, Occasion, Part, Subject};
 use super::challenge::Freshness;
 use super::companions;
@@ -25,6 +22,7 @@ use crate::result::{
     TrustVector, Unreadable, VerifierId, VerifierModule,
 };
 use crate::tenant::Tenant;
+use data_encoding::BASE64URL_NOPAD;
 
 const DEVELOPER: &str = "https://claviger.example";
 const BUILD: &str = concat!("claviger ", env!("CARGO_PKG_VERSION"));
@@ -78,18 +76,19 @@ impl Tokens {
     /// For the token of another form that this host issues: what a release by that one judges anew. That one's
     /// signature is its own, so that by itself it is nothing. It names the key that signs results now, and
     /// stands no longer than that is believed: whoever revokes the one revokes the other. The keyring must
-    /// have promised to believe it for as long as the token is good (see [`Keyring::promise`]).
+    /// have promised to believe it for as long as the token is good (see [`Keyring::promise`]). The key's name
+    /// and the claims, in base64url, with a dot between them.
     pub(super) fn for_service(
         &self,
         appraised: &Appraised,
         jti: &str,
         expires: Timestamp,
-    ) -> Result<Json, Refusal> {
+    ) -> Result<String, Refusal> {
         let expires = expires.min(appraised.occasion.expires);
         let audience = self.service_audience(&appraised.tenant);
         let ear = Ear { expires, ..self.ear(appraised, jti, &audience, self.settings.trust_path) };
-        let result = serde_json::to_value(&ear).map_err(unmade)?;
-        Ok(serde_json::json!({"key": self.keyring.keys().kid(), "result": result}))
+        let claims = serde_json::to_vec(&ear).map_err(unmade)?;
+        Ok(format!("{}.{}", self.keyring.keys().kid(), BASE64URL_NOPAD.encode(&claims)))
     }
 
     fn service_audience(&self, tenant: &Tenant) -> String {
@@ -100,7 +99,7 @@ impl Tokens {
     pub(super) fn appraise_for_service(
         &self,
         tenant: &Tenant,
-        held: &Json,
+        held: &str,
         now: Timestamp,
         appraiser: &Appraiser,
         references: Arc<Snapshot>,
@@ -108,11 +107,14 @@ impl Tokens {
         let audience = &self.service_audience(tenant);
         let expected = Expected { issuer: &self.issuer, audience, typ: TYP_EAT, at: now, skew: 0 };
         let refuse = |error| refuse(error, &expected, None);
-        let key = held.get("key").and_then(Json::as_str).unwrap_or_default();
+        let (key, claims) = held.split_once('.').ok_or_else(|| refuse(TokenError::Malformed))?;
         if !self.keyring.keys().believes(key, now) {
             return Err(refuse(TokenError::UnknownKey));
         }
-        let ear = Ear::from_value(held.get("result").unwrap_or(&Json::Null)).map_err(unread)?;
+        let claims = BASE64URL_NOPAD.decode(claims.as_bytes());
+        let claims = claims.map_err(|_| refuse(TokenError::Malformed))?;
+        let ear: Ear<'static> = json::parse(&claims, Limits::TOKEN)
+            .map_err(|error| refuse(TokenError::Claims(error)))?;
         expected.check_read(&ear.issuer, &ear.audience, ear.issued, ear.expires).map_err(refuse)?;
         self.judge_again(tenant, ear, now, appraiser, references)
     }

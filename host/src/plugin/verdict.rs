@@ -157,24 +157,24 @@ fn binding(statements: &[Statement], index: usize, bound: wit::Binding) -> Resul
 }
 
 fn claims(statements: &[Statement], said: Vec<types::Claim>) -> Result<Vec<Claim>, Lie> {
-    let mut names = HashSet::new();
-    let mut claims = Vec::with_capacity(said.len());
-    for (index, types::Claim { name, value }) in said.into_iter().enumerate() {
-        if !acceptable(&name) {
+    let mut names = HashSet::with_capacity(said.len());
+    for (index, types::Claim { name, .. }) in said.iter().enumerate() {
+        if !acceptable(name) {
             return Err(Lie::ClaimName(index));
         }
-        let space = name.split('.').next().unwrap_or_default();
-        let read = |statement: &Statement| statement.facts().iter().any(|fact| fact.name == name);
-        if NATIVE.contains(&space) || statements.iter().any(read) {
-            return Err(Lie::HostsClaim(name));
+        // Whatever the host reads itself it reads in a format of its own, under that one's name.
+        if NATIVE.contains(&name.split('.').next().unwrap_or_default()) {
+            return Err(Lie::HostsClaim(name.clone()));
         }
-        if !names.insert(name.clone()) {
-            return Err(Lie::Twice(name));
+        if !names.insert(name.as_str()) {
+            return Err(Lie::Twice(name.clone()));
         }
-        let value = resolve(statements, &name, value)?;
-        claims.push(Claim::new(name, value));
     }
-    Ok(claims)
+    let claim = |types::Claim { name, value }| {
+        let value = resolve(statements, &name, value)?;
+        Ok(Claim::new(name, value))
+    };
+    said.into_iter().map(claim).collect()
 }
 
 /// Dotted segments in lower case, none of them empty.

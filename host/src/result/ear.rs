@@ -4,8 +4,6 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
-
 use super::claims::{Member, claims_set};
 use super::confirmation::Confirmation;
 use super::values::{
@@ -135,14 +133,6 @@ impl Ear<'_> {
             true => Ok(read),
             false => Err(Unreadable("another spelling than this host's".to_owned())),
         }
-    }
-
-    /// Out of a member of a token, which was read as strict JSON.
-    ///
-    /// # Errors
-    /// [`Unreadable`].
-    pub fn from_value(value: &serde_json::Value) -> Result<Self, Unreadable> {
-        Self::deserialize(value).map_err(|error| Unreadable(error.to_string()))
     }
 
     /// Out of the claims of a JWT, which were read as strict JSON.

@@ -37,15 +37,13 @@ pub struct Evidence {
     pub signature: Vec<u8>,
     /// Values of the SHA-256 bank.
     pub pcrs: Values,
-    /// The processor's certificate, DER or PEM.
-    pub vcek: Option<Vec<u8>>,
     /// The TD's quote.
     pub td_quote: Option<Vec<u8>>,
     /// A key that the vTPM keeps.
     pub certified_key: Option<CertifiedKey>,
     /// The event log, where it is a member.
     pub event_log: Option<Vec<u8>>,
-    /// What came along.
+    /// What came along; the processor's certificate (`vcek`), DER or PEM, where it is a member.
     pub attachments: Vec<Vec<u8>>,
 }
 
@@ -71,12 +69,13 @@ impl Evidence {
         if request.evidence_type != JSON {
             return Err(Rejection::Unsupported(request.evidence_type));
         }
-        let value =
-            json::parse(&request.evidence).map_err(|why| malformed(&format!("JSON: {why}")))?;
+        let Request { evidence: text, attachments, .. } = request;
+        let value = json::parse(&text).map_err(|why| malformed(&format!("JSON: {why}")))?;
         let evidence = value.member("evidence").unwrap_or(&value);
         if !matches!(evidence.member("version"), None | Some(Value::Number(1 | 2))) {
             return Err(Rejection::Unsupported("vTPM evidence of another version".into()));
         }
+        let vcek = evidence.member("vcek").and_then(Value::in_pem);
         let report = evidence.member("hcl_report").or_else(|| evidence.member("report"));
         let quote = evidence.member("tpm_quote").or_else(|| evidence.member("quote"));
         let part = |name| quote.and_then(|quote| quote.member(name));
@@ -91,14 +90,13 @@ impl Evidence {
                 .and_then(values)
                 .ok_or_else(|| malformed("no usable pcrs of tpm_quote"))?,
             // What is missing, whoever needs it says.
-            vcek: evidence.member("vcek").and_then(Value::in_pem),
             td_quote: evidence.member("td_quote").and_then(Value::in_base64),
             certified_key: evidence.member("certified_key").map(certified).transpose()?,
             event_log: match evidence.member("event_log") {
                 Some(log) => Some(needed("event_log", log.in_base64())?),
                 None => None,
             },
-            attachments: request.attachments,
+            attachments: attachments.into_iter().chain(vcek).collect(),
         })
     }
 }
@@ -164,7 +162,8 @@ mod tests {
         assert_eq!(new.pcrs, Values::listed(Bank::Sha256, vec![vec![1], vec![2]]));
         let by_index = NEW.replace(r#"["01", "02"]"#, r#"{"1": "02", "0": "01"}"#);
         assert_eq!(read(&by_index).unwrap(), new);
-        assert_eq!((new.vcek, new.td_quote), (Some(vec![3]), Some(vec![255, 239])));
+        assert_eq!(new.attachments, [vec![9], vec![3]]);
+        assert_eq!(new.td_quote, Some(vec![255, 239]));
     }
 
     #[test]

@@ -73,7 +73,7 @@ impl<'a> RuntimeData<'a> {
     pub(crate) fn claims(&self, prefix: &str) -> Vec<Claim> {
         let configuration = self.value.member("vm-configuration");
         let member = |name| configuration.and_then(|configuration| configuration.member(name));
-        let claim = |name: &str, value| Claim { name: format!("{prefix}.{name}"), value };
+        let claim = |name: &str, value| Claim { name: [prefix, ".", name].concat(), value };
         let flags = FLAGS.iter().filter_map(|(theirs, ours)| match member(theirs)? {
             Value::Flag(flag) => Some(claim(ours, types::Value::Flag(*flag))),
             _ => None,

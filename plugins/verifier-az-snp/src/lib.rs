@@ -41,9 +41,7 @@ impl Verifier for AzureSnp {
     fn verify(request: Request) -> Result<Verdict, Rejection> {
         let mut policy = 0;
         let checked = verify(TEE, Platform::Snp, request, |report, evidence| {
-            let certificates: Vec<Vec<u8>> =
-                evidence.vcek.iter().chain(&evidence.attachments).cloned().collect();
-            let snp = quotes::snp(report.hardware, &certificates)?;
+            let snp = quotes::snp(report.hardware, &evidence.attachments)?;
             by_paravisor(snp.vmpl)?;
             policy = snp.policy;
             Ok(Hardware { statement: snp.statement, report_data: REPORT_DATA })

@@ -10,8 +10,8 @@ use aws_lc_rs::rsa::{KeySize, PublicKeyComponents};
 use aws_lc_rs::signature::{KeyPair, RSA_PKCS1_SHA256, RsaKeyPair};
 use claviger::assemble::{AnchorPlan, Plan};
 use claviger::clock::{Clock, SystemClock, Timestamp};
-use claviger::error::Code;
-use claviger::flow::vault::{Actor, VaultRelease};
+use claviger::error::{Code, Refusal};
+use claviger::flow::vault::{Actor, VaultRelease, VaultReleased};
 use claviger::flow::{
     AttestationKind, AttestationRules, Evidence, MaaAttested, MaaFailure, MaaRequest,
     NewReleasePolicy, RuntimeData, UvmRule,
@@ -351,9 +351,12 @@ async fn what_a_token_says_is_judged_anew_and_its_inner_result_releases_nothing_
     let said = own(&site, &token).await;
     let caller = guest.caller();
     site.host.maa_still_stands(&caller, &said).await.unwrap();
-    let inner = &said.claims()["x-claviger-result"];
-    assert_eq!(inner["result"]["claviger"]["freshness"], "recipient-key");
-    for stolen in [&inner.to_string(), &inner["result"].to_string(), &token] {
+    let inner = said.claims()["x-claviger-result"].as_str().unwrap();
+    let (key, result) = inner.split_once('.').unwrap();
+    let read = BASE64URL_NOPAD.decode(result.as_bytes()).unwrap();
+    let read: Value = serde_json::from_slice(&read).unwrap();
+    assert_eq!(read["claviger"]["freshness"], "recipient-key");
+    for stolen in [inner, result, &token] {
         let released = site.redeem(&guest, "k", stolen).await;
         assert_eq!(released.unwrap_err().code, Code::TokenInvalid);
     }
@@ -369,22 +372,26 @@ async fn what_a_token_says_is_judged_anew_and_its_inner_result_releases_nothing_
     };
     let foreign = service.says(said.claims(), false).await;
     assert_eq!(refused(&foreign).await, Code::TokenInvalid);
-    for (pointer, value) in [
-        ("/x-claviger-result", Value::Bool(true)),
-        ("/x-claviger-result/key", "another".into()),
-        ("/x-claviger-result/result/iss", "https://another.test".into()),
-        ("/x-claviger-result/result/aud", "https://another.test".into()),
-        ("/x-claviger-result/result/exp", NOW.0.into()),
-        ("/x-claviger-result/result/iat", (NOW.0 + 3600).into()),
-        ("/x-claviger-result/result/more", "anything".into()),
+    let altered = |member: &str, value: Value| {
+        let mut read = read.clone();
+        read[member] = value;
+        format!("{key}.{}", BASE64URL_NOPAD.encode(read.to_string().as_bytes()))
+    };
+    for result in [
+        String::new(),
+        result.to_owned(),
+        format!("another.{result}"),
+        format!("{key}.{result}="),
+        altered("iss", "https://another.test".into()),
+        altered("aud", "https://another.test".into()),
+        altered("exp", NOW.0.into()),
+        altered("iat", (NOW.0 + 3600).into()),
+        altered("more", "anything".into()),
     ] {
-        let mut altered = said.claims().clone();
-        match altered.pointer_mut(pointer) {
-            Some(place) => *place = value,
-            None => altered["x-claviger-result"]["result"]["more"] = value,
-        }
-        let code = refused(&service.says(&altered, true).await).await;
-        assert!(matches!(code, Code::TokenInvalid | Code::TokenExpired), "{pointer}: {code:?}");
+        let mut claims = said.claims().clone();
+        claims["x-claviger-result"] = result.as_str().into();
+        let code = refused(&service.says(&claims, true).await).await;
+        assert!(matches!(code, Code::TokenInvalid | Code::TokenExpired), "{result}: {code:?}");
     }
     let forgotten = |plan: &mut Plan| {
         plan.simulated_roots.clear();
@@ -402,34 +409,8 @@ async fn a_token_that_says_more_than_holds_now_releases_nothing() {
     let token = attest(&site, &guest, sound(&guest)).await.unwrap().token;
     let said = own(&site, &token).await;
     assert_eq!(said.claims()["x-claviger-status"], "affirming");
-    let served = site.serve_attestation(AttestationRules::default()).await;
-    let bearer = format!("authorization: Bearer {ADMINISTRATOR}\r\n");
-    let policy = json!({"version": "1.0.0", "anyOf": [{
-        "authority": URL, "allOf": [{"claim": "x-claviger-status", "equals": "affirming"}],
-    }]});
-    let key = json!({
-        "key": {"kty": "oct-HSM", "k": BASE64URL_NOPAD.encode(&[7; 32]), "key_ops": ["encrypt", "decrypt"]},
-        "hsm": true,
-        "attributes": {"exportable": true},
-        "release_policy": {"data": BASE64URL_NOPAD.encode(policy.to_string().as_bytes())},
-    });
-    let mut raw = served.raw().await;
-    let made = raw.ask("PUT", "/keys/k?api-version=7.4", &bearer, &key.to_string()).await;
-    assert_eq!(made.status, 200, "{}", made.text);
-    drop((raw, served));
-    let release = async |site: &Site| {
-        let own = site.host.maa_issuer(URL, &AttestationRules::default()).await.unwrap();
-        let (caller, permissions) = (guest.caller(), Permissions::all());
-        let actor = Actor { caller: &caller, principal: "tests", permissions: &permissions };
-        let wanted = VaultRelease {
-            key: "k",
-            version: None,
-            token: &token,
-            wrap: RsaAesKeyWrap::default(),
-            own: Some(&own),
-        };
-        site.host.vault_release(actor, wanted).await.map(|_| ())
-    };
+    key_for_affirming(&site).await;
+    let release = async |site: &Site| release(site, &guest, &token, None).await;
     release(&site).await.unwrap();
     site.host.maa_still_stands(&guest.caller(), &said).await.unwrap();
     // What was measured is approved no more: a warning, that gets tokens, but not by this one.
@@ -455,6 +436,71 @@ async fn a_token_that_says_more_than_holds_now_releases_nothing() {
     let against = service.says(&against, true).await;
     let later = site.host.maa_still_stands(&guest.caller(), &against).await;
     assert_eq!(later.unwrap_err().code, Code::NotAffirming);
+}
+
+/// Makes the key `k` in the vault, for tokens of the site's service that are affirming.
+async fn key_for_affirming(site: &Site) {
+    let served = site.serve_attestation(AttestationRules::default()).await;
+    let bearer = format!("authorization: Bearer {ADMINISTRATOR}\r\n");
+    let policy = json!({"version": "1.0.0", "anyOf": [{
+        "authority": URL, "allOf": [{"claim": "x-claviger-status", "equals": "affirming"}],
+    }]});
+    let key = json!({
+        "key": {"kty": "oct-HSM", "k": BASE64URL_NOPAD.encode(&[7; 32]), "key_ops": ["encrypt", "decrypt"]},
+        "hsm": true,
+        "attributes": {"exportable": true},
+        "release_policy": {"data": BASE64URL_NOPAD.encode(policy.to_string().as_bytes())},
+    });
+    let mut raw = served.raw().await;
+    let made = raw.ask("PUT", "/keys/k?api-version=7.4", &bearer, &key.to_string()).await;
+    assert_eq!(made.status, 200, "{}", made.text);
+}
+
+async fn release(
+    site: &Site,
+    guest: &Guest,
+    token: &str,
+    version: Option<&str>,
+) -> Result<VaultReleased, Refusal> {
+    let own = site.host.maa_issuer(URL, &AttestationRules::default()).await.unwrap();
+    let (caller, permissions) = (guest.caller(), Permissions::all());
+    let actor = Actor { caller: &caller, principal: "tests", permissions: &permissions };
+    let wrap = RsaAesKeyWrap::default();
+    let wanted = VaultRelease { key: "k", version, token, wrap, own: Some(&own) };
+    site.host.vault_release(actor, wanted).await
+}
+
+#[tokio::test]
+async fn what_was_changed_in_the_connector_past_the_record_holds_for_the_next_release() {
+    let (site, guest) = (Site::new().await, guest());
+    key_for_affirming(&site).await;
+    let token = attest(&site, &guest, sound(&guest)).await.unwrap().token;
+    let release = async |version: Option<&str>| release(&site, &guest, &token, version).await;
+    let caller = guest.caller();
+    let first = release(None).await.unwrap();
+    // A version that the connector made for somebody else is the newest, and described as what it is.
+    site.host.rotate_key(&caller, "tests", "k").await.unwrap();
+    let second = release(None).await.unwrap();
+    assert_ne!(
+        (&second.key.version, &second.released.version),
+        (&first.key.version, &first.released.version)
+    );
+    let named = release(Some(&second.key.version)).await.unwrap();
+    assert_eq!(named.released.version, second.released.version);
+    let older = release(Some(&first.key.version)).await.unwrap();
+    assert_eq!(older.released.version, first.released.version);
+    // Disabled there, and enabled there again.
+    let newest = Some(second.released.version.as_str());
+    site.host.set_key_enabled(&caller, "tests", "k", newest, false).await.unwrap();
+    for version in [None, Some(second.key.version.as_str())] {
+        assert_eq!(release(version).await.unwrap_err().code, Code::KeyDisabled);
+    }
+    release(Some(&first.key.version)).await.unwrap();
+    site.host.set_key_enabled(&caller, "tests", "k", newest, true).await.unwrap();
+    assert_eq!(release(None).await.unwrap().released.version, second.released.version);
+    assert_eq!(release(Some("unknown")).await.unwrap_err().code, Code::KeyNotFound);
+    site.host.delete_key(&caller, "tests", "k").await.unwrap();
+    assert_eq!(release(None).await.unwrap_err().code, Code::KeyNotFound);
 }
 
 /// Who signs endorsements of utility VMs: an authority, and a key of its for that usage.

@@ -77,7 +77,8 @@ async fn a_full_or_read_only_disk_gives_no_receipt_ever_again() {
 #[tokio::test]
 async fn everybody_in_a_failed_group_gets_an_error() {
     let (disk, hung, go) = hanging();
-    let log = AuditLog::over(disk, sound(), clock(), quiet()).unwrap();
+    let settings = Settings { gather: Duration::ZERO, ..quiet() };
+    let log = AuditLog::over(disk, sound(), clock(), settings).unwrap();
     let records: Vec<_> = (0..50).map(record).collect();
     let mut calls: Vec<_> = records.iter().map(|record| Box::pin(log.record(record))).collect();
     for call in &mut calls {

@@ -146,7 +146,7 @@ impl Host {
             return Ok(MaaAttested { token: token::unsigned(&body.claims), expires });
         }
         if let Some(result) = self.own_result(&witnessed, &jti, expires).await? {
-            body.claims.insert("x-claviger-result".to_owned(), result);
+            body.claims.insert("x-claviger-result".to_owned(), result.into());
         }
         let keys = self.maa_keys(url, rules).await?;
         let token = keys.signing().sign(&format!("{url}/certs"), &body.claims);
@@ -208,7 +208,7 @@ impl Host {
         witnessed: &Witnessed,
         jti: &str,
         expires: Timestamp,
-    ) -> Result<Option<Json>, Refusal> {
+    ) -> Result<Option<String>, Refusal> {
         let Some(appraised) = witnessed.appraised() else { return Ok(None) };
         let seconds = expires.since(witnessed.at);
         if !self.parts.tokens.keyring.promises(seconds) {
@@ -264,10 +264,10 @@ impl Host {
     ) -> Result<(), Refusal> {
         let claims = said.claims();
         // Nobody else signs what stands there.
-        let result =
-            claims.get("x-claviger-result").filter(|_| said.is_own()).ok_or_else(|| {
-                Refusal::new(Code::TokenInvalid, "the token has no result of this host's")
-            })?;
+        let result = claims.get("x-claviger-result").and_then(Json::as_str);
+        let result = result.filter(|_| said.is_own()).ok_or_else(|| {
+            Refusal::new(Code::TokenInvalid, "the token has no result of this host's")
+        })?;
         let now = self.parts.clock.now();
         let references = self.parts.reference_values(&caller.tenant).await?;
         let (tokens, appraiser) = (&self.parts.tokens, &self.parts.appraiser);

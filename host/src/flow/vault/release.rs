@@ -3,7 +3,7 @@
 //! its time; whether it may ever leave; the token; the release policy; the recipient key.
 
 use super::Actor;
-use super::keys::{not_found, pick};
+use super::keys::pick;
 use super::record::{KeyRecord, Shelf, Stored, usable};
 use super::types::KeyDescription;
 use crate::clock::Timestamp;
@@ -79,23 +79,16 @@ impl Host {
         let asked = Asked {
             principal: Some(actor.principal),
             form: WrapForm::RsaAes(wrap),
-            ..Asked::of(key, version.map(|_| picked.number.as_str()))
+            ..Asked::of(key, Some(&picked.number))
         };
         let plugins = self.parts.catalogue.plugins();
         let released = self.release(actor.caller, basis, asked, &plugins).await?;
-        if released.version == picked.number {
-            return Ok(VaultReleased { key: described, released, recipient });
-        }
-        // The connector has a newer version than was on record.
-        let held = self.alive(&kms, tenant, key).await?;
-        let newer = held.record.versions.iter().find(|one| one.number == released.version);
-        let newer = newer.ok_or_else(|| not_found(key))?;
-        let described = self.describe(&kms, tenant, key, &held.record, newer)?;
         Ok(VaultReleased { key: described, released, recipient })
     }
 
-    /// What is on record of a key, where that allows a release. The connector is asked for nothing: whether
-    /// it has this version still, it says when it releases it.
+    /// What is on record of a key, where that allows the release of a version that was named. Whether the
+    /// connector still has it, and enabled, it says when it releases it. Which version is the newest, it must be
+    /// asked.
     fn as_recorded(
         &self,
         kms: &KmsPlugin,
@@ -105,6 +98,9 @@ impl Host {
         now: Timestamp,
     ) -> Result<Option<Stored<KeyRecord>>, Refusal> {
         check_name(key)?;
+        if version.is_none() {
+            return Ok(None);
+        }
         let held = self.parts.vault.read::<KeyRecord>(tenant, Shelf::Keys(kms.name()), key)?;
         Ok(held.filter(|held| {
             let found = pick(&held.record, key, version);

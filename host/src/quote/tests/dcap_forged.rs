@@ -64,6 +64,7 @@ impl Forgery {
 
 fn fact(report: &DcapReport, end: &str) -> Value {
     let facts = report.statement.facts();
+    assert!(super::all_are_of(report.statement.tee().unwrap(), facts));
     facts.iter().find(|fact| fact.name.ends_with(end)).unwrap().value.clone()
 }
 

@@ -89,6 +89,7 @@ fn a_masked_chip_id_is_a_fact_for_policy() {
     let outcome = check(EndorsementKey::Vcek, &report, &certified).unwrap();
     let facts = outcome.statement.facts();
     let fact = |name: &str| facts.iter().find(|claim| claim.name == name).map(|claim| &claim.value);
+    assert!(super::all_are_of("snp", facts));
     assert_eq!(fact("snp.chip_id_masked"), Some(&crate::claim::Value::Flag(true)));
     assert_eq!(fact("snp.chip_id"), None);
     let chip = crate::claim::Value::Bytes(certified.chip_id.to_vec());

@@ -13,11 +13,11 @@ use crate::verifier::{Binding, Carries};
 pub fn register_claims(prefix: &str, quoted: &Quoted, bank: Bank, registers: u32) -> Vec<Claim> {
     let places = quoted.places.iter().filter(|place| place.bank == bank);
     let register = |place: &super::Place| Claim {
-        name: format!("{prefix}pcr{}", place.index),
+        name: [prefix, "pcr", &place.index.to_string()].concat(),
         value: Value::Quoted(Quote { statement: registers, at: place.at }),
     };
     let mut claims: Vec<Claim> = places.map(register).collect();
-    let name = format!("{prefix}pcr_bank");
+    let name = [prefix, "pcr_bank"].concat();
     claims.push(Claim { name, value: Value::Text(bank.name().into()) });
     claims
 }
@@ -27,7 +27,7 @@ pub fn register_claims(prefix: &str, quoted: &Quoted, bank: Bank, registers: u32
 #[must_use]
 pub fn quote_claims(prefix: &str, quoted: &Quoted, statement: u32) -> Vec<Claim> {
     let attest = &quoted.attest;
-    let claim = |name: &str, value| Claim { name: format!("{prefix}{name}"), value };
+    let claim = |name: &str, value| Claim { name: [prefix, name].concat(), value };
     let mut claims = vec![
         claim("clock", Value::Unsigned(attest.clock)),
         claim("clock_safe", Value::Flag(attest.safe)),
