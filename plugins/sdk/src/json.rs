@@ -323,7 +323,7 @@ fn plain(text: &[u8]) -> usize {
     let mut before = 0;
     for word in words {
         let word = u64::from_le_bytes(*word);
-        let (quote, backslash) = (word ^ ONES * 0x22, word ^ ONES * 0x5c);
+        let (quote, backslash) = (word ^ (ONES * 0x22), word ^ (ONES * 0x5c));
         let found = below(word, 0x20) | below(quote, 1) | below(backslash, 1);
         if found != 0 {
             return before + found.trailing_zeros() as usize / 8;
