@@ -12,7 +12,7 @@ use super::error::AuditError;
 use super::files::{self, Paths};
 use super::key::{SigningKey, VerificationKey};
 use super::merkle::{Hash, leaf};
-use super::queue::{Held, Queue};
+use super::queue::{Held, Queue, Queued};
 use super::record::Record;
 use super::recovery::recover;
 use super::sink::FileSink;
@@ -171,7 +171,7 @@ impl AuditLog {
             return Err(AuditError::Record(format!("{} bytes are too many", line.len())));
         }
         let leaf = leaf(&line);
-        let (answer, held) = self.queue.push(&line, leaf)?;
+        let Queued { answer, held } = self.queue.push(&line, leaf)?;
         if let Some(held) = held {
             others_first(&held).await;
         }

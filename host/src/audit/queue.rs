@@ -25,6 +25,14 @@ pub(super) struct Waiter {
     pub(super) answer: oneshot::Sender<Result<Receipt, AuditError>>,
 }
 
+/// A line in the queue.
+pub(super) struct Queued<'a> {
+    /// Comes when it is durable.
+    pub(super) answer: oneshot::Receiver<Result<Receipt, AuditError>>,
+    /// Whoever brings the first one of a group holds the group back.
+    pub(super) held: Option<Held<'a>>,
+}
+
 /// What the writer should do.
 pub(super) enum Work {
     /// Close the log: everything is written.
@@ -109,14 +117,8 @@ impl Queue {
         }
     }
 
-    /// Takes a line without its newline; the answer comes when it is durable. Whoever brings the first one of a
-    /// group holds the group back.
-    pub(super) fn push(
-        &self,
-        line: &[u8],
-        leaf: Hash,
-    ) -> Result<(oneshot::Receiver<Result<Receipt, AuditError>>, Option<Held<'_>>), AuditError>
-    {
+    /// Takes a line without its newline.
+    pub(super) fn push(&self, line: &[u8], leaf: Hash) -> Result<Queued<'_>, AuditError> {
         let mut state = self.lock();
         state.phase.check()?;
         if state.group.waiters.len() >= self.capacity {
@@ -134,7 +136,7 @@ impl Queue {
         if state.since.elapsed() >= self.gather {
             self.begin(state);
         }
-        Ok((receiver, held))
+        Ok(Queued { answer: receiver, held })
     }
 
     fn begin(&self, mut state: MutexGuard<'_, State>) {
