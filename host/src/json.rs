@@ -106,9 +106,6 @@ pub enum JsonError {
 /// # Errors
 /// [`JsonError`], of which each variant says which limit or rule the text broke.
 pub fn parse<T: DeserializeOwned>(bytes: &[u8], limits: Limits) -> Result<T, JsonError> {
-    if bytes.len() > limits.bytes {
-        return Err(JsonError::TooLarge(limits.bytes));
-    }
     scan(bytes, limits)?;
     serde_json::from_slice(bytes).map_err(|error| JsonError::Malformed(describe(&error)))
 }
@@ -118,9 +115,6 @@ pub fn parse<T: DeserializeOwned>(bytes: &[u8], limits: Limits) -> Result<T, Jso
 /// # Errors
 /// As [`parse`].
 pub fn object(bytes: &[u8], limits: Limits) -> Result<Map<String, Tree>, JsonError> {
-    if bytes.len() > limits.bytes {
-        return Err(JsonError::TooLarge(limits.bytes));
-    }
     match read::<Tree>(bytes, limits)? {
         Tree::Object(members) => Ok(members),
         _ => Err(JsonError::Malformed("not an object".to_owned())),
@@ -133,6 +127,9 @@ fn scan(bytes: &[u8], limits: Limits) -> Result<(), JsonError> {
 }
 
 fn read<V: Built>(bytes: &[u8], limits: Limits) -> Result<V, JsonError> {
+    if bytes.len() > limits.bytes {
+        return Err(JsonError::TooLarge(limits.bytes));
+    }
     let mut scan = Scan { limits, values: 0, fault: None };
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let outcome = Value { scan: &mut scan, depth: 0, made: PhantomData }
@@ -419,11 +416,7 @@ mod tests {
     /// By both ways of reading, which refuse the same.
     fn shape(text: &str) -> Result<Value, JsonError> {
         let parsed: Result<Value, _> = parse(text.as_bytes(), SMALL);
-        let read = if text.len() > SMALL.bytes {
-            Err(JsonError::TooLarge(SMALL.bytes))
-        } else {
-            read::<Value>(text.as_bytes(), SMALL)
-        };
+        let read = read::<Value>(text.as_bytes(), SMALL);
         assert_eq!(parsed, read, "{text}");
         parsed
     }
