@@ -36,18 +36,14 @@ impl<'a> Facts<'a> {
         }
     }
 
-    /// `which`: `reported`, `committed`, `current` or `launch`.
-    pub(super) fn tcb(&self, which: &str) -> Option<Tcb> {
-        let part = |part: &str| {
-            let number = self.unsigned(&format!("snp.{which}_tcb_{part}"))?;
-            u8::try_from(number).ok()
-        };
+    pub(super) fn reported_tcb(&self) -> Option<Tcb> {
+        let part = |name| u8::try_from(self.unsigned(name)?).ok();
         Some(Tcb {
-            fmc: part("fmc"),
-            bootloader: part("bootloader")?,
-            tee: part("tee")?,
-            snp: part("snp")?,
-            microcode: part("microcode")?,
+            fmc: part("snp.reported_tcb_fmc"),
+            bootloader: part("snp.reported_tcb_bootloader")?,
+            tee: part("snp.reported_tcb_tee")?,
+            snp: part("snp.reported_tcb_snp")?,
+            microcode: part("snp.reported_tcb_microcode")?,
         })
     }
 }

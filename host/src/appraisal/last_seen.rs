@@ -1,6 +1,7 @@
 //! The highest TCB that each chip has shown, and the highest number of Intel's collateral for each kind of
 //! platform: what goes back behind it is a rollback.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use dashmap::DashMap;
@@ -44,9 +45,8 @@ struct Mark {
     key: String,
     now: Seen,
     rule: &'static str,
-    claim: String,
-    /// For a person: what was seen, and where that was more.
-    seen: Value,
+    claim: Cow<'static, str>,
+    /// Where more was seen, for a person.
     before: &'static str,
 }
 
@@ -108,8 +108,8 @@ impl LastSeen {
                         rule: mark.rule.into(),
                         file: None,
                         line: None,
-                        claim: mark.claim,
-                        seen: Some(mark.seen),
+                        claim: mark.claim.clone().into_owned(),
+                        seen: Some(now.value()),
                         wanted: format!("at least {highest}, which {} before", mark.before),
                     }));
                 }
@@ -141,6 +141,14 @@ impl LastSeen {
 }
 
 impl Seen {
+    /// For a person.
+    fn value(&self) -> Value {
+        match self {
+            Self::Evaluation(number) => Value::Unsigned(u32::from_be_bytes(*number).into()),
+            Self::Tcb(_) => Value::Text(self.to_string()),
+        }
+    }
+
     fn bytes(&self) -> &[u8] {
         match self {
             Self::Evaluation(number) => number,
@@ -180,13 +188,12 @@ impl std::fmt::Display for Seen {
 /// All that evidence shows.
 fn marks(facts: &Facts<'_>) -> Vec<Mark> {
     let mut marks = Vec::new();
-    if let (Some(chip), Some(tcb)) = (chip(facts), facts.tcb("reported")) {
+    if let (Some(chip), Some(tcb)) = (chip(facts), facts.reported_tcb()) {
         marks.push(Mark {
             key: format!("chip/snp/{}", HEXLOWER.encode(&chip)),
             now: Seen::Tcb(parts(tcb)),
             rule: "snp-no-rollback",
-            claim: "snp.reported_tcb".to_owned(),
-            seen: Value::Text(format!("{tcb:?}")),
+            claim: "snp.reported_tcb".into(),
             before: "this chip reported",
         });
     }
@@ -203,8 +210,7 @@ fn marks(facts: &Facts<'_>) -> Vec<Mark> {
                 key,
                 now: Seen::Evaluation(number.to_be_bytes()),
                 rule: "intel-no-rollback",
-                claim,
-                seen: Value::Unsigned(number.into()),
+                claim: claim.into(),
                 before: "such platforms' collateral had",
             }));
         }

@@ -107,7 +107,13 @@ impl Appraiser {
     /// # Errors
     /// Where there is no policy for this kind of attester, or it gives no answer.
     pub fn appraise(&self, case: &Case<'_>, references: &Snapshot) -> Result<Appraisal, Refusal> {
-        self.judge(case, &Facts::new(case.facts), references)
+        let mut appraisal = self.judge(case, references)?;
+        if let Some(last_seen) = &self.last_seen {
+            let facts = Facts::new(case.facts);
+            appraisal.findings.extend(last_seen.apply(&facts, &mut appraisal.vector)?);
+            appraisal.status = appraisal.vector.status();
+        }
+        Ok(appraisal)
     }
 
     /// The same where memory has all that it needs: the chip was seen with this firmware. None where
@@ -117,28 +123,21 @@ impl Appraiser {
         case: &Case<'_>,
         references: &Snapshot,
     ) -> Result<Option<Appraisal>, Refusal> {
-        let facts = Facts::new(case.facts);
-        if self.last_seen.as_ref().is_some_and(|last_seen| !last_seen.is_familiar(&facts)) {
+        let familiar = |last_seen: &LastSeen| last_seen.is_familiar(&Facts::new(case.facts));
+        if !self.last_seen.as_ref().is_none_or(familiar) {
             return Ok(None);
         }
-        self.judge(case, &facts, references).map(Some)
+        self.judge(case, references).map(Some)
     }
 
-    fn judge(
-        &self,
-        case: &Case<'_>,
-        facts: &Facts<'_>,
-        references: &Snapshot,
-    ) -> Result<Appraisal, Refusal> {
+    /// By the policy alone.
+    fn judge(&self, case: &Case<'_>, references: &Snapshot) -> Result<Appraisal, Refusal> {
         let Some(judge) = self.judges.get(case.tee) else {
             let reason = format!("there is no appraisal policy for {}", case.tee);
             return Err(Refusal::new(Code::EvidenceUnsupported, reason));
         };
         let judgement = judge.judge(case, references)?;
-        let (mut vector, mut findings) = (judgement.vector.clone(), judgement.findings.clone());
-        if let Some(last_seen) = &self.last_seen {
-            findings.extend(last_seen.apply(facts, &mut vector)?);
-        }
+        let (vector, findings) = (judgement.vector.clone(), judgement.findings.clone());
         let (status, policy) = (vector.status(), judge.id().clone());
         Ok(Appraisal { tee: case.tee.to_owned(), vector, status, policy, findings })
     }

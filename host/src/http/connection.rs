@@ -4,7 +4,7 @@
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use aws_lc_rs::digest::{SHA256, digest};
@@ -16,7 +16,8 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use tokio::net::TcpStream;
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
+use tokio::time::Instant;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tower::ServiceExt;
@@ -52,7 +53,7 @@ pub(super) async fn serve(
     };
     let peer = Peer { address, certificate: certificate(&stream) };
     let builder = builder(&settings, stream.get_ref().1.alpn_protocol() == Some(b"h2"));
-    let activity = Arc::new(Activity::default());
+    let activity = Arc::new(Activity::new());
     let service = service_fn({
         let activity = Arc::clone(&activity);
         move |request| answer(request, peer, router.clone(), Arc::clone(&activity).enter())
@@ -121,17 +122,22 @@ fn certificate(stream: &TlsStream<TcpStream>) -> Option<[u8; 32]> {
     digest(&SHA256, leaf).as_ref().try_into().ok()
 }
 
-/// How many requests of one connection are being answered.
-#[derive(Default)]
+/// When a connection was of use last. Nobody is told of a request that comes or goes, which would have the
+/// whole connection looked at once more: whoever waits for idleness looks when it could be there.
 struct Activity {
     in_flight: AtomicUsize,
-    changed: Notify,
+    since: Instant,
+    /// When the last request was answered, in milliseconds since then.
+    last: AtomicU64,
 }
 
 impl Activity {
+    fn new() -> Self {
+        Self { in_flight: AtomicUsize::new(0), since: Instant::now(), last: AtomicU64::new(0) }
+    }
+
     fn enter(self: Arc<Self>) -> InFlight {
         self.in_flight.fetch_add(1, Ordering::Relaxed);
-        self.changed.notify_one();
         InFlight(self)
     }
 
@@ -143,15 +149,20 @@ impl Activity {
         }
     }
 
-    /// Returns once nothing was in flight for `time`.
+    /// Returns once nothing was in flight for `time`, counted from now on.
     async fn idle(&self, time: Duration) {
+        let mut from = Instant::now();
         loop {
-            let change = self.changed.notified();
-            if self.in_flight.load(Ordering::Relaxed) > 0 {
-                change.await;
-            } else if tokio::time::timeout(time, change).await.is_err() {
+            tokio::time::sleep_until(from + time).await;
+            if self.in_flight.load(Ordering::Acquire) > 0 {
+                from = Instant::now();
+                continue;
+            }
+            let last = self.since + Duration::from_millis(self.last.load(Ordering::Acquire));
+            if last <= from {
                 return;
             }
+            from = last;
         }
     }
 }
@@ -160,7 +171,10 @@ struct InFlight(Arc<Activity>);
 
 impl Drop for InFlight {
     fn drop(&mut self) {
-        self.0.in_flight.fetch_sub(1, Ordering::Relaxed);
-        self.0.changed.notify_one();
+        let Activity { in_flight, since, last } = &*self.0;
+        // Rounded up, for what is in flight until then is not idle.
+        let now = since.elapsed().as_millis().saturating_add(1);
+        last.fetch_max(u64::try_from(now).unwrap_or(u64::MAX), Ordering::Release);
+        in_flight.fetch_sub(1, Ordering::Release);
     }
 }

@@ -155,13 +155,13 @@ impl RecipientKey {
         jwe::seal(&header, &established.key, &established.encrypted_key, plaintext)
     }
 
-    /// The key, where it is an RSA key.
     /// Whether it is an RSA key.
     #[must_use]
     pub fn is_rsa(&self) -> bool {
         self.rsa().is_some()
     }
 
+    /// The key, where it is an RSA key.
     pub(super) fn rsa(&self) -> Option<&rsa::PublicKey> {
         match &self.material {
             Material::Rsa(key) => Some(key),

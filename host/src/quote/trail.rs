@@ -1,7 +1,7 @@
 //! The trust path: what was done, link by link, from an anchor to the bytes. Links are shared and
 //! put into words only when somebody asks.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::algorithm::{DigestAlgorithm, KeyEncoding, SignatureAlgorithm};
 use super::dcap::Appraised;
@@ -29,6 +29,14 @@ pub(crate) struct Trail(Arc<Link>);
 struct Link {
     before: Option<Trail>,
     deed: Deed,
+    /// The deed in words, once somebody asked: those of a signer's links stand in every record of it.
+    words: OnceLock<Step>,
+}
+
+impl Link {
+    fn step(&self) -> Step {
+        self.words.get_or_init(|| self.deed.step()).clone()
+    }
 }
 
 /// What was done.
@@ -48,17 +56,18 @@ impl Step {
     /// The operation and what it was done with, in one line.
     #[must_use]
     pub fn words(&self) -> String {
-        format!("{}: {}", self.operation, self.detail)
+        [self.operation, ": ", &self.detail].concat()
     }
 }
 
 impl Trail {
     pub(crate) fn start(deed: Deed) -> Self {
-        Self(Arc::new(Link { before: None, deed }))
+        Self(Arc::new(Link { before: None, deed, words: OnceLock::new() }))
     }
 
     pub(crate) fn then(&self, deed: Deed) -> Self {
-        Self(Arc::new(Link { before: Some(self.clone()), deed }))
+        let (before, words) = (Some(self.clone()), OnceLock::new());
+        Self(Arc::new(Link { before, deed, words }))
     }
 
     /// Whether the last link of `other` is one of this trail's: the very same one, not its like.
@@ -73,7 +82,7 @@ impl Trail {
 
     /// In words, anchor first.
     pub(crate) fn steps(&self) -> Vec<Step> {
-        let mut steps: Vec<Step> = self.backwards().map(|link| link.deed.step()).collect();
+        let mut steps: Vec<Step> = self.backwards().map(Link::step).collect();
         steps.reverse();
         steps
     }

@@ -8,25 +8,26 @@ pub fn decode(text: &str) -> Option<Vec<u8>> {
     if digits.len() % 4 == 1 || text.len() - digits.len() > 2 {
         return None;
     }
-    let (groups, rest) = digits.as_chunks::<4>();
+    // First what each stands for, of many digits at once; then put together.
+    let values: Vec<u8> = digits.iter().map(|digit| value(*digit)).collect();
+    if values.iter().fold(0, |wrong, value| wrong | value) & NONE != 0 {
+        return None;
+    }
+    let (groups, rest) = values.as_chunks::<4>();
     let mut bytes = vec![0; groups.len() * 3 + rest.len().saturating_sub(1)];
     let (places, behind) = bytes.as_chunks_mut::<3>();
-    let mut wrong = 0;
-    for (place, digits) in places.iter_mut().zip(groups) {
-        *place = group(*digits, &mut wrong);
+    for (place, values) in places.iter_mut().zip(groups) {
+        *place = group(*values);
     }
     // Filled up with zeros.
-    let mut last = [b'A'; 4];
-    last.iter_mut().zip(rest).for_each(|(place, digit)| *place = *digit);
-    let last = group(last, &mut wrong);
-    behind.iter_mut().zip(last).for_each(|(place, byte)| *place = byte);
-    (wrong & NONE == 0).then_some(bytes)
+    let mut last = [0; 4];
+    last.iter_mut().zip(rest).for_each(|(place, value)| *place = *value);
+    behind.iter_mut().zip(group(last)).for_each(|(place, byte)| *place = byte);
+    Some(bytes)
 }
 
-/// Three bytes. Of a digit that is none the highest bit gets into `wrong`, to be looked for once.
-fn group(digits: [u8; 4], wrong: &mut u8) -> [u8; 3] {
-    let [a, b, c, d] = digits.map(value);
-    *wrong |= a | b | c | d;
+/// Three bytes of four times six bits.
+fn group([a, b, c, d]: [u8; 4]) -> [u8; 3] {
     let bits = u32::from(a) << 18 | u32::from(b) << 12 | u32::from(c) << 6 | u32::from(d);
     let [_, first, second, third] = bits.to_be_bytes();
     [first, second, third]
@@ -52,29 +53,16 @@ pub fn url(bytes: &[u8]) -> String {
 /// Stands for what is no digit.
 const NONE: u8 = 0x80;
 
-/// What each byte stands for as a digit.
-#[expect(clippy::indexing_slicing, reason = "at compile time, where it would be told")]
-const VALUES: [u8; 256] = {
-    let mut values = [NONE; 256];
-    let mut value = 0;
-    while value < 64 {
-        let digit = match value {
-            0..26 => b'A' + value,
-            26..52 => b'a' + value - 26,
-            52..62 => b'0' + value - 52,
-            62 => b'+',
-            _ => b'/',
-        };
-        values[digit as usize] = value;
-        value += 1;
-    }
-    values[b'-' as usize] = 62;
-    values[b'_' as usize] = 63;
-    values
-};
-
+/// What a byte stands for as a digit. By comparing, not by a table, which vectors have none of.
 fn value(digit: u8) -> u8 {
-    VALUES.get(usize::from(digit)).copied().unwrap_or(NONE)
+    match digit {
+        b'A'..=b'Z' => digit - b'A',
+        b'a'..=b'z' => digit - b'a' + 26,
+        b'0'..=b'9' => digit - b'0' + 52,
+        b'+' | b'-' => 62,
+        b'/' | b'_' => 63,
+        _ => NONE,
+    }
 }
 
 #[cfg(test)]
@@ -98,6 +86,26 @@ mod tests {
         assert_eq!(decode("-_+/"), Some(vec![0xfb, 0xff, 0xbf]));
         for text in ["A", "AAAAA", "A===", "AA A", "AA\n", "=A"] {
             assert_eq!(decode(text), None, "{text:?}");
+        }
+    }
+
+    // Many digits are read at a time: the same comes out as of one by one.
+    #[test]
+    fn a_text_of_any_length_is_read_and_a_wrong_digit_found_wherever_it_stands() {
+        for length in 0..80_u8 {
+            let bytes: Vec<u8> = (0..length).map(|number| number.wrapping_mul(0x9d)).collect();
+            let text = url(&bytes);
+            assert_eq!(decode(&text), Some(bytes));
+            for place in 0..text.len() {
+                for wrong in ["!", "=", ".", "@", "[", "`", "{", ":", " ", "\u{7f}"] {
+                    let end = text.get(place + 1..).unwrap();
+                    let other = format!("{}{wrong}{end}", text.get(..place).unwrap());
+                    // At the end it may be the padding.
+                    if wrong != "=" || place + 2 < text.len() {
+                        assert_eq!(decode(&other), None, "{other}");
+                    }
+                }
+            }
         }
     }
 

@@ -19,25 +19,15 @@ pub fn decode(text: &str) -> Option<Vec<u8>> {
     (rest.is_empty() && wrong & 0xf0 == 0).then_some(bytes)
 }
 
-/// What each byte stands for as a digit; more than 15 where it is none.
-#[expect(clippy::indexing_slicing, reason = "at compile time, where it would be told")]
-const VALUES: [u8; 256] = {
-    let mut values = [0xff; 256];
-    let mut value = 0;
-    while value < 16 {
-        if value < 10 {
-            values[(b'0' + value) as usize] = value;
-        } else {
-            values[(b'a' + value - 10) as usize] = value;
-            values[(b'A' + value - 10) as usize] = value;
-        }
-        value += 1;
-    }
-    values
-};
-
+/// What a byte stands for as a digit; more than 15 where it is none. By comparing, not by a table: of many
+/// digits at once.
 fn value(digit: u8) -> u8 {
-    VALUES.get(usize::from(digit)).copied().unwrap_or(0xff)
+    let (number, letter) = (digit.wrapping_sub(b'0'), (digit | 0x20).wrapping_sub(b'a'));
+    match (number, letter) {
+        (0..10, _) => number,
+        (_, 0..6) => letter + 10,
+        _ => 0xff,
+    }
 }
 
 /// The text, in lower case.
@@ -57,6 +47,16 @@ mod tests {
             assert_eq!(decode(text), Some(vec![0, 0xff, 0xab]), "{text:?}");
         }
         assert_eq!(encode(&[0, 0xff, 0xab]), "00ffab");
+        let all: Vec<u8> = (0..=u8::MAX).collect();
+        assert_eq!(decode(&encode(&all)), Some(all.clone()));
+        assert_eq!(decode(&encode(&all).to_uppercase()), Some(all));
+        for wrong in ["/", ":", "@", "G", "`", "g", "\u{10}", "\u{1a}"] {
+            for place in 0..64 {
+                let mut text = "0".repeat(64);
+                text.replace_range(place..=place, wrong);
+                assert_eq!(decode(&text), None, "{text:?}");
+            }
+        }
         assert_eq!(decode(""), Some(Vec::new()));
         for text in ["0", "0g", "00 ff", "x0", "é", "+1"] {
             assert_eq!(decode(text), None, "{text:?}");

@@ -13,7 +13,8 @@ use claviger_tests::site::{ADMINISTRATOR, Answer, NOW, Raw, Site};
 use data_encoding::{BASE64, BASE64URL_NOPAD};
 use serde_json::{Value, json};
 
-use crate::attestation::{URL, attest, claims, guest, jwt, refused, sound};
+use crate::attestation::{URL, attest, claims, guest, refused, sound};
+use crate::attestation_wire::jwt;
 
 const POLICY: &str = "version=1.0;authorizationrules{=>permit();};";
 const PATH: &str = "/policies/SevSnpVm?api-version=2022-08-01";
@@ -237,17 +238,7 @@ async fn a_token_of_the_hosts_own_releases_in_its_time_and_to_whoever_may_releas
     let served = site.serve_attestation(rules.clone()).await;
     let url = served.address().0;
     let mut raw = served.raw().await;
-    let policy = json!({"version": "1.0.0", "anyOf": [{
-        "authority": url, "allOf": [{"claim": "x-ms-ver", "equals": "1.0"}],
-    }]});
-    let key = json!({
-        "key": {"kty": "oct-HSM", "k": BASE64URL_NOPAD.encode(&[7; 32]), "key_ops": ["encrypt", "decrypt"]},
-        "hsm": true,
-        "attributes": {"exportable": true},
-        "release_policy": {"data": BASE64URL_NOPAD.encode(policy.to_string().as_bytes())},
-    });
-    let made = raw.ask("PUT", "/keys/k?api-version=7.4", &bearer(), &key.to_string()).await;
-    assert_eq!(made.status, 200, "{}", made.text);
+    served.vault_key("k", &url, json!([{"claim": "x-ms-ver", "equals": "1.0"}])).await;
     let token = site.host.maa_attest(&guest.caller(), &url, sound(&guest), &rules).await.unwrap();
     let target = json!({"target": token.token}).to_string();
     let path = "/keys/k/release?api-version=7.4";

@@ -27,7 +27,8 @@ use claviger_tests::swtpm::Emulator;
 use data_encoding::{BASE64, BASE64URL_NOPAD, HEXLOWER};
 use serde_json::{Value, json};
 
-use crate::attestation::{URL, claims, intel, refused};
+use crate::attestation::{URL, claims, refused};
+use crate::attestation_wire::intel;
 use crate::dcap::collateral;
 
 /// PCRs without which the built-in policy does not affirm. The other ones are not quoted by these guests.
@@ -78,17 +79,8 @@ async fn attested(raw: &mut Raw, machine: &Machine) -> String {
 /// Makes a key that is released by this policy over the conditions; answers what releasing it comes to.
 async fn released(raw: &mut Raw, served: &Served, name: &str, token: &str, all: Value) -> Answer {
     let (url, _) = served.address();
+    served.vault_key(name, &url, all).await;
     let bearer = format!("authorization: Bearer {ADMINISTRATOR}\r\n");
-    let policy = json!({"version": "1.0.0", "anyOf": [{"authority": url, "allOf": all}]});
-    let key = json!({
-        "key": {"kty": "oct-HSM", "k": BASE64URL_NOPAD.encode(&[7; 32]), "key_ops": ["encrypt", "decrypt"]},
-        "hsm": true,
-        "attributes": {"exportable": true},
-        "release_policy": {"data": BASE64URL_NOPAD.encode(policy.to_string().as_bytes())},
-    });
-    let path = format!("/keys/{name}?api-version=7.4");
-    let made = raw.ask("PUT", &path, &bearer, &key.to_string()).await;
-    assert_eq!(made.status, 200, "{}", made.text);
     let target = json!({ "target": token }).to_string();
     raw.ask("POST", &format!("/keys/{name}/release?api-version=7.4"), &bearer, &target).await
 }

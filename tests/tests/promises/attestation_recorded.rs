@@ -18,7 +18,8 @@ use claviger_tests::vectors::{self, Case, Trial};
 use data_encoding::{BASE64, BASE64URL_NOPAD, HEXLOWER, HEXLOWER_PERMISSIVE};
 use serde_json::{Value, json};
 
-use crate::attestation::{claims, framed};
+use crate::attestation::claims;
+use crate::attestation_wire::framed;
 
 /// Verdicts of evidence that is genuine, whatever a policy says of it.
 const GENUINE: [&str; 5] =

@@ -72,9 +72,10 @@ pub(super) fn build(folder: &Path, offline: bool) -> anyhow::Result<Built> {
     if offline {
         cargo.arg("--offline");
     }
-    // A small stack keeps an instance's first pages few. Without the paths of this machine the same
-    // source makes the same component, and the same digest, everywhere.
-    let mut flags = vec!["-Clink-arg=-zstack-size=32768".to_owned()];
+    // A small stack keeps an instance's first pages few; vectors read texts many bytes at a time. Without the
+    // paths of this machine the same source makes the same component, and the same digest, everywhere.
+    let mut flags =
+        ["-Clink-arg=-zstack-size=32768", "-Ctarget-feature=+simd128"].map(str::to_owned).to_vec();
     let home = std::env::var_os("CARGO_HOME")
         .map(PathBuf::from)
         .or_else(|| std::env::var_os("HOME").map(|home| Path::new(&home).join(".cargo")));

@@ -54,7 +54,12 @@ impl Host {
         actor.require(Permission::KeysRelease)?;
         let tenant = &actor.caller.tenant;
         let (kms, now) = (self.kms()?, self.parts.clock.now());
-        let held = match self.as_recorded(&kms, tenant, key, version, now)? {
+        // Which version is the newest, the connector must be asked.
+        let recorded = match version {
+            Some(version) => self.as_recorded(&kms, tenant, key, version, now)?,
+            None => None,
+        };
+        let held = match recorded {
             Some(held) => held,
             None => self.alive(&kms, tenant, key).await?,
         };
@@ -86,24 +91,20 @@ impl Host {
         Ok(VaultReleased { key: described, released, recipient })
     }
 
-    /// What is on record of a key, where that allows the release of a version that was named. Whether the
-    /// connector still has it, and enabled, it says when it releases it. Which version is the newest, it must be
-    /// asked.
+    /// What is on record of a key, where that allows the release of this version. Whether the connector still
+    /// has it, and enabled, it says when it releases it.
     fn as_recorded(
         &self,
         kms: &KmsPlugin,
         tenant: &Tenant,
         key: &str,
-        version: Option<&str>,
+        version: &str,
         now: Timestamp,
     ) -> Result<Option<Stored<KeyRecord>>, Refusal> {
         check_name(key)?;
-        if version.is_none() {
-            return Ok(None);
-        }
         let held = self.parts.vault.read::<KeyRecord>(tenant, Shelf::Keys(kms.name()), key)?;
         Ok(held.filter(|held| {
-            let found = pick(&held.record, key, version);
+            let found = pick(&held.record, key, Some(version));
             held.record.deletion.is_none()
                 && found.is_ok_and(|version| usable(&version.described, key, now).is_ok())
         }))

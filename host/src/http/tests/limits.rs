@@ -154,6 +154,17 @@ async fn a_request_in_flight_is_not_idle() {
 }
 
 #[tokio::test]
+async fn a_connection_that_is_used_again_and_again_is_not_idle() {
+    let head_timeout = Duration::from_millis(500);
+    let served = start(HttpSettings { head_timeout, ..settings() }).await;
+    let mut raw = served.raw().await;
+    for _ in 0..10 {
+        assert_eq!(raw.ask("GET /v1/health", "", "").await.status, 200);
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+#[tokio::test]
 async fn a_client_that_does_not_shake_hands_is_cut_off() {
     // attack 38
     use tokio::io::AsyncReadExt;

@@ -12,11 +12,18 @@ use crate::verifier::{Binding, Carries};
 #[must_use]
 pub fn register_claims(prefix: &str, quoted: &Quoted, bank: Bank, registers: u32) -> Vec<Claim> {
     let places = quoted.places.iter().filter(|place| place.bank == bank);
-    let register = |place: &super::Place| Claim {
-        name: [prefix, "pcr", &place.index.to_string()].concat(),
-        value: Value::Quoted(Quote { statement: registers, at: place.at }),
+    let register = |place: &super::Place| {
+        let mut name = String::with_capacity(prefix.len() + 5);
+        name.push_str(prefix);
+        name.push_str("pcr");
+        // Of PCRs there are at most 32.
+        let digit = |number: u32| char::from_digit(number % 10, 10).unwrap_or('0');
+        name.extend((place.index > 9).then(|| digit(place.index / 10)));
+        name.push(digit(place.index));
+        Claim { name, value: Value::Quoted(Quote { statement: registers, at: place.at }) }
     };
-    let mut claims: Vec<Claim> = places.map(register).collect();
+    let mut claims = Vec::with_capacity(quoted.places.len() + 1);
+    claims.extend(places.map(register));
     let name = [prefix, "pcr_bank"].concat();
     claims.push(Claim { name, value: Value::Text(bank.name().into()) });
     claims

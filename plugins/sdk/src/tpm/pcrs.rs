@@ -60,10 +60,12 @@ impl Values {
                 bytes.extend_from_slice(value);
             }
         }
+        // Each place has a value of its own: as many values as places are these.
+        let further = self.0.len() > places.len();
         let quoted = |(bank, index): &(Bank, u32)| {
             places.iter().any(|place| place.bank == *bank && place.index == *index)
         };
-        match self.0.keys().find(|key| !quoted(key)) {
+        match self.0.keys().find(|key| further && !quoted(key)) {
             Some((bank, index)) => Err(malformed(&format!(
                 "a value of PCR {index}, bank {}, which the quote does not cover",
                 bank.name()
