@@ -318,8 +318,8 @@ impl<'a> Reader<'a> {
 /// control character. Sixteen bytes at a time, each question asked of all of them: a vector's width.
 fn plain(text: &[u8]) -> usize {
     let control: fn(u8) -> bool = |byte| byte < 0x20;
-    let (quote, backslash): (fn(u8) -> bool, fn(u8) -> bool) =
-        (|byte| byte == b'"', |byte| byte == b'\\');
+    let quote: fn(u8) -> bool = |byte| byte == b'"';
+    let backslash: fn(u8) -> bool = |byte| byte == b'\\';
     let (blocks, _) = text.as_chunks::<16>();
     let is_plain = |block: &&[u8; 16]| {
         let any = |is: fn(u8) -> bool| block.iter().fold(false, |any, byte| any | is(*byte));

@@ -10,7 +10,7 @@ use claviger::error::{Code, Refusal};
 use claviger::flow::vault::{Actor, VaultRelease, VaultReleased};
 use claviger::flow::{AttestationRules, NewReleasePolicy};
 use claviger::foreign::{ForeignResult, Issuer, IssuerPlan, Issuers};
-use claviger::keys::{RecipientKind, RsaAesKeyWrap};
+use claviger::keys::RsaAesKeyWrap;
 use claviger::permission::Permissions;
 use claviger::release_policy::Language;
 use claviger_tests::site::{ADMINISTRATOR, Guest, NOW, Site, tenant};
