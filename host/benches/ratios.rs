@@ -24,6 +24,10 @@ use claviger::reference::Snapshot;
 use rustix::time::{ClockId, clock_gettime};
 use site::{Guest, KEY, NOW, Report, caller, purpose, runtime};
 
+/// The binary's.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Rounds of the small parts.
 const ROUNDS: usize = 401;
 
