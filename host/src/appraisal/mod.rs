@@ -123,8 +123,8 @@ impl Appraiser {
         case: &Case<'_>,
         references: &Snapshot,
     ) -> Result<Option<Appraisal>, Refusal> {
-        let familiar = |last_seen: &LastSeen| last_seen.is_familiar(&Facts::new(case.facts));
-        if !self.last_seen.as_ref().is_none_or(familiar) {
+        let facts = Facts::new(case.facts);
+        if self.last_seen.as_ref().is_some_and(|last_seen| !last_seen.is_familiar(&facts)) {
             return Ok(None);
         }
         self.judge(case, references).map(Some)

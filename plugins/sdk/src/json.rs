@@ -53,12 +53,9 @@ impl<'a> Value<'a> {
     #[must_use]
     pub fn in_base64(&self) -> Option<Vec<u8>> {
         match self {
-            // Most is in one line: whether it is not is asked when it cannot be read so.
-            Self::Text(text) => base64::decode(text).or_else(|| {
-                let lines = text.bytes().any(|byte| byte.is_ascii_whitespace());
-                let joined = || text.split_ascii_whitespace().collect::<String>();
-                lines.then(joined).and_then(|joined| base64::decode(&joined))
-            }),
+            // Most stands in one line, and is read so at once.
+            Self::Text(text) => base64::decode(text)
+                .or_else(|| base64::decode(&text.split_ascii_whitespace().collect::<String>())),
             value => value.bytes(),
         }
     }
