@@ -1,11 +1,14 @@
 //! From a crate of this workspace to a WebAssembly component: a cargo inside cargo, in a target
 //! directory of its own (so that the outer one's lock is not waited for), then `wit-component`.
 
+#[path = "flags.rs"]
+mod flags;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::{env, fs};
 
-const TARGET: &str = "wasm32-unknown-unknown";
+use flags::TARGET;
 
 /// Tells cargo why a build script failed, line by line.
 pub(crate) fn end(result: Result<(), String>) -> ExitCode {
@@ -78,7 +81,7 @@ fn compile(root: &Path, package: &str, target: &Path) -> Result<PathBuf, String>
         .args(["--package", package, "--target", TARGET, "--target-dir"])
         .arg(target);
     scrub(&mut command);
-    command.env("CARGO_ENCODED_RUSTFLAGS", flags(root).join("\u{1f}"));
+    command.env("CARGO_ENCODED_RUSTFLAGS", flags::flags(&[(root, "claviger")]));
     let output = command.output().map_err(|error| format!("cargo does not run: {error}"))?;
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr);
@@ -118,20 +121,4 @@ fn scrub(command: &mut Command) {
             command.env_remove(name);
         }
     }
-}
-
-/// A small stack keeps an instance's first pages few; vectors (WebAssembly 2.0) read texts many bytes at a
-/// time; without paths of this machine, the same source makes the same component, and the same digest,
-/// everywhere.
-fn flags(root: &Path) -> Vec<String> {
-    let mut flags =
-        ["-Clink-arg=-zstack-size=32768", "-Ctarget-feature=+simd128"].map(str::to_owned).to_vec();
-    let home = env::var_os("CARGO_HOME")
-        .map(PathBuf::from)
-        .or_else(|| env::var_os("HOME").map(|home| Path::new(&home).join(".cargo")));
-    if let Some(home) = home {
-        flags.push(format!("--remap-path-prefix={}=cargo", home.display()));
-    }
-    flags.push(format!("--remap-path-prefix={}=claviger", root.display()));
-    flags
 }

@@ -1,18 +1,20 @@
 //! `plugin build`: a plugin's crate, compiled by the cargo that is there, and made a component.
 
+#[path = "../../../build/flags.rs"]
+mod flags;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 use anyhow::{Context, bail, ensure};
 use clap::Args;
+use flags::TARGET;
 
 use crate::command::files::read_bounded;
 use crate::command::out::out;
 use crate::escape::Escaped;
 use crate::plugin::Package;
-
-const TARGET: &str = "wasm32-unknown-unknown";
 
 #[derive(Debug, Args)]
 pub(in crate::command) struct Arguments {
@@ -72,21 +74,10 @@ pub(super) fn build(folder: &Path, offline: bool) -> anyhow::Result<Built> {
     if offline {
         cargo.arg("--offline");
     }
-    // A small stack keeps an instance's first pages few; vectors read texts many bytes at a time. Without the
-    // paths of this machine the same source makes the same component, and the same digest, everywhere.
-    let mut flags =
-        ["-Clink-arg=-zstack-size=32768", "-Ctarget-feature=+simd128"].map(str::to_owned).to_vec();
-    let home = std::env::var_os("CARGO_HOME")
-        .map(PathBuf::from)
-        .or_else(|| std::env::var_os("HOME").map(|home| Path::new(&home).join(".cargo")));
-    if let Some(home) = home {
-        flags.push(format!("--remap-path-prefix={}=cargo", home.display()));
-    }
-    // A member's sources are named from its workspace's root.
-    flags.push(format!("--remap-path-prefix={}=workspace", root.display()));
     let whole = fs::canonicalize(folder).with_context(|| folder.display().to_string())?;
-    flags.push(format!("--remap-path-prefix={}={package}", whole.display()));
-    cargo.env("CARGO_ENCODED_RUSTFLAGS", flags.join("\u{1f}")).env_remove("RUSTFLAGS");
+    // A member's sources are named from its workspace's root.
+    let flags = flags::flags(&[(&root, "workspace"), (&whole, package)]);
+    cargo.env("CARGO_ENCODED_RUSTFLAGS", flags).env_remove("RUSTFLAGS");
     let status = cargo.status().context("cargo does not run")?;
     if !status.success() {
         bail!("cargo failed; where the target is missing: rustup target add {TARGET}");
