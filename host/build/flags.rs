@@ -18,9 +18,8 @@ pub(crate) fn flags(folders: &[(&Path, &str)]) -> String {
         .map(PathBuf::from)
         .or_else(|| env::var_os("HOME").map(|home| Path::new(&home).join(".cargo")));
     let home = home.iter().map(|home| (home.as_path(), "cargo"));
-    let remapped = |(folder, name): (&Path, &str)| {
-        format!("--remap-path-prefix={}={name}", folder.display())
-    };
+    let remapped =
+        |(folder, name): (&Path, &str)| format!("--remap-path-prefix={}={name}", folder.display());
     flags.extend(home.chain(folders.iter().copied()).map(remapped));
     flags.join("\u{1f}")
 }

@@ -102,6 +102,8 @@ const MAX_VALUE: usize = 16 << 10;
 const MAX_TEXTS: usize = 256;
 /// Bytes of a claim's name.
 const MAX_NAME: usize = 128;
+/// Bytes of a register's index, in decimal.
+const DIGITS: usize = 2;
 
 /// Takes the statements out of the call's table and checks the rest against them.
 pub(super) fn accept(table: &mut ResourceTable, verdict: wit::Verdict) -> Result<Verdict, Lie> {
@@ -157,35 +159,82 @@ fn binding(statements: &[Statement], index: usize, bound: wit::Binding) -> Resul
 }
 
 fn claims(statements: &[Statement], said: Vec<types::Claim>) -> Result<Vec<Claim>, Lie> {
-    let mut names = HashSet::with_capacity(said.len());
-    for (index, types::Claim { name, .. }) in said.iter().enumerate() {
-        if !acceptable(name) {
-            return Err(Lie::ClaimName(index));
-        }
+    let mut claims = Vec::with_capacity(said.len());
+    for (index, types::Claim { name, value }) in said.into_iter().enumerate() {
+        let longest = match value {
+            types::Value::Registers(_) => MAX_NAME - DIGITS,
+            _ => MAX_NAME,
+        };
+        let format = format_of(&name, longest).ok_or(Lie::ClaimName(index))?;
         // Whatever the host reads itself it reads in a format of its own, under that one's name.
-        if NATIVE.contains(&name.split('.').next().unwrap_or_default()) {
-            return Err(Lie::HostsClaim(name.clone()));
+        if NATIVE.contains(&format) {
+            return Err(Lie::HostsClaim(name));
         }
-        if !names.insert(name.as_str()) {
-            return Err(Lie::Twice(name.clone()));
-        }
+        add(&mut claims, statements, name, value)?;
+        bounded("claims", claims.len(), MAX_CLAIMS)?;
     }
-    let claim = |types::Claim { name, value }| {
-        let value = resolve(statements, &name, value)?;
-        Ok(Claim::new(name, value))
-    };
-    said.into_iter().map(claim).collect()
+    let mut names = HashSet::with_capacity(claims.len());
+    let twice = claims.iter().find(|claim| !names.insert(claim.name.as_ref()));
+    match twice.map(|claim| claim.name.to_string()) {
+        Some(name) => Err(Lie::Twice(name)),
+        None => Ok(claims),
+    }
 }
 
-/// Dotted segments in lower case, none of them empty.
-fn acceptable(name: &str) -> bool {
-    let letter = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-');
-    name.len() <= MAX_NAME
-        && name.split('.').all(|segment| !segment.is_empty() && segment.bytes().all(letter))
+/// Makes a claim of each register.
+fn add_registers(
+    claims: &mut Vec<Claim>,
+    statements: &[Statement],
+    name: &str,
+    bank: types::Registers,
+) -> Result<(), Lie> {
+    let indexes = (0..u32::BITS).filter(|index| bank.indexes >> index & 1 == 1);
+    for (place, index) in (0..).zip(indexes) {
+        let name = numbered(name, index);
+        let start = bank.size.checked_mul(place).and_then(|from| bank.start.checked_add(from));
+        let start = start.ok_or_else(|| Lie::Quote(name.clone()))?;
+        let at = Span { start, length: bank.size };
+        let value = sized(&name, quoted(statements, &name, bank.statement, at)?)?;
+        claims.push(Claim::new(name, value));
+    }
+    Ok(())
 }
 
-/// The value as the host keeps it; a quoted one is read from the host's own copy of the statement.
-fn resolve(statements: &[Statement], name: &str, value: types::Value) -> Result<Value, Lie> {
+/// The name of a register's claim.
+fn numbered(name: &str, index: u32) -> String {
+    let digit = |number: u32| char::from_digit(number % 10, 10);
+    let mut numbered = String::with_capacity(name.len() + DIGITS);
+    numbered.push_str(name);
+    numbered.extend(digit(index / 10).filter(|_| index > 9));
+    numbered.extend(digit(index));
+    numbered
+}
+
+/// The first of a name's segments; none where it is not made of dotted segments in lower case, none of them
+/// empty, or has more than so many bytes.
+fn format_of(name: &str, longest: usize) -> Option<&str> {
+    let (mut first, mut empty) = (None, true);
+    for (place, byte) in name.bytes().enumerate() {
+        empty = match byte {
+            b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-' => false,
+            b'.' if !empty => {
+                first.get_or_insert(place);
+                true
+            }
+            _ => return None,
+        };
+    }
+    let acceptable = !empty && name.len() <= longest;
+    name.get(..first.unwrap_or(name.len())).filter(|_| acceptable)
+}
+
+/// Adds the value as the host keeps it; a quoted one is read from the host's own copy of the statement.
+fn add(
+    claims: &mut Vec<Claim>,
+    statements: &[Statement],
+    name: String,
+    value: types::Value,
+) -> Result<(), Lie> {
     let value = match value {
         types::Value::Bytes(bytes) => Value::Bytes(bytes),
         types::Value::Flag(flag) => Value::Flag(flag),
@@ -193,12 +242,21 @@ fn resolve(statements: &[Statement], name: &str, value: types::Value) -> Result<
         types::Value::Text(text) => Value::Text(text),
         types::Value::Texts(texts) => Value::Texts(texts),
         types::Value::Unsigned(number) => Value::Unsigned(number),
-        types::Value::Quoted(quote) => {
-            let bytes = find(statements, quote.statement)
-                .and_then(|(_, statement)| statement.read(quote.at.into()).ok());
-            Value::Bytes(bytes.ok_or_else(|| Lie::Quote(name.into()))?.to_vec())
-        }
+        types::Value::Quoted(quote) => quoted(statements, &name, quote.statement, quote.at.into())?,
+        types::Value::Registers(bank) => return add_registers(claims, statements, &name, bank),
     };
+    let value = sized(&name, value)?;
+    claims.push(Claim::new(name, value));
+    Ok(())
+}
+
+/// The bytes that stand there.
+fn quoted(statements: &[Statement], name: &str, statement: u32, at: Span) -> Result<Value, Lie> {
+    let bytes = find(statements, statement).and_then(|(_, statement)| statement.read(at).ok());
+    Ok(Value::Bytes(bytes.ok_or_else(|| Lie::Quote(name.into()))?.to_vec()))
+}
+
+fn sized(name: &str, value: Value) -> Result<Value, Lie> {
     let size = match &value {
         Value::Bytes(bytes) => bytes.len(),
         Value::Text(text) => text.len(),
@@ -228,6 +286,32 @@ impl From<wit::Trustworthiness> for Trustworthiness {
             runtime_opaque: vector.runtime_opaque,
             storage_opaque: vector.storage_opaque,
             sourced_data: vector.sourced_data,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_registers_claim_has_its_index_behind_the_name() {
+        for (index, name) in [(0, "a.pcr0"), (9, "a.pcr9"), (10, "a.pcr10"), (31, "a.pcr31")] {
+            assert_eq!(numbered("a.pcr", index), name);
+        }
+    }
+
+    #[test]
+    fn a_claims_name_is_dotted_segments_in_lower_case() {
+        for (name, format) in
+            [("snp", "snp"), ("snp.a", "snp"), ("az-snp.tpm_0.b", "az-snp"), ("7.-._", "7")]
+        {
+            assert_eq!(format_of(name, MAX_NAME), Some(format));
+        }
+        let (longest, longer) = ("a".repeat(MAX_NAME), "a".repeat(MAX_NAME + 1));
+        assert_eq!(format_of(&longest, MAX_NAME), Some(longest.as_str()));
+        for name in ["", ".", ".a", "a.", "a..b", "A", "a.B", "a b", "a\0", "é", "a/b", &longer] {
+            assert_eq!(format_of(name, MAX_NAME), None, "{name:?}");
         }
     }
 }

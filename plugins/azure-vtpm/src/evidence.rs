@@ -104,17 +104,14 @@ impl Evidence {
 /// Values in a list from PCR 0 on, or by their indexes.
 fn values(pcrs: &Value<'_>) -> Option<Values> {
     match pcrs {
-        Value::List(pcrs) if pcrs.len() <= MAX_PCRS => {
-            let values = pcrs.iter().map(Value::in_hex).collect::<Option<_>>()?;
-            Some(Values::listed(Bank::Sha256, values))
-        }
+        Value::List(pcrs) if pcrs.len() <= MAX_PCRS => Values::listed(Bank::Sha256, pcrs),
         Value::Object(pcrs) if pcrs.len() <= MAX_PCRS => {
             let mut values = Values::default();
             for (index, value) in pcrs {
                 // One spelling of an index, or two values could stand under one.
                 let number: u32 =
                     index.parse().ok().filter(|number| format!("{number}") == *index)?;
-                values.add(Bank::Sha256, number, value.in_hex()?).then_some(())?;
+                values.add_json(Bank::Sha256, number, value).then_some(())?;
             }
             Some(values)
         }
@@ -159,7 +156,8 @@ mod tests {
         let new = read(NEW).unwrap();
         assert_eq!(read(old).unwrap(), new);
         assert_eq!(read(&format!(r#"{{"platform": "x", "evidence": {NEW}}}"#)).unwrap(), new);
-        assert_eq!(new.pcrs, Values::listed(Bank::Sha256, vec![vec![1], vec![2]]));
+        let listed = ["01", "02"].map(|value| Value::Text(value.into()));
+        assert_eq!(new.pcrs, Values::listed(Bank::Sha256, &listed).unwrap());
         let by_index = NEW.replace(r#"["01", "02"]"#, r#"{"1": "02", "0": "01"}"#);
         assert_eq!(read(&by_index).unwrap(), new);
         assert_eq!(new.attachments, [vec![9], vec![3]]);

@@ -88,7 +88,7 @@ impl<'a> HclReport<'a> {
         };
         let wanted = NUMBERS + runtime_data.len();
         let agree = length as usize == wanted && whole as usize == BEFORE + wanted;
-        if !agree || bytes.0.iter().any(|byte| *byte != 0) {
+        if !agree || bytes.0.iter().fold(0, |any, byte| any | byte) != 0 {
             return Err(malformed("its lengths contradict each other"));
         }
         let expected = match platform {

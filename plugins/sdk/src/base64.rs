@@ -13,24 +13,28 @@ pub fn decode(text: &str) -> Option<Vec<u8>> {
     if values.iter().fold(0, |wrong, value| wrong | value) & NONE != 0 {
         return None;
     }
-    let (groups, rest) = values.as_chunks::<4>();
-    let mut bytes = vec![0; groups.len() * 3 + rest.len().saturating_sub(1)];
-    let (places, behind) = bytes.as_chunks_mut::<3>();
+    let (groups, rest) = values.as_chunks::<8>();
+    let mut bytes = vec![0; groups.len() * 6 + rest.len() * 3 / 4];
+    let (places, behind) = bytes.as_chunks_mut::<6>();
     for (place, values) in places.iter_mut().zip(groups) {
         *place = group(*values);
     }
     // Filled up with zeros.
-    let mut last = [0; 4];
+    let mut last = [0; 8];
     last.iter_mut().zip(rest).for_each(|(place, value)| *place = *value);
     behind.iter_mut().zip(group(last)).for_each(|(place, byte)| *place = byte);
     Some(bytes)
 }
 
-/// Three bytes of four times six bits.
-fn group([a, b, c, d]: [u8; 4]) -> [u8; 3] {
-    let bits = u32::from(a) << 18 | u32::from(b) << 12 | u32::from(c) << 6 | u32::from(d);
-    let [_, first, second, third] = bits.to_be_bytes();
-    [first, second, third]
+/// Six bytes of eight times six bits. Neighbours are put together, all at once: values in pairs, pairs in
+/// fours, and these.
+fn group(values: [u8; 8]) -> [u8; 6] {
+    let bits = u64::from_be_bytes(values);
+    let pairs = (bits & 0x3f00_3f00_3f00_3f00) >> 2 | bits & 0x003f_003f_003f_003f;
+    let fours = (pairs & 0x0fff_0000_0fff_0000) >> 4 | pairs & 0x0000_0fff_0000_0fff;
+    let whole = (fours & 0x00ff_ffff_0000_0000) >> 8 | fours & 0x00ff_ffff;
+    let [_, _, bytes @ ..] = whole.to_be_bytes();
+    bytes
 }
 
 /// The bytes in the URL-safe alphabet, without padding (section 5).

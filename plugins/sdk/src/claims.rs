@@ -1,6 +1,6 @@
 //! Claims, each of its type, all below one name.
 
-use crate::verifier::types::{Claim, Quote, Span, Value};
+use crate::verifier::types::{Claim, Quote, Registers, Span, Value};
 
 /// Claims in the making: `Claims::of("acme").unsigned("version", 7)` claims `acme.version`.
 #[derive(Debug)]
@@ -57,6 +57,13 @@ impl Claims {
     #[must_use]
     pub fn quoted(self, name: &str, statement: u32, at: Span) -> Self {
         self.with(name, Value::Quoted(Quote { statement, at }))
+    }
+
+    /// Registers of one bank that stand in a statement of the verdict: a claim each, with its index behind the
+    /// name.
+    #[must_use]
+    pub fn registers(self, name: &str, registers: Registers) -> Self {
+        self.with(name, Value::Registers(registers))
     }
 
     /// What a value has where there is one.

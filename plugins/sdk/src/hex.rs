@@ -5,18 +5,25 @@
 /// around it.
 #[must_use]
 pub fn decode(text: &str) -> Option<Vec<u8>> {
-    let text = text.trim();
+    let mut bytes = Vec::new();
+    decode_behind(text, &mut bytes).then_some(bytes)
+}
+
+/// Puts the bytes behind others: many values need no memory each. False where the text is not hexadecimal;
+/// what stands behind the others then is of no use.
+#[must_use]
+pub fn decode_behind(text: &str, bytes: &mut Vec<u8>) -> bool {
+    let text = text.trim_ascii();
     let digits = text.strip_prefix("0x").unwrap_or(text).as_bytes();
     let (pairs, rest) = digits.as_chunks::<2>();
     let mut wrong = 0;
-    let bytes = pairs.iter().map(|[high, low]| {
+    bytes.extend(pairs.iter().map(|[high, low]| {
         let (high, low) = (value(*high), value(*low));
         wrong |= high | low;
         high << 4 | low & 15
-    });
-    let bytes = bytes.collect();
+    }));
     // Of a digit that is none the highest bits are set, which is looked for once.
-    (rest.is_empty() && wrong & 0xf0 == 0).then_some(bytes)
+    rest.is_empty() && wrong & 0xf0 == 0
 }
 
 /// What a byte stands for as a digit; more than 15 where it is none. By comparing, not by a table: of many

@@ -8,6 +8,9 @@ use crate::{base64, hex};
 
 const MAX_DEPTH: u32 = 8;
 
+/// How PEM begins (RFC 7468).
+const BEGIN: &str = "-----BEGIN";
+
 /// A value.
 #[derive(Debug, PartialEq)]
 pub enum Value<'a> {
@@ -69,6 +72,15 @@ impl<'a> Value<'a> {
         }
     }
 
+    /// The same, put behind other bytes; false where it is neither.
+    #[must_use]
+    pub fn in_hex_behind(&self, bytes: &mut Vec<u8>) -> bool {
+        match self {
+            Self::Text(text) => hex::decode_behind(text, bytes),
+            value => value.bytes().map(|value| bytes.extend(value)).is_some(),
+        }
+    }
+
     /// The same, with texts of its own.
     #[must_use]
     pub fn into_owned(self) -> Value<'static> {
@@ -92,7 +104,9 @@ impl<'a> Value<'a> {
     #[must_use]
     pub fn in_pem(&self) -> Option<Vec<u8>> {
         match self {
-            Self::Text(pem) if pem.contains("-----BEGIN") => Some(pem.as_bytes().to_vec()),
+            Self::Text(pem) if pem.starts_with(BEGIN) || pem.contains(BEGIN) => {
+                Some(pem.as_bytes().to_vec())
+            }
             value => value.in_base64(),
         }
     }
@@ -312,20 +326,26 @@ impl<'a> Reader<'a> {
 }
 
 /// How many bytes stand for themselves in a text, from the first on: up to a quotation mark, a backslash or a
-/// control character. Sixteen bytes at a time, each question asked of all of them: a vector's width.
+/// control character. A block at a time, the question asked of all its bytes: of a few vectors first, then of
+/// one.
 fn plain(text: &[u8]) -> usize {
-    let control: fn(u8) -> bool = |byte| byte < 0x20;
-    let quote: fn(u8) -> bool = |byte| byte == b'"';
-    let backslash: fn(u8) -> bool = |byte| byte == b'\\';
-    let (blocks, _) = text.as_chunks::<16>();
-    let is_plain = |block: &&[u8; 16]| {
-        let any = |is: fn(u8) -> bool| block.iter().fold(false, |any, byte| any | is(*byte));
-        !(any(control) | any(quote) | any(backslash))
-    };
-    let before = 16 * blocks.iter().take_while(is_plain).count();
-    let rest = text.get(before..).unwrap_or_default();
-    let ends = |byte: &u8| control(*byte) || quote(*byte) || backslash(*byte);
-    before + rest.iter().position(ends).unwrap_or(rest.len())
+    let blocks = 64 * plain_blocks::<64>(text);
+    let rest = text.get(blocks..).unwrap_or_default();
+    let before = 16 * plain_blocks::<16>(rest);
+    let rest = rest.get(before..).unwrap_or_default();
+    blocks + before + rest.iter().position(|byte| ends(*byte)).unwrap_or(rest.len())
+}
+
+fn plain_blocks<const N: usize>(text: &[u8]) -> usize {
+    let (blocks, _) = text.as_chunks::<N>();
+    let is_plain = |block: &&[u8; N]| !block.iter().fold(false, |any, byte| any | ends(*byte));
+    blocks.iter().take_while(is_plain).count()
+}
+
+/// The quotation mark differs in one bit from what follows the control characters, which makes one comparison
+/// of two.
+fn ends(byte: u8) -> bool {
+    (byte ^ 2 <= b'"' ^ 2) | (byte == b'\\')
 }
 
 #[cfg(test)]

@@ -113,8 +113,7 @@ fn certificates(evidence: &Value<'_>) -> Vec<Vec<u8>> {
 fn registers(value: &Value<'_>) -> Option<(Bank, Values)> {
     match value {
         Value::List(values) if values.len() <= MAX_PCRS as usize => {
-            let values: Option<_> = values.iter().map(Value::in_hex).collect();
-            Some((Bank::Sha256, Values::listed(Bank::Sha256, values?)))
+            Some((Bank::Sha256, Values::listed(Bank::Sha256, values)?))
         }
         Value::Object(banks) => {
             let mut read = Values::default();
@@ -125,7 +124,7 @@ fn registers(value: &Value<'_>) -> Option<(Bank, Values)> {
                 let Value::Object(registers) = registers else { return None };
                 for (index, value) in registers {
                     let index = index.parse().ok().filter(|index| *index < MAX_PCRS)?;
-                    read.add(bank, index, value.in_hex()?).then_some(())?;
+                    read.add_json(bank, index, value).then_some(())?;
                 }
             }
             Some((first?, read))

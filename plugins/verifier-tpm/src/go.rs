@@ -27,7 +27,7 @@ pub(crate) fn read(evidence: &Value<'_>) -> Result<Evidence, Rejection> {
     for entry in registers {
         let (of, index, value) = register(entry).ok_or_else(|| malformed("PCRs of Log"))?;
         bank = of;
-        if !values.add(of, index, value) {
+        if !values.add(of, index, &value) {
             return Err(malformed("a PCR twice"));
         }
     }

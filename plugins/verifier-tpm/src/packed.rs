@@ -59,7 +59,7 @@ fn registers(message: &[u8]) -> Option<(Bank, Values)> {
         let entry = protobuf::fields(entry.bytes()?)?;
         // A key of 0 is left out.
         let index = last(&entry, 1).map_or(Some(0), Value::number)?;
-        let value = last(&entry, 2)?.bytes()?.to_vec();
+        let value = last(&entry, 2)?.bytes()?;
         values.add(bank, u32::try_from(index).ok()?, value).then_some(())?;
     }
     Some((bank, values))

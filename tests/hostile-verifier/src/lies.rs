@@ -4,7 +4,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use claviger_plugin_sdk::verifier::custody::{self, Algorithm, Digest, Statement};
-use claviger_plugin_sdk::verifier::types::{Claim, Quote, Span, Value};
+use claviger_plugin_sdk::verifier::types::{Claim, Quote, Registers, Span, Value};
 use claviger_plugin_sdk::verifier::{
     Binding, Carries, NO_CLAIM, Rejection, Trustworthiness, Verdict, quotes, settings,
 };
@@ -100,6 +100,12 @@ fn changed(lie: &str, sound: Verdict) -> Result<Verdict, Rejection> {
             let quoted = Value::Quoted(Quote { statement: 0, at });
             Verdict { claims: says("acme.quoted", quoted), ..verdict_of(&sound) }
         }
+        "registers-outside"
+        | "registers-beyond"
+        | "registers-many"
+        | "registers-in-snp"
+        | "registers-twice"
+        | "registers-long-name" => Verdict { claims: registers(lie), ..verdict_of(&sound) },
         "tier--1" => Verdict { trustworthiness: hardware(-1), ..verdict_of(&sound) },
         "tier-0" => Verdict { trustworthiness: hardware(0), ..verdict_of(&sound) },
         "tier-1" => Verdict { trustworthiness: hardware(1), ..verdict_of(&sound) },
@@ -115,6 +121,25 @@ fn changed(lie: &str, sound: Verdict) -> Result<Verdict, Rejection> {
         _ => return Err(Rejection::Unsupported("no such deed".into())),
     };
     Ok(Verdict { statements: sound.statements, ..changed })
+}
+
+/// Registers that are not there, or not the plugin's to name.
+fn registers(lie: &str) -> Vec<Claim> {
+    let registers =
+        |start, size, indexes| Value::Registers(Registers { statement: 0, start, size, indexes });
+    let says = |name: &str, value| Claim { name: name.into(), value };
+    match lie {
+        "registers-outside" => vec![says("acme.r", registers(0x280, 16, 0b111))],
+        "registers-beyond" => vec![says("acme.r", registers(u32::MAX, u32::MAX, u32::MAX))],
+        "registers-many" => {
+            (0..9).map(|n| says(&format!("acme.a{n}.r"), registers(0, 1, u32::MAX))).collect()
+        }
+        "registers-in-snp" => vec![says("snp.measurement", registers(0x90, 48, 1))],
+        "registers-twice" => {
+            vec![says("acme.r12", Value::Flag(true)), says("acme.r", registers(0, 1, u32::MAX))]
+        }
+        _ => vec![says(&"a".repeat(127), registers(0, 1, 1))],
+    }
 }
 
 /// All but the statements, which can be given away only once.

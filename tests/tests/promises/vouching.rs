@@ -218,6 +218,12 @@ async fn a_claim_in_the_hosts_name_is_refused() {
         "claim-twice",
         "claims-many",
         "claim-quotes-outside",
+        "registers-outside",
+        "registers-beyond",
+        "registers-many",
+        "registers-in-snp",
+        "registers-twice",
+        "registers-long-name",
     ] {
         for guest in [&unmeasured, &Guest::new()] {
             let refused = outcome(&site, guest, lie, |c| vec![guest.report(c)]).await;

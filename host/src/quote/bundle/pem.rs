@@ -19,8 +19,9 @@ pub(super) struct Text {
 /// attributes, a byte order mark, JSON.
 pub(super) fn read(bytes: &[u8]) -> Text {
     let mut found = Text::default();
-    for chunk in bytes.utf8_chunks() {
-        found.scan(chunk.valid());
+    match std::str::from_utf8(bytes) {
+        Ok(text) => found.scan(text),
+        Err(_) => bytes.utf8_chunks().for_each(|chunk| found.scan(chunk.valid())),
     }
     found
 }
@@ -74,8 +75,13 @@ fn decode(body: &str) -> Option<Vec<u8>> {
         true => Cow::Owned(body.replace("\\n", "").replace("\\r", "")),
         false => Cow::Borrowed(body),
     };
-    let digits: Vec<u8> = body.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect();
-    data_encoding::BASE64.decode(&digits).ok()
+    let mut digits = Vec::with_capacity(body.len());
+    body.split('\n').for_each(|line| digits.extend_from_slice(line.trim_ascii().as_bytes()));
+    data_encoding::BASE64.decode(&digits).ok().or_else(|| {
+        // White space elsewhere than around a line is rare.
+        digits.retain(|byte| !byte.is_ascii_whitespace());
+        data_encoding::BASE64.decode(&digits).ok()
+    })
 }
 
 #[cfg(test)]
@@ -105,6 +111,16 @@ mod tests {
         }
         let latin = [b"friendlyName: \xe9\n", block.as_bytes(), b"\xff"].concat();
         assert_eq!(read(&latin).blocks, [[0x30, 0]]);
+    }
+
+    #[test]
+    fn white_space_may_stand_anywhere_in_a_block() {
+        for body in
+            ["\nM A\tA=\n", "\n  MA  \n\n\tA= \r\n", "MAA=", "\r\nMA\r\nA=\r\n", "\rMA\rA=\r"]
+        {
+            let text = format!("-----BEGIN CERTIFICATE-----{body}-----END CERTIFICATE-----");
+            assert_eq!(read(text.as_bytes()).blocks, [[0x30, 0]], "{body:?}");
+        }
     }
 
     #[test]

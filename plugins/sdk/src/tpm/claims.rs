@@ -4,29 +4,23 @@ use super::attest::Attest;
 use super::quote::Quoted;
 use crate::tcg::Bank;
 use crate::verifier::custody::Digest;
-use crate::verifier::types::{Claim, Quote, Value};
+use crate::verifier::types::{Claim, Quote, Registers, Span, Value};
 use crate::verifier::{Binding, Carries};
 
 /// Every PCR of a bank as `<prefix>pcr<index>`, and `<prefix>pcr_bank`: the prefix is `tpm.`, say.
-/// `registers`: which statement of the verdict they are.
+/// `statement`: which of the verdict's the registers are.
 #[must_use]
-pub fn register_claims(prefix: &str, quoted: &Quoted, bank: Bank, registers: u32) -> Vec<Claim> {
-    let places = quoted.places.iter().filter(|place| place.bank == bank);
-    let register = |place: &super::Place| {
-        let mut name = String::with_capacity(prefix.len() + 5);
-        name.push_str(prefix);
-        name.push_str("pcr");
-        // Of PCRs there are at most 32.
-        let digit = |number: u32| char::from_digit(number % 10, 10).unwrap_or('0');
-        name.extend((place.index > 9).then(|| digit(place.index / 10)));
-        name.push(digit(place.index));
-        Claim { name, value: Value::Quoted(Quote { statement: registers, at: place.at }) }
-    };
-    let mut claims = Vec::with_capacity(quoted.places.len() + 1);
-    claims.extend(places.map(register));
-    let name = [prefix, "pcr_bank"].concat();
-    claims.push(Claim { name, value: Value::Text(bank.name().into()) });
-    claims
+pub fn register_claims(prefix: &str, quoted: &Quoted, bank: Bank, statement: u32) -> Vec<Claim> {
+    // A quote has a bank's registers one behind the other, ascending, and of a bank there are at most 32.
+    let places = || quoted.places.iter().filter(|place| place.bank == bank);
+    let registers = places().next().map(|first| {
+        let Span { start, length: size } = first.at;
+        let indexes = places().fold(0, |bits, place| bits | 1_u32.wrapping_shl(place.index));
+        Value::Registers(Registers { statement, start, size, indexes })
+    });
+    let claim = |name: &str, value| Claim { name: [prefix, name].concat(), value };
+    let bank = claim("pcr_bank", Value::Text(bank.name().into()));
+    registers.map(|registers| claim("pcr", registers)).into_iter().chain([bank]).collect()
 }
 
 /// The rest of what a TPM says in a quote: `<prefix>clock` and so on. `statement`: which of the

@@ -1,15 +1,28 @@
 //! Values of PCRs as they come with a quote, put in the order in which the quote digests them.
 
-use std::collections::BTreeMap;
+use std::ops::Range;
 
 use super::attest::Selection;
+use crate::json;
 use crate::tcg::Bank;
 use crate::verifier::Rejection;
 use crate::verifier::types::Span;
 
 /// Values by bank and index: claimed by whoever sent them.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub struct Values(BTreeMap<(Bank, u32), Vec<u8>>);
+#[derive(Clone, Debug, Default)]
+pub struct Values {
+    /// One behind the other, as they came.
+    bytes: Vec<u8>,
+    entries: Vec<Entry>,
+}
+
+#[derive(Clone, Debug)]
+struct Entry {
+    bank: Bank,
+    index: u32,
+    /// Where it stands in those bytes.
+    at: Range<usize>,
+}
 
 /// One register in the bytes that the quote's digest vouches for.
 #[derive(Clone, Copy, Debug)]
@@ -23,15 +36,50 @@ pub struct Place {
 }
 
 impl Values {
-    /// Adds a value; false where there is one already.
-    pub fn add(&mut self, bank: Bank, index: u32, value: Vec<u8>) -> bool {
-        self.0.insert((bank, index), value).is_none()
+    /// Adds a value; false where there is one already, which stays.
+    #[must_use]
+    pub fn add(&mut self, bank: Bank, index: u32, value: &[u8]) -> bool {
+        self.add_with(bank, index, |bytes| {
+            bytes.extend_from_slice(value);
+            true
+        })
     }
 
-    /// Values of one bank in the order of a list, from index 0 on.
+    /// Adds one that stands in JSON, in hexadecimal or as a list of bytes; false where it does not, too.
     #[must_use]
-    pub fn listed(bank: Bank, values: Vec<Vec<u8>>) -> Self {
-        Self((0..).zip(values).map(|(index, value)| ((bank, index), value)).collect())
+    pub fn add_json(&mut self, bank: Bank, index: u32, value: &json::Value<'_>) -> bool {
+        self.add_with(bank, index, |bytes| value.in_hex_behind(bytes))
+    }
+
+    /// Values of one bank from a list in JSON, from index 0 on; none where one of them is no value.
+    #[must_use]
+    pub fn listed(bank: Bank, list: &[json::Value<'_>]) -> Option<Self> {
+        let mut values = Self::default();
+        let all = (0..).zip(list).all(|(index, value)| values.add_json(bank, index, value));
+        all.then_some(values)
+    }
+
+    fn add_with(
+        &mut self,
+        bank: Bank,
+        index: u32,
+        write: impl FnOnce(&mut Vec<u8>) -> bool,
+    ) -> bool {
+        let start = self.bytes.len();
+        if self.find(bank, index, 0).is_some() || !write(&mut self.bytes) {
+            self.bytes.truncate(start);
+            return false;
+        }
+        self.entries.push(Entry { bank, index, at: start..self.bytes.len() });
+        true
+    }
+
+    /// The value of a register; most often it is at this place of the list.
+    fn find(&self, bank: Bank, index: u32, place: usize) -> Option<&[u8]> {
+        let is_it = |entry: &&Entry| entry.index == index && entry.bank == bank;
+        let there = self.entries.get(place).filter(is_it);
+        let entry = there.or_else(|| self.entries.iter().find(is_it))?;
+        self.bytes.get(entry.at.clone())
     }
 
     /// The values that are quoted, one behind the other as the TPM digests them (part 3, section 18.4:
@@ -42,12 +90,12 @@ impl Values {
     /// [`Rejection::Malformed`] where one is missing or is not of its bank's size, and where one came
     /// that is not quoted: nobody vouches for it.
     pub fn quoted(&self, selections: &[Selection]) -> Result<(Vec<u8>, Vec<Place>), Rejection> {
-        let mut bytes = Vec::new();
-        let mut places = Vec::new();
+        let mut bytes = Vec::with_capacity(self.bytes.len());
+        let mut places = Vec::with_capacity(self.entries.len());
         for Selection { bank, indexes } in selections {
             for index in indexes {
-                let value = self.0.get(&(*bank, *index)).filter(|value| value.len() == bank.size());
-                let value = value.ok_or_else(|| {
+                let value = self.find(*bank, *index, places.len());
+                let value = value.filter(|value| value.len() == bank.size()).ok_or_else(|| {
                     malformed(&format!(
                         "the value of PCR {index}, bank {}, is not there",
                         bank.name()
@@ -61,18 +109,28 @@ impl Values {
             }
         }
         // Each place has a value of its own: as many values as places are these.
-        let further = self.0.len() > places.len();
-        let quoted = |(bank, index): &(Bank, u32)| {
-            places.iter().any(|place| place.bank == *bank && place.index == *index)
+        let further = self.entries.len() > places.len();
+        let quoted = |entry: &Entry| {
+            places.iter().any(|place| place.bank == entry.bank && place.index == entry.index)
         };
-        match self.0.keys().find(|key| further && !quoted(key)) {
-            Some((bank, index)) => Err(malformed(&format!(
+        match self.entries.iter().find(|entry| further && !quoted(entry)) {
+            Some(Entry { bank, index, .. }) => Err(malformed(&format!(
                 "a value of PCR {index}, bank {}, which the quote does not cover",
                 bank.name()
             ))),
             None if places.is_empty() => Err(malformed("the quote covers no PCR")),
             None => Ok((bytes, places)),
         }
+    }
+}
+
+/// In whichever order they came.
+impl PartialEq for Values {
+    fn eq(&self, other: &Self) -> bool {
+        self.entries.len() == other.entries.len()
+            && self.entries.iter().enumerate().all(|(place, Entry { bank, index, at })| {
+                self.bytes.get(at.clone()) == other.find(*bank, *index, place)
+            })
     }
 }
 

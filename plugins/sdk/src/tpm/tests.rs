@@ -1,6 +1,7 @@
 //! Quotes and signatures that are written here, whole and broken.
 
 use super::*;
+use crate::json;
 use crate::tcg::Bank;
 use crate::verifier::custody::{Algorithm, Digest};
 use crate::verifier::{Binding, Carries, Rejection};
@@ -22,13 +23,11 @@ fn quote() -> Vec<u8> {
     quote
 }
 
-fn values() -> Values {
+fn values(first: &[u8]) -> Values {
     let mut values = Values::default();
-    for (bank, index, value) in [
-        (Bank::Sha256, 0, vec![10; 32]),
-        (Bank::Sha256, 9, vec![19; 32]),
-        (Bank::Sha384, 1, vec![11; 48]),
-    ] {
+    for (bank, index, value) in
+        [(Bank::Sha384, 1, &[11; 48][..]), (Bank::Sha256, 0, first), (Bank::Sha256, 9, &[19; 32])]
+    {
         assert!(values.add(bank, index, value));
     }
     values
@@ -88,7 +87,7 @@ fn what_is_no_whole_quote_is_malformed() {
 #[test]
 fn values_stand_in_the_order_of_the_quotes_own_selection() {
     let attest = Attest::read(&quote()).unwrap();
-    let (bytes, places) = values().quoted(&attest.selections).unwrap();
+    let (bytes, places) = values(&[10; 32]).quoted(&attest.selections).unwrap();
     assert_eq!(bytes, [vec![10; 32], vec![19; 32], vec![11; 48]].concat());
     let Place { bank, index, at } = places[2];
     assert_eq!((bank, index, at.start, at.length), (Bank::Sha384, 1, 64, 48));
@@ -97,17 +96,29 @@ fn values_stand_in_the_order_of_the_quotes_own_selection() {
 #[test]
 fn a_value_that_is_not_quoted_or_not_there_is_refused() {
     let attest = Attest::read(&quote()).unwrap();
-    let mut more = values();
-    more.add(Bank::Sha256, 7, vec![1; 32]);
+    let mut more = values(&[10; 32]);
+    assert!(more.add(Bank::Sha256, 7, &[1; 32]));
     let Err(Rejection::Malformed(why)) = more.quoted(&attest.selections) else { panic!() };
     assert!(why.contains("PCR 7"), "{why}");
-    let mut none = Values::listed(Bank::Sha256, vec![vec![10; 32]]);
-    assert!(none.quoted(&attest.selections).is_err());
-    assert!(!none.add(Bank::Sha256, 0, vec![]));
-    let mut short = values();
-    short.add(Bank::Sha256, 0, vec![10; 31]);
-    assert!(short.quoted(&attest.selections).is_err());
+    let text = json::Value::Text("0a".repeat(32).into());
+    let one = Values::listed(Bank::Sha256, std::slice::from_ref(&text)).unwrap();
+    assert!(one.quoted(&attest.selections).is_err());
+    assert!(values(&[10; 31]).quoted(&attest.selections).is_err());
     assert!(Values::default().quoted(&[]).is_err());
+}
+
+#[test]
+fn a_register_has_one_value() {
+    let attest = Attest::read(&quote()).unwrap();
+    let mut twice = values(&[10; 32]);
+    assert!(!twice.add(Bank::Sha256, 0, &[7; 32]));
+    assert!(!twice.add_json(Bank::Sha256, 0, &json::Value::Text("07".into())));
+    assert!(!twice.add_json(Bank::Sha256, 3, &json::Value::Text("07 ".repeat(2).into())));
+    assert!(twice == values(&[10; 32]) && twice != values(&[7; 32]));
+    let (bytes, _) = twice.quoted(&attest.selections).unwrap();
+    assert_eq!(bytes[..32], [10; 32]);
+    let list = [json::Value::Text("0a".into()), json::Value::Number(1)];
+    assert!(Values::listed(Bank::Sha256, &list).is_none());
 }
 
 #[test]
