@@ -1,6 +1,9 @@
 //! Base64 (RFC 4648), both alphabets, with or without padding. Which bytes come out does not matter
 //! for security: the host checks their signature.
 
+/// The URL-safe alphabet (section 5).
+const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
 /// The bytes, or none where the text is not base64.
 #[must_use]
 pub fn decode(text: &str) -> Option<Vec<u8>> {
@@ -8,39 +11,36 @@ pub fn decode(text: &str) -> Option<Vec<u8>> {
     if digits.len() % 4 == 1 || text.len() - digits.len() > 2 {
         return None;
     }
-    // First what each stands for, of many digits at once; then put together.
-    let values: Vec<u8> = digits.iter().map(|digit| value(*digit)).collect();
-    if values.iter().fold(0, |wrong, value| wrong | value) & NONE != 0 {
-        return None;
-    }
-    let (groups, rest) = values.as_chunks::<8>();
-    let mut bytes = vec![0; groups.len() * 6 + rest.len() * 3 / 4];
-    let (places, behind) = bytes.as_chunks_mut::<6>();
-    for (place, values) in places.iter_mut().zip(groups) {
-        *place = group(*values);
+    let (groups, rest) = digits.as_chunks::<4>();
+    let mut bytes = vec![0; groups.len() * 3 + rest.len().saturating_sub(1)];
+    let (places, behind) = bytes.as_chunks_mut::<3>();
+    let mut all = 0;
+    for (place, digits) in places.iter_mut().zip(groups) {
+        let bits = group(*digits);
+        all |= bits;
+        let [_, first, second, third] = bits.to_be_bytes();
+        *place = [first, second, third];
     }
     // Filled up with zeros.
-    let mut last = [0; 8];
-    last.iter_mut().zip(rest).for_each(|(place, value)| *place = *value);
-    behind.iter_mut().zip(group(last)).for_each(|(place, byte)| *place = byte);
-    Some(bytes)
+    let mut last = [b'A'; 4];
+    last.iter_mut().zip(rest).for_each(|(place, digit)| *place = *digit);
+    let bits = group(last);
+    let [_, last @ ..] = bits.to_be_bytes();
+    behind.iter_mut().zip(last).for_each(|(place, byte)| *place = byte);
+    ((all | bits) & NONE == 0).then_some(bytes)
 }
 
-/// Six bytes of eight times six bits. Neighbours are put together, all at once: values in pairs, pairs in
-/// fours, and these.
-fn group(values: [u8; 8]) -> [u8; 6] {
-    let bits = u64::from_be_bytes(values);
-    let pairs = (bits & 0x3f00_3f00_3f00_3f00) >> 2 | bits & 0x003f_003f_003f_003f;
-    let fours = (pairs & 0x0fff_0000_0fff_0000) >> 4 | pairs & 0x0000_0fff_0000_0fff;
-    let whole = (fours & 0x00ff_ffff_0000_0000) >> 8 | fours & 0x00ff_ffff;
-    let [_, _, bytes @ ..] = whole.to_be_bytes();
-    bytes
+/// The 24 bits that four digits stand for.
+#[allow(clippy::indexing_slicing, reason = "each table has a place for every byte")]
+fn group(digits: [u8; 4]) -> u32 {
+    let [a, b, c, d] = digits.map(usize::from);
+    let [first, second, third, fourth] = &PLACES;
+    first[a] | second[b] | third[c] | fourth[d]
 }
 
 /// The bytes in the URL-safe alphabet, without padding (section 5).
 #[must_use]
 pub fn url(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
     for group in bytes.chunks(3) {
         let byte = |place: usize| u32::from(group.get(place).copied().unwrap_or(0));
@@ -55,18 +55,24 @@ pub fn url(bytes: &[u8]) -> String {
 }
 
 /// Stands for what is no digit.
-const NONE: u8 = 0x80;
+const NONE: u32 = 1 << 31;
 
-/// What a byte stands for as a digit. By comparing, not by a table, which vectors have none of.
-fn value(digit: u8) -> u8 {
-    match digit {
-        b'A'..=b'Z' => digit - b'A',
-        b'a'..=b'z' => digit - b'a' + 26,
-        b'0'..=b'9' => digit - b'0' + 52,
-        b'+' | b'-' => 62,
-        b'/' | b'_' => 63,
-        _ => NONE,
+/// What a byte stands for as the first, second, third and fourth digit of a group: its six bits where they
+/// belong. Four small tables are looked up faster than one whose bits are moved, or than comparing.
+static PLACES: [[u32; 256]; 4] = [places(18), places(12), places(6), places(0)];
+
+#[allow(clippy::indexing_slicing, reason = "outside, it would not compile")]
+const fn places(shift: u32) -> [u32; 256] {
+    let mut table = [NONE; 256];
+    let mut value = 0;
+    while value < 64 {
+        table[DIGITS[value] as usize] = (value as u32) << shift;
+        value += 1;
     }
+    // The other alphabet's (section 4).
+    table[b'+' as usize] = 62 << shift;
+    table[b'/' as usize] = 63 << shift;
+    table
 }
 
 #[cfg(test)]

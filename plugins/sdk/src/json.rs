@@ -104,9 +104,12 @@ impl<'a> Value<'a> {
     #[must_use]
     pub fn in_pem(&self) -> Option<Vec<u8>> {
         match self {
-            Self::Text(pem) if pem.starts_with(BEGIN) || pem.contains(BEGIN) => {
-                Some(pem.as_bytes().to_vec())
-            }
+            Self::Text(pem) if pem.starts_with(BEGIN) => Some(pem.as_bytes().to_vec()),
+            // What has a space is no base64 in one line, so that this is not taken for it.
+            Self::Text(text) => base64::decode(text).or_else(|| match text.contains(BEGIN) {
+                true => Some(text.as_bytes().to_vec()),
+                false => self.in_base64(),
+            }),
             value => value.in_base64(),
         }
     }
