@@ -4,8 +4,9 @@
 import { snp } from 'claviger:plugin/quotes@0.1.0';
 import { get } from 'claviger:plugin/settings@0.1.0';
 
-// REPORT_DATA, where a guest puts what its evidence is made for (AMD 56860, table 23).
+// REPORT_DATA, where a guest puts what its evidence is made for, and AUTHOR_KEY_DIGEST (AMD 56860, table 23).
 const REPORT_DATA = { start: 0x50, length: 64 };
+const AUTHOR_KEY_DIGEST = { start: 0x110, length: 48 };
 // AR4SI's value for what is as it should be.
 const AFFIRMING = 2;
 
@@ -15,9 +16,8 @@ export const verifier = {
   },
 
   verify(request) {
-    const report = checked(request);
+    const { report, digest } = checked(request);
     const listed = (get('author-key-digests') ?? '').split(',').map((one) => one.trim());
-    const digest = Array.from(report.authorKeyDigest);
     const hex = digest.map((byte) => byte.toString(16).padStart(2, '0')).join('');
     // A guest without an author key has zeros there, and zeros are nobody's key.
     if (!digest.some((byte) => byte !== 0) || !listed.includes(hex)) {
@@ -41,10 +41,11 @@ export const verifier = {
   },
 };
 
-// The report, or a rejection that says the same as the host's own finding.
+// The report and its author key's digest, or a rejection that says the same as the host's own finding.
 function checked(request) {
   try {
-    return snp(request.evidence, request.attachments);
+    const report = snp(request.evidence, request.attachments);
+    return { report, digest: Array.from(report.statement.read(AUTHOR_KEY_DIGEST)) };
   } catch (finding) {
     const fault = finding.payload ?? finding;
     reject(fault.tag, fault.val ?? 'a signature does not verify');

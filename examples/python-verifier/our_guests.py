@@ -9,8 +9,9 @@ from wit_world.imports.custody import Digest
 from wit_world.imports.types import Span
 
 REPORT = "application/vnd.amd.sev-snp-report"
-# REPORT_DATA, where a guest puts what its evidence is made for (AMD 56860, table 23).
+# REPORT_DATA, where a guest puts what its evidence is made for, and AUTHOR_KEY_DIGEST (AMD 56860, table 23).
 REPORT_DATA = Span(0x50, 64)
+AUTHOR_KEY_DIGEST = Span(0x110, 48)
 # AR4SI's value for what is as it should be.
 AFFIRMING = 2
 
@@ -22,10 +23,10 @@ class Verifier(exports.Verifier):
     def verify(self, request):
         try:
             report = quotes.snp(request.evidence, request.attachments)
+            digest = report.statement.read(AUTHOR_KEY_DIGEST)
         except Err as finding:
             raise Err(rejection(finding.value))
         listed = (settings.get("author-key-digests") or "").split(",")
-        digest = report.author_key_digest
         # A guest without an author key has zeros there, and zeros are nobody's key.
         if not any(digest) or digest.hex() not in (one.strip() for one in listed):
             reason = "the guest's launch was not certified by a listed author key"

@@ -5,8 +5,8 @@
 //! It checks no signature and no chain. `quotes.snp` does, natively, and hands out the statement that
 //! the verdict rests on; all that is left to a verifier is to say no.
 
+use claviger_plugin_sdk::places::snp::{AUTHOR_KEY_DIGEST, REPORT_DATA};
 use claviger_plugin_sdk::verifier::custody::Digest;
-use claviger_plugin_sdk::verifier::types::Span;
 use claviger_plugin_sdk::verifier::{
     Binding, Carries, Description, NO_CLAIM, Rejection, Request, Trustworthiness, Verdict,
     Verifier, quotes, settings,
@@ -27,9 +27,6 @@ claviger_plugin_sdk::register_verifier!(OurGuests);
 /// The report as the firmware returns it.
 const REPORT: &str = "application/vnd.amd.sev-snp-report";
 
-/// REPORT_DATA, where a guest puts what its evidence is made for (AMD 56860, table 23).
-const REPORT_DATA: Span = Span { start: 0x50, length: 64 };
-
 /// AR4SI's value for what is as it should be.
 const AFFIRMING: i8 = 2;
 
@@ -44,7 +41,7 @@ impl Verifier for OurGuests {
         // `?` turns the host's own finding into a rejection that says the same.
         let report = quotes::snp(&request.evidence, &request.attachments)?;
         let listed = settings::get("author-key-digests").unwrap_or_default();
-        if !lists(&listed, &report.author_key_digest) {
+        if !lists(&listed, &report.statement.read(AUTHOR_KEY_DIGEST)?) {
             let reason = "the guest's launch was not certified by a listed author key";
             return Err(Rejection::Untrusted(reason.into()));
         }

@@ -16,7 +16,7 @@
 //! [`evidence`] reads bytes with a rejection for each step, [`claims`] makes claims, errors of imports
 //! become a connector's by `?` ([`kms`]), and `harness` runs a plugin's cases in its tests.
 //! [`json`], [`base64`], [`hex`], [`quote_text`] and [`certificates`] read what evidence is packed in,
-//! with [`der`] inside certificates; [`cbor`] and [`cose`] read signed tokens, [`tcg`]
+//! with [`der`] inside certificates; [`places`] are those of a report's fields; [`cbor`] and [`cose`] read signed tokens, [`tcg`]
 //! and [`ima`] logs of what was measured; [`rest`] asks a KMS's API, [`setting`] reads what connectors
 //! are told alike.
 
@@ -39,6 +39,7 @@ pub mod json;
 pub mod kms;
 mod manifest;
 mod panics;
+pub mod places;
 pub mod quote_text;
 mod register;
 pub mod rest;

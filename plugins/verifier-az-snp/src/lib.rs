@@ -2,6 +2,7 @@
 //! follows the vTPM's key from its REPORT_DATA; what is left here is how all of it is packed.
 
 use claviger_azure_vtpm::{Hardware, JSON, Platform, Vtpm, verify};
+use claviger_plugin_sdk::places::snp::REPORT_DATA;
 use claviger_plugin_sdk::verifier::quotes;
 use claviger_plugin_sdk::verifier::{
     Description, NO_CLAIM, Rejection, Request, Trustworthiness, Verdict, Verifier,
@@ -18,9 +19,6 @@ claviger_plugin_sdk::register_verifier!(AzureSnp);
 
 /// The attester's kind.
 const TEE: &str = "az-snp";
-
-/// Where REPORT_DATA stands (AMD 56860, table 23 "ATTESTATION_REPORT").
-const REPORT_DATA: u32 = 0x50;
 
 /// Bits of the guest policy (AMD 56860, table 9 "Guest Policy").
 const MIGRATION_AGENT: u64 = 1 << 18;
@@ -44,7 +42,7 @@ impl Verifier for AzureSnp {
             let snp = quotes::snp(report.hardware, &evidence.attachments)?;
             by_paravisor(snp.vmpl)?;
             policy = snp.policy;
-            Ok(Hardware { statement: snp.statement, report_data: REPORT_DATA })
+            Ok(Hardware { statement: snp.statement, report_data: REPORT_DATA.start })
         })?;
         let Vtpm { statements, bindings, claims } = checked;
         let trustworthiness = judge(policy);

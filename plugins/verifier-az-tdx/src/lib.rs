@@ -2,6 +2,7 @@
 //! follows the vTPM's key from its REPORTDATA; what is left here is how all of it is packed.
 
 use claviger_azure_vtpm::{Hardware, JSON, Platform, Vtpm, verify};
+use claviger_plugin_sdk::places::dcap::{td::REPORTDATA, within};
 use claviger_plugin_sdk::verifier::quotes::{self, DcapBody};
 use claviger_plugin_sdk::verifier::{
     Description, NO_CLAIM, Rejection, Request, Trustworthiness, Verdict, Verifier,
@@ -18,9 +19,6 @@ claviger_plugin_sdk::register_verifier!(AzureTdx);
 
 /// The attester's kind.
 const TEE: &str = "az-tdx";
-
-/// REPORTDATA in a TD report (Intel TDX DCAP Quoting Library API, appendix A.3.2).
-const REPORT_DATA: u32 = 520;
 
 /// Bits of TDATTRIBUTES (Intel TDX module specification, table "TD Attributes"): those of TUD put the TD
 /// under debug; a migratable one may have shared its keys.
@@ -51,10 +49,9 @@ impl Verifier for AzureTdx {
             let DcapBody::Tdx(domain) = &report.body else {
                 return Err(Rejection::Unsupported("a quote that is not of TDX".into()));
             };
-            let attributes = domain.td_attributes.first_chunk().copied().map(u64::from_le_bytes);
-            trustworthiness = judge(attributes.unwrap_or(UNDER_DEBUG), &report.tcb_status);
-            let at = body(report.version) + REPORT_DATA;
-            Ok(Hardware { statement: report.statement, report_data: at })
+            trustworthiness = judge(domain.td_attributes, &report.tcb_status);
+            let at = within(report.body_at, REPORTDATA);
+            Ok(Hardware { statement: report.statement, report_data: at.start })
         })?;
         let Vtpm { statements, bindings, claims } = checked;
         Ok(Verdict { statements, bindings, claims, trustworthiness })
@@ -64,13 +61,10 @@ impl Verifier for AzureTdx {
 /// REPORTDATA of a quote by its version, unchecked.
 fn report_data(quote: &[u8]) -> &[u8] {
     let version = quote.first_chunk().copied().map_or(0, u16::from_le_bytes);
-    let start = (body(version) + REPORT_DATA) as usize;
+    // Behind the header and, from version 5, the body descriptor.
+    let body = if version >= 5 { 54 } else { 48 };
+    let start = within(body, REPORTDATA).start as usize;
     quote.get(start..start + 64).unwrap_or_default()
-}
-
-/// Where the TD report begins: behind the header and, from version 5, the body descriptor.
-fn body(version: u16) -> u32 {
-    if version >= 5 { 54 } else { 48 }
 }
 
 fn judge(attributes: u64, tcb_status: &str) -> Trustworthiness {

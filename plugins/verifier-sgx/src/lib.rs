@@ -1,12 +1,12 @@
 //! Reads Intel SGX quotes. The host checks signatures, chain, quoting enclave and TCB natively; what is left
 //! here is how the quote is packed, and what its attributes say about the enclave.
 
+use claviger_plugin_sdk::places::dcap::{enclave, within};
 use claviger_plugin_sdk::quote_text::{self, Packed};
 use claviger_plugin_sdk::verifier::custody::Digest;
-use claviger_plugin_sdk::verifier::quotes::{self, DcapBody, EnclaveReport};
+use claviger_plugin_sdk::verifier::quotes::{self, DcapBody};
 use claviger_plugin_sdk::verifier::{
-    Binding, Carries, Description, NO_CLAIM, Rejection, Request, Trustworthiness, Verdict,
-    Verifier, types::Span,
+    Binding, Carries, Description, NO_CLAIM, Rejection, Request, Trustworthiness, Verdict, Verifier,
 };
 
 claviger_plugin_sdk::manifest! {
@@ -24,7 +24,7 @@ const QUOTE: &str = "application/vnd.intel.sgx-quote";
 const JSON: &str = "application/json";
 
 /// ATTRIBUTES.DEBUG (Intel SDM volume 3D, table "Layout of ATTRIBUTES Structure").
-const DEBUG: u8 = 1 << 1;
+const DEBUG: u64 = 1 << 1;
 
 /// Tiers of AR4SI (draft-ietf-rats-ar4si-09, section 2.3).
 const AFFIRMING: i8 = 2;
@@ -46,14 +46,14 @@ impl Verifier for Sgx {
         }
         .map_err(|why| Rejection::Malformed(why.into()))?;
         let report = quotes::dcap(&quote, &request.attachments)?;
-        let DcapBody::Sgx(enclave) = &report.body else {
+        let DcapBody::Sgx(body) = &report.body else {
             return Err(Rejection::Unsupported("a quote that is not of SGX".into()));
         };
         Ok(Verdict {
-            trustworthiness: judge(enclave, &report.tcb_status),
+            trustworthiness: judge(body.attributes, &report.tcb_status),
             bindings: vec![Binding {
                 statement: 0,
-                at: report_data(report.version),
+                at: within(report.body_at, enclave::REPORTDATA),
                 carries: Carries::ChallengeDigest(Digest::Sha512),
             }],
             statements: vec![report.statement],
@@ -63,14 +63,8 @@ impl Verifier for Sgx {
     }
 }
 
-/// REPORTDATA: 64 bytes at 320 of the report, behind the header and, from version 5, the body descriptor.
-fn report_data(version: u16) -> Span {
-    let descriptor = if version >= 5 { 6 } else { 0 };
-    Span { start: 48 + descriptor + 320, length: 64 }
-}
-
-fn judge(enclave: &EnclaveReport, tcb_status: &str) -> Trustworthiness {
-    let debug = enclave.attributes.first().is_none_or(|flags| flags & DEBUG != 0);
+fn judge(attributes: u64, tcb_status: &str) -> Trustworthiness {
+    let debug = attributes & DEBUG != 0;
     Trustworthiness {
         instance_identity: Some(AFFIRMING),
         configuration: Some(if debug { CONTRAINDICATED } else { AFFIRMING }),
@@ -97,38 +91,21 @@ fn hardware(tcb_status: &str) -> i8 {
 mod tests {
     use super::*;
 
-    fn enclave(flags: u8) -> EnclaveReport {
-        EnclaveReport {
-            cpusvn: vec![],
-            miscselect: vec![],
-            attributes: vec![flags],
-            mrenclave: vec![],
-            mrsigner: vec![],
-            config_id: vec![],
-            isv_prod_id: 0,
-            isv_svn: 0,
-            config_svn: 0,
-            report_data: vec![],
-        }
-    }
-
     // attack 17
     #[test]
     fn an_enclave_that_may_be_debugged_is_contraindicated() {
-        assert_eq!(judge(&enclave(5), "UpToDate").configuration, Some(AFFIRMING));
-        assert_eq!(judge(&enclave(7), "UpToDate").configuration, Some(CONTRAINDICATED));
-        let cut = EnclaveReport { attributes: vec![], ..enclave(5) };
-        assert_eq!(judge(&cut, "UpToDate").configuration, Some(CONTRAINDICATED));
+        assert_eq!(judge(5, "UpToDate").configuration, Some(AFFIRMING));
+        assert_eq!(judge(7, "UpToDate").configuration, Some(CONTRAINDICATED));
     }
 
     #[test]
     fn firmware_that_is_out_of_date_is_not_affirmed() {
         for status in ["UpToDate", "SWHardeningNeeded", "ConfigurationNeeded"] {
-            assert_eq!(judge(&enclave(5), status).hardware, Some(AFFIRMING), "{status}");
+            assert_eq!(judge(5, status).hardware, Some(AFFIRMING), "{status}");
         }
         for status in ["OutOfDate", "OutOfDateConfigurationNeeded", "TDRelaunchAdvised", "", "new"]
         {
-            assert_eq!(judge(&enclave(5), status).hardware, Some(UNSAFE), "{status}");
+            assert_eq!(judge(5, status).hardware, Some(UNSAFE), "{status}");
         }
     }
 }

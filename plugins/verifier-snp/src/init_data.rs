@@ -1,11 +1,9 @@
 //! Where the digest of init data stands: HOST_DATA, which the hypervisor gives at launch.
 
 use claviger_plugin_sdk::init_data::InitData;
+use claviger_plugin_sdk::places::snp::HOST_DATA;
+use claviger_plugin_sdk::verifier::Rejection;
 use claviger_plugin_sdk::verifier::custody::{Digest, Statement};
-use claviger_plugin_sdk::verifier::{Rejection, types::Span};
-
-/// HOST_DATA: 32 bytes at 0xC0 (AMD 56860, table 23 "ATTESTATION_REPORT").
-const HOST_DATA: Span = Span { start: 0xc0, length: 32 };
 
 /// The attachment whose SHA-256 stands in HOST_DATA, as the report vouches for it.
 pub(crate) fn of(

@@ -5,11 +5,12 @@ mod evidence;
 mod init_data;
 mod spelled;
 
+use claviger_plugin_sdk::places::snp::{CHIP_ID, REPORT_DATA};
 use claviger_plugin_sdk::verifier::custody::Digest;
 use claviger_plugin_sdk::verifier::quotes::{self, SnpEndorsementKey, SnpReport};
 use claviger_plugin_sdk::verifier::{
     Binding, Carries, Description, NO_CLAIM, Rejection, Request, Trustworthiness, Verdict,
-    Verifier, settings, types::Span,
+    Verifier, settings,
 };
 
 use evidence::{Evidence, JSON, REPORT};
@@ -24,9 +25,6 @@ claviger_plugin_sdk::manifest! {
     },
 }
 claviger_plugin_sdk::register_verifier!(Snp);
-
-/// REPORT_DATA: 64 bytes at 0x50 (AMD 56860, table 23 "ATTESTATION_REPORT").
-const REPORT_DATA: Span = Span { start: 0x50, length: 64 };
 
 /// Bits of the guest policy (AMD 56860, table 9 "Guest Policy").
 const MIGRATION_AGENT: u64 = 1 << 18;
@@ -48,7 +46,7 @@ impl Verifier for Snp {
         let expected_vmpl = expected_vmpl(settings::get("vmpl"))?;
         let Evidence { report, certificates } = evidence::read(request)?;
         let report = quotes::snp(&report, &certificates)?;
-        let trustworthiness = judge(&report, expected_vmpl);
+        let trustworthiness = judge(&report, expected_vmpl)?;
         let init_data = init_data::of(&report.statement, &certificates)?;
         // The report is the first, whose fields the host itself reads as facts; what it vouches for the second.
         let (mut statements, mut claims) = (vec![report.statement], Vec::new());
@@ -77,26 +75,30 @@ fn expected_vmpl(setting: Option<String>) -> Result<u32, Rejection> {
     }
 }
 
-fn judge(report: &SnpReport, expected_vmpl: u32) -> Trustworthiness {
-    Trustworthiness {
-        instance_identity: instance_identity(report.endorsement_key, &report.chip_id),
+fn judge(report: &SnpReport, expected_vmpl: u32) -> Result<Trustworthiness, Rejection> {
+    let chip_id = || Ok(report.statement.read(CHIP_ID)?);
+    Ok(Trustworthiness {
+        instance_identity: instance_identity(report.endorsement_key, chip_id)?,
         configuration: Some(configuration(report.policy, report.vmpl, expected_vmpl)),
         // Genuine: the host traced the report to AMD's root.
         hardware: Some(AFFIRMING),
         // SNP encrypts the guest's memory, always.
         runtime_opaque: Some(AFFIRMING),
         ..NO_CLAIM
-    }
+    })
 }
 
 /// A VCEK is of one chip, even where the report masks the chip's id. A VLEK is of a provider: the chip
 /// is known where the report names it.
-fn instance_identity(key: SnpEndorsementKey, chip_id: &[u8]) -> Option<i8> {
-    let named = chip_id.iter().any(|byte| *byte != 0);
-    match key {
-        SnpEndorsementKey::Vcek => Some(AFFIRMING),
-        SnpEndorsementKey::Vlek => named.then_some(AFFIRMING),
-    }
+fn instance_identity(
+    key: SnpEndorsementKey,
+    chip_id: impl FnOnce() -> Result<Vec<u8>, Rejection>,
+) -> Result<Option<i8>, Rejection> {
+    let named = match key {
+        SnpEndorsementKey::Vcek => true,
+        SnpEndorsementKey::Vlek => chip_id()?.iter().any(|byte| *byte != 0),
+    };
+    Ok(named.then_some(AFFIRMING))
 }
 
 fn configuration(policy: u64, vmpl: u32, expected_vmpl: u32) -> i8 {
@@ -139,8 +141,9 @@ mod tests {
     #[test]
     fn a_provider_key_without_a_chip_id_identifies_no_instance() {
         use SnpEndorsementKey::{Vcek, Vlek};
-        assert_eq!(instance_identity(Vcek, &[0; 64]), Some(AFFIRMING));
-        assert_eq!(instance_identity(Vlek, &[0; 64]), None);
-        assert_eq!(instance_identity(Vlek, &[7; 64]), Some(AFFIRMING));
+        let identity = |key, byte| instance_identity(key, || Ok(vec![byte; 64])).unwrap();
+        assert_eq!(identity(Vcek, 0), Some(AFFIRMING));
+        assert_eq!(identity(Vlek, 0), None);
+        assert_eq!(identity(Vlek, 7), Some(AFFIRMING));
     }
 }

@@ -1,12 +1,12 @@
 //! Where the digest of init data stands: MRCONFIGID, which who launches the TD gives.
 
 use claviger_plugin_sdk::init_data::InitData;
+use claviger_plugin_sdk::places::dcap::{td::MRCONFIGID, within};
 use claviger_plugin_sdk::verifier::Rejection;
 use claviger_plugin_sdk::verifier::custody::{Digest, Statement};
 use claviger_plugin_sdk::verifier::types::Span;
 
-/// MRCONFIGID in a TD report: 48 bytes (Intel TDX module specification, "TDINFO_BASE").
-const MRCONFIGID: u32 = 184;
+/// Bytes of MRCONFIGID.
 const ROOM: usize = 48;
 
 /// The attachment whose digest stands in MRCONFIGID, as the quote vouches for it. `body`: where the TD
@@ -16,10 +16,10 @@ pub(crate) fn of(
     body: u32,
     attachments: &[Vec<u8>],
 ) -> Result<Option<InitData>, Rejection> {
-    let start = body + MRCONFIGID;
-    let room = quote.read(Span { start, length: 48 })?;
+    let at = within(body, MRCONFIGID);
+    let room = quote.read(at)?;
     Ok(kind(&room).and_then(|(digest, length)| {
-        InitData::find(quote, Span { start, length }, digest, attachments)
+        InitData::find(quote, Span { length, ..at }, digest, attachments)
     }))
 }
 

@@ -5,11 +5,11 @@ mod evidence;
 mod init_data;
 mod log;
 
+use claviger_plugin_sdk::places::dcap::{td, within};
 use claviger_plugin_sdk::verifier::custody::Digest;
-use claviger_plugin_sdk::verifier::quotes::{self, DcapBody, TdReport};
+use claviger_plugin_sdk::verifier::quotes::{self, DcapBody};
 use claviger_plugin_sdk::verifier::{
-    Binding, Carries, Description, NO_CLAIM, Rejection, Request, Trustworthiness, Verdict,
-    Verifier, types::Span,
+    Binding, Carries, Description, NO_CLAIM, Rejection, Request, Trustworthiness, Verdict, Verifier,
 };
 
 use evidence::{Evidence, JSON, QUOTE};
@@ -48,7 +48,7 @@ impl Verifier for Tdx {
         let DcapBody::Tdx(domain) = &report.body else {
             return Err(Rejection::Unsupported("a quote that is not of TDX".into()));
         };
-        let body = body(report.version);
+        let body = report.body_at;
         let Log { mut statements, mut claims } = match log {
             Some(log) => log::replay(&report.statement, body, &log)?,
             None => Log::default(),
@@ -61,28 +61,19 @@ impl Verifier for Tdx {
         }
         let bindings = vec![Binding {
             statement: 0,
-            at: Span { start: body + REPORT_DATA, length: 64 },
+            at: within(body, td::REPORTDATA),
             carries: Carries::ChallengeDigest(Digest::Sha512),
         }];
-        let trustworthiness = judge(domain, &report.tcb_status);
+        let trustworthiness = judge(domain.td_attributes, &report.tcb_status);
         let statements = std::iter::once(report.statement).chain(statements).collect();
         Ok(Verdict { trustworthiness, statements, bindings, claims })
     }
 }
 
-/// REPORTDATA in a TD report.
-const REPORT_DATA: u32 = 520;
-
-/// Where the TD report begins: behind the header and, from version 5, the body descriptor.
-fn body(version: u16) -> u32 {
-    if version >= 5 { 54 } else { 48 }
-}
-
-fn judge(domain: &TdReport, tcb_status: &str) -> Trustworthiness {
-    let attributes = domain.td_attributes.first_chunk().map(|bytes| u64::from_le_bytes(*bytes));
+fn judge(attributes: u64, tcb_status: &str) -> Trustworthiness {
     Trustworthiness {
         instance_identity: Some(AFFIRMING),
-        configuration: Some(configuration(attributes.unwrap_or(UNDER_DEBUG))),
+        configuration: Some(configuration(attributes)),
         hardware: Some(hardware(tcb_status)),
         // A TD's memory is encrypted, always.
         runtime_opaque: Some(AFFIRMING),

@@ -4,6 +4,7 @@
 //! events for it); a log that does not lead to them is refused. Event data counts only where it is
 //! what was digested, which the host checks too.
 
+use claviger_plugin_sdk::places::dcap::{td, within};
 use claviger_plugin_sdk::tcg::{Bank, Event, EventLog, Summary, Variable, kind};
 use claviger_plugin_sdk::verifier::custody::{self, Digest, Fault, Statement};
 use claviger_plugin_sdk::verifier::types::{Claim, Quote, Span, Value};
@@ -11,8 +12,6 @@ use claviger_plugin_sdk::verifier::{Rejection, custody::Fault::Untrusted};
 
 /// Bytes of a register and of an entry.
 const SIZE: u32 = 48;
-/// RTMR0 in a TD report; the others follow.
-const RTMR0: u32 = 328;
 /// Register numbers of the log (UEFI 2.10, table 38.4): 0 is MRTD, 1 to 4 are RTMR0 to RTMR3.
 const REGISTERS: u32 = 4;
 
@@ -53,7 +52,7 @@ pub(crate) fn replay(quote: &Statement, body: u32, log: &[u8]) -> Result<Log, Re
         let reason = format!("the event log measures into register {}", other.register);
         return Err(Rejection::Malformed(reason));
     }
-    for register in 1..=REGISTERS {
+    for (register, place) in (1..=REGISTERS).zip(td::RTMR) {
         let history = log
             .register(register, Bank::Sha384)
             .map_err(|why| Rejection::Malformed(format!("event log: {why}")))?;
@@ -63,7 +62,7 @@ pub(crate) fn replay(quote: &Statement, body: u32, log: &[u8]) -> Result<Log, Re
             continue;
         }
         let number = register - 1;
-        let at = Span { start: body + RTMR0 + number * SIZE, length: SIZE };
+        let at = within(body, place);
         let initial = [0; SIZE as usize];
         let statement = custody::replay(quote, at, Digest::Sha384, &initial, &history.entries)
             .map_err(|fault| of_register(fault, number))?;

@@ -59,17 +59,8 @@ impl VerifierCall {
             },
             guest_svn: report.guest_svn,
             policy: report.policy,
-            family_id: report.family_id.to_vec(),
-            image_id: report.image_id.to_vec(),
             vmpl: report.vmpl,
             platform_info: report.platform_info,
-            report_data: report.report_data.to_vec(),
-            measurement: report.measurement.to_vec(),
-            host_data: report.host_data.to_vec(),
-            id_key_digest: report.id_key_digest.to_vec(),
-            author_key_digest: report.author_key_digest.to_vec(),
-            report_id: report.report_id.to_vec(),
-            chip_id: report.chip_id.to_vec(),
             reported_tcb: tcb(report.reported_tcb),
             committed_tcb: tcb(report.committed_tcb),
             current_tcb: tcb(report.current_tcb),
@@ -85,6 +76,7 @@ impl VerifierCall {
             statement: meter.push(report.statement)?,
             endorser: meter.push(report.endorser)?,
             version: report.version,
+            body_at: u32::try_from(dcap::layout::body(report.version)).unwrap_or(u32::MAX),
             body: match report.body {
                 Body::Sgx(body) => DcapBody::Sgx(body.into()),
                 Body::Tdx(body) => DcapBody::Tdx(body.into()),
@@ -99,44 +91,31 @@ impl VerifierCall {
 
 impl From<dcap::EnclaveReport> for EnclaveReport {
     fn from(report: dcap::EnclaveReport) -> Self {
+        let [attributes, xfrm] = halves(report.attributes);
         Self {
-            cpusvn: report.cpu_svn.to_vec(),
-            miscselect: report.misc_select.to_vec(),
-            attributes: report.attributes.to_vec(),
-            mrenclave: report.mr_enclave.to_vec(),
-            mrsigner: report.mr_signer.to_vec(),
-            config_id: report.config_id.to_vec(),
+            miscselect: u32::from_le_bytes(report.misc_select),
+            attributes,
+            xfrm,
             isv_prod_id: report.isv_prod_id,
             isv_svn: report.isv_svn,
             config_svn: report.config_svn,
-            report_data: report.report_data.to_vec(),
         }
     }
 }
 
 impl From<dcap::TdReport> for TdReport {
     fn from(report: dcap::TdReport) -> Self {
-        let [rtmr0, rtmr1, rtmr2, rtmr3] = report.rtmr.map(|register| register.to_vec());
         Self {
-            tee_tcb_svn: report.tee_tcb_svn.to_vec(),
-            mrseam: report.mr_seam.to_vec(),
-            mrsignerseam: report.mr_signer_seam.to_vec(),
-            seam_attributes: report.seam_attributes.to_vec(),
-            td_attributes: report.td_attributes.to_vec(),
-            xfam: report.xfam.to_vec(),
-            mrtd: report.mr_td.to_vec(),
-            mrconfigid: report.mr_config_id.to_vec(),
-            mrowner: report.mr_owner.to_vec(),
-            mrownerconfig: report.mr_owner_config.to_vec(),
-            rtmr0,
-            rtmr1,
-            rtmr2,
-            rtmr3,
-            report_data: report.report_data.to_vec(),
-            tee_tcb_svn2: report.later.map(|later| later.tee_tcb_svn2.to_vec()),
-            mrservicetd: report.later.map(|later| later.mr_service_td.to_vec()),
+            seam_attributes: u64::from_le_bytes(report.seam_attributes),
+            td_attributes: u64::from_le_bytes(report.td_attributes),
+            xfam: u64::from_le_bytes(report.xfam),
         }
     }
+}
+
+fn halves(bytes: [u8; 16]) -> [u64; 2] {
+    let both = u128::from_le_bytes(bytes);
+    [both as u64, (both >> 64) as u64]
 }
 
 fn tcb(tcb: Tcb) -> SnpTcb {
