@@ -76,8 +76,8 @@ pub fn verify(
     let quoted = tpm::check(&key, &evidence.message, &signature, &evidence.pcrs)?;
     let bank = quoted.bank()?;
     let mut claims = data.claims(prefix);
-    claims.extend(tpm::quote_claims(&format!("{prefix}.tpm_"), &quoted, 2));
-    claims.extend(tpm::register_claims(&format!("{prefix}."), &quoted, bank, 3));
+    claims.extend(tpm::quote_claims(&[prefix, ".tpm_"].concat(), &quoted, 2));
+    claims.extend(tpm::register_claims(&[prefix, "."].concat(), &quoted, bank, 3));
     let sealed = match &evidence.certified_key {
         Some(certified) => {
             data.is_of(&RsaPublic::read(&certified.attestation_key)?)?;
