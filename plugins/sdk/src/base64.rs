@@ -11,23 +11,25 @@ pub fn decode(text: &str) -> Option<Vec<u8>> {
     if digits.len() % 4 == 1 || text.len() - digits.len() > 2 {
         return None;
     }
-    let (groups, rest) = digits.as_chunks::<4>();
-    let mut bytes = vec![0; groups.len() * 3 + rest.len().saturating_sub(1)];
-    let (places, behind) = bytes.as_chunks_mut::<3>();
-    let mut all = 0;
-    for (place, digits) in places.iter_mut().zip(groups) {
-        let bits = group(*digits);
-        all |= bits;
-        let [_, first, second, third] = bits.to_be_bytes();
-        *place = [first, second, third];
+    let (pairs, rest) = digits.as_chunks::<8>();
+    // Of a pair eight bytes are written, the two behind it for the next to write over.
+    let mut bytes = vec![0; pairs.len() * 6 + 8];
+    let (mut all, mut behind) = (0, bytes.as_mut_slice());
+    for [a, b, c, d, e, f, g, h] in pairs {
+        let (first, second) = (group([*a, *b, *c, *d]), group([*e, *f, *g, *h]));
+        all |= first | second;
+        let place = behind.first_chunk_mut()?;
+        *place = (u64::from(first) << 40 | u64::from(second) << 16).to_be_bytes();
+        behind = behind.get_mut(6..)?;
     }
     // Filled up with zeros.
-    let mut last = [b'A'; 4];
+    let mut last = [b'A'; 8];
     last.iter_mut().zip(rest).for_each(|(place, digit)| *place = *digit);
-    let bits = group(last);
-    let [_, last @ ..] = bits.to_be_bytes();
-    behind.iter_mut().zip(last).for_each(|(place, byte)| *place = byte);
-    ((all | bits) & NONE == 0).then_some(bytes)
+    let [a, b, c, d, e, f, g, h] = last;
+    let (first, second) = (group([a, b, c, d]), group([e, f, g, h]));
+    *behind.first_chunk_mut()? = (u64::from(first) << 40 | u64::from(second) << 16).to_be_bytes();
+    bytes.truncate(digits.len() * 3 / 4);
+    ((all | first | second) & NONE == 0).then_some(bytes)
 }
 
 /// The 24 bits that four digits stand for.
