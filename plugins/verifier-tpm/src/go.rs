@@ -28,7 +28,7 @@ pub(crate) fn read(evidence: &Value<'_>) -> Result<Evidence, Rejection> {
         let (of, index, value) = register(entry).ok_or_else(|| malformed("PCRs of Log"))?;
         bank = of;
         if !values.add(of, index, &value) {
-            return Err(malformed("a PCR twice"));
+            return Err(malformed("a PCR twice, or none that a TPM has"));
         }
     }
     Ok(Evidence {

@@ -8,6 +8,9 @@ use crate::tcg::Bank;
 use crate::verifier::Rejection;
 use crate::verifier::types::Span;
 
+/// A TPM quotes no PCR beyond: a bitmap has four bytes at most.
+const MAX_INDEX: u32 = 31;
+
 /// Values by bank and index: claimed by whoever sent them.
 #[derive(Clone, Debug, Default)]
 pub struct Values {
@@ -36,7 +39,8 @@ pub struct Place {
 }
 
 impl Values {
-    /// Adds a value; false where there is one already, which stays.
+    /// Adds a value; false where there is one already, which stays, or no TPM has such a register. So there are
+    /// never many, however many are sent.
     #[must_use]
     pub fn add(&mut self, bank: Bank, index: u32, value: &[u8]) -> bool {
         self.add_with(bank, index, |bytes| {
@@ -66,7 +70,8 @@ impl Values {
         write: impl FnOnce(&mut Vec<u8>) -> bool,
     ) -> bool {
         let start = self.bytes.len();
-        if self.find(bank, index, 0).is_some() || !write(&mut self.bytes) {
+        let free = index <= MAX_INDEX && self.find(bank, index, 0).is_none();
+        if !free || !write(&mut self.bytes) {
             self.bytes.truncate(start);
             return false;
         }

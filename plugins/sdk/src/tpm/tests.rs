@@ -112,6 +112,9 @@ fn a_register_has_one_value() {
     let attest = Attest::read(&quote()).unwrap();
     let mut twice = values(&[10; 32]);
     assert!(!twice.add(Bank::Sha256, 0, &[7; 32]));
+    assert!(
+        twice.clone().add(Bank::Sha256, 31, &[7; 32]) && !twice.add(Bank::Sha256, 32, &[7; 32])
+    );
     assert!(!twice.add_json(Bank::Sha256, 0, &json::Value::Text("07".into())));
     assert!(!twice.add_json(Bank::Sha256, 3, &json::Value::Text("07 ".repeat(2).into())));
     assert!(twice == values(&[10; 32]) && twice != values(&[7; 32]));
