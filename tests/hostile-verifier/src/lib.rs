@@ -4,6 +4,7 @@
 mod lies;
 mod waste;
 
+use claviger_plugin_sdk::places::snp::REPORT_DATA;
 use claviger_plugin_sdk::verifier::custody::{self, Digest, Signer};
 use claviger_plugin_sdk::verifier::quotes::{self, SnpReport};
 use claviger_plugin_sdk::verifier::{
@@ -24,9 +25,6 @@ const REPORT: &str = "application/vnd.amd.sev-snp-report";
 
 /// A report's size (AMD 56860, table 23).
 const REPORT_SIZE: usize = 1184;
-
-/// REPORT_DATA of a report.
-const REPORT_DATA: Span = Span { start: 0x50, length: 64 };
 
 struct Hostile;
 

@@ -3,18 +3,17 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use claviger_plugin_sdk::places::snp::{HOST_DATA, MEASUREMENT, REPORT_DATA};
 use claviger_plugin_sdk::verifier::custody::{self, Algorithm, Digest, Statement};
 use claviger_plugin_sdk::verifier::types::{Claim, Quote, Registers, Span, Value};
 use claviger_plugin_sdk::verifier::{
     Binding, Carries, NO_CLAIM, Rejection, Trustworthiness, Verdict, quotes, settings,
 };
 
-use crate::{AFFIRMED, Case, REPORT_DATA, challenge_at, verdict};
+use crate::{AFFIRMED, Case, challenge_at, verdict};
 
-/// Fields that the hypervisor or whoever launches the guest fills in.
-const HOST_DATA: Span = Span { start: 0xc0, length: 32 };
+/// FAMILY_ID and IMAGE_ID, which whoever launches the guest fills in.
 const FAMILY_AND_IMAGE_ID: Span = Span { start: 0x10, length: 32 };
-const MEASUREMENT: Span = Span { start: 0x90, length: 48 };
 
 /// The signed part of a report, and its signature's two numbers, little-endian in 72 bytes each.
 const SIGNED: usize = 0x2a0;
