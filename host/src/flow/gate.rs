@@ -148,7 +148,8 @@ impl Verified {
 /// - its statements are of *one* attester: all rest on one of them, so that the facts of one machine
 ///   never stand beside the challenge of another (CVE-2022-1053);
 /// - evidence of a kind that the host reads itself rests on a whole report of that kind, once;
-/// - what is bound stands exactly where the format has the challenge, where the host knows that;
+/// - what is bound stands exactly where the format has the challenge, where the host knows that, and of a
+///   kind that the host reads itself nowhere else;
 /// - facts come from one statement, and no claim is made in the host's name;
 /// - the vector says nothing that a verifier may not say.
 pub(super) fn gate(
@@ -182,7 +183,7 @@ pub(super) fn gate(
     if !whole {
         return invalid("it does not rest on one whole report of the format that it is about");
     }
-    if !bindings.iter().all(|binding| in_its_place(&statements, binding)) {
+    if !bindings.iter().all(|binding| in_its_place(tee, &statements, binding)) {
         return invalid("a binding is not where the format has the challenge");
     }
     let of_format = |claim: &Claim| {
@@ -215,11 +216,18 @@ fn of_one_attester(statements: &[Statement]) -> bool {
     statements.iter().any(|root| statements.iter().all(|one| one.descends_from(root)))
 }
 
-fn in_its_place(statements: &[Statement], binding: &Binding) -> bool {
+/// In a format that the host knows the challenge has its field. Evidence of such a kind is bound there and
+/// nowhere else: what REPORT_DATA vouches for, and what a key in it signs, may hold whatever somebody had the
+/// guest put there, for another protocol.
+fn in_its_place(tee: &str, statements: &[Statement], binding: &Binding) -> bool {
     let Some(statement) = statements.get(binding.statement) else { return false };
-    statement.challenge_field().is_none_or(|field| {
-        binding.at == field && binding.carries == Carries::ChallengeDigest(DigestAlgorithm::Sha512)
-    })
+    match statement.challenge_field() {
+        Some(field) => {
+            binding.at == field
+                && binding.carries == Carries::ChallengeDigest(DigestAlgorithm::Sha512)
+        }
+        None => !NATIVE.contains(&tee),
+    }
 }
 
 #[cfg(test)]

@@ -111,9 +111,30 @@ fn what_a_key_in_the_attackers_report_signs_does_not_speak_for_another_report() 
     let algorithm = SignatureAlgorithm::EcdsaP256Sha256;
     let signed = examination.check(&signer, algorithm, message, signature.as_ref()).unwrap();
     refused(verdict(&[&observed, &signed], 1, Span { start: 0, length: 3 }));
-    // With the report that it does rest on it is of one attester, and for `snp` still not bound by
-    // anything but the report's own field.
-    assert!(judge("snp", verdict(&[&own, &signed], 1, Span { start: 0, length: 3 })).is_ok());
+    // With the report that it does rest on it is of one attester. For `snp` it is still not bound: the key may
+    // sign what others send it, and the challenge has its own field in the report.
+    refused(verdict(&[&own, &signed], 1, Span { start: 0, length: 3 }));
+    let mut both = verdict(&[&own, &signed], 0, FIELD);
+    both.bindings.push(Binding {
+        statement: 1,
+        at: Span { start: 0, length: 3 },
+        ..both.bindings[0]
+    });
+    refused(both);
+    // A kind that only its verifier knows may be bound so.
+    assert!(judge("az-snp", verdict(&[&own, &signed], 1, Span { start: 0, length: 3 })).is_ok());
+}
+
+// attack 12, invariant 1
+#[test]
+fn what_report_data_vouches_for_does_not_bind_a_report() {
+    let ([guest, _], examination) = (guests(), examination());
+    // The guest puts the digest of what it is sent into a report, for a protocol of its own.
+    let sent = b"a challenge, and the key of whoever sent it".to_vec();
+    let data = DigestAlgorithm::Sha512.digest(&sent).as_ref().try_into().unwrap();
+    let report = read(&examination, &guest, data).statement;
+    let vouched = examination.vouch(&report, FIELD, DigestAlgorithm::Sha512, sent).unwrap();
+    refused(verdict(&[&report, &vouched], 1, Span { start: 2, length: 9 }));
 }
 
 // attack 12, invariant 2
