@@ -5,7 +5,7 @@
 //! what was digested, which the host checks too.
 
 use claviger_plugin_sdk::places::dcap::{td, within};
-use claviger_plugin_sdk::tcg::{Bank, Event, EventLog, Summary, Variable, kind};
+use claviger_plugin_sdk::tcg::{Bank, Event, EventLog, Summary, kind};
 use claviger_plugin_sdk::verifier::custody::{self, Digest, Fault, Statement};
 use claviger_plugin_sdk::verifier::types::{Claim, Quote, Span, Value};
 use claviger_plugin_sdk::verifier::{Rejection, custody::Fault::Untrusted};
@@ -19,10 +19,10 @@ const REGISTERS: u32 = 4;
 const EVENT_TAG: u32 = 6;
 const EFI_PLATFORM_FIRMWARE_BLOB2: u32 = 0x8000_000a;
 const EFI_HANDOFF_TABLES2: u32 = 0x8000_000b;
-/// EFI_GLOBAL_VARIABLE, as it lies in memory.
-const GLOBAL: [u8; 16] = [
-    0x61, 0xdf, 0xe4, 0x8b, 0xca, 0x93, 0xd2, 0x11, 0xaa, 0x0d, 0x00, 0xe0, 0x98, 0x03, 0x2b, 0x8c,
-];
+/// The register of the firmware's Secure Boot policy, where a TPM has PCR 7 (UEFI 2.10, table 38.4).
+const POLICY: u32 = 0;
+
+const COMMAND_LINE: &str = "ccel.cmdline";
 
 /// Longer logs are refused.
 const MAX_EVENTS: usize = 4096;
@@ -44,6 +44,7 @@ pub(crate) fn replay(quote: &Statement, body: u32, log: &[u8]) -> Result<Log, Re
     let log = EventLog::read(log).map_err(|why| Rejection::Malformed(why.to_string()))?;
     let mut found = Log::default();
     let mut summary = Summary::default();
+    let mut secure_boot = None;
     let measured: Vec<Event<'_>> = log.events().filter(Event::extends).collect();
     if measured.len() > MAX_EVENTS {
         return Err(Rejection::Malformed("an event log with more events than are read".into()));
@@ -56,7 +57,7 @@ pub(crate) fn replay(quote: &Statement, body: u32, log: &[u8]) -> Result<Log, Re
         let history = log
             .register(register, Bank::Sha384)
             .map_err(|why| Rejection::Malformed(format!("event log: {why}")))?;
-        let events = history.events;
+        let events = &history.events;
         // What the guest measures later is in no log of the firmware's.
         if register == REGISTERS && events.is_empty() {
             continue;
@@ -66,19 +67,31 @@ pub(crate) fn replay(quote: &Statement, body: u32, log: &[u8]) -> Result<Log, Re
         let initial = [0; SIZE as usize];
         let statement = custody::replay(quote, at, Digest::Sha384, &initial, &history.entries)
             .map_err(|fault| of_register(fault, number))?;
-        found.tell(number, &statement, &events);
-        for (place, event) in (0_u32..).zip(&events) {
-            let at = Span { start: place * SIZE, length: SIZE };
-            let is_digested =
-                |bytes: &[u8]| custody::vouch(&statement, at, Digest::Sha384, bytes).is_ok();
+        found.tell(number, &statement, events);
+        for (place, event) in (0_u32..).zip(events) {
+            let is_digested = |bytes: &[u8]| is_digest(&statement, place, bytes);
             summary.tell(&format!("rtmr{number}"), Bank::Sha384, event, is_digested);
+        }
+        if number == POLICY {
+            secure_boot = history.secure_boot(Bank::Sha384, |place, bytes| {
+                u32::try_from(place).is_ok_and(|place| is_digest(&statement, place, bytes))
+            });
         }
         found.statements.push(statement);
     }
     let count = u64::try_from(measured.len()).unwrap_or(u64::MAX);
     found.claim("ccel.events", Value::Unsigned(count));
-    found.claims.extend(summary.claims());
+    if let Some(on) = secure_boot {
+        found.claim("ccel.secure_boot", Value::Flag(on));
+    }
+    found.claims.extend(summary.claims(secure_boot));
     Ok(found)
+}
+
+/// Whether the entry at a place of a register's statement is the digest of these bytes, as the host finds.
+fn is_digest(statement: &Statement, place: u32, bytes: &[u8]) -> bool {
+    let at = Span { start: place.saturating_mul(SIZE), length: SIZE };
+    custody::vouch(statement, at, Digest::Sha384, bytes).is_ok()
 }
 
 /// The host's finding, with the register's name.
@@ -109,29 +122,19 @@ impl Log {
             }
         }
         for (place, event) in (0_u32..).zip(events) {
-            self.data(statement, place, event);
+            self.load_options(statement, place, event);
         }
     }
 
-    /// What the data of an event says, where it is what was digested.
-    fn data(&mut self, statement: &Statement, place: u32, event: &Event<'_>) {
-        let said = match event.kind {
-            kind::EFI_VARIABLE_DRIVER_CONFIG => event
-                .variable()
-                .and_then(secure_boot)
-                .map(|on| ("ccel.secure_boot", Value::Flag(on))),
-            EVENT_TAG => load_options(event.data).map(|line| ("ccel.cmdline", Value::Text(line))),
-            _ => None,
-        };
-        let Some((name, value)) = said else { return };
-        let known = self.claims.iter().any(|claim| claim.name == name);
-        let at = Span { start: place * SIZE, length: SIZE };
-        // Of an event tag only the data behind its head is digested.
-        let digested = if event.kind == EVENT_TAG { event.data.get(8..) } else { Some(event.data) };
-        let genuine = digested
-            .is_some_and(|data| custody::vouch(statement, at, Digest::Sha384, data).is_ok());
-        if genuine && !known {
-            self.claim(name, value);
+    /// The options with which Linux was started, where they are what was digested: the data of an event tag
+    /// behind its head.
+    fn load_options(&mut self, statement: &Statement, place: u32, event: &Event<'_>) {
+        let line = Some(event).filter(|event| event.kind == EVENT_TAG);
+        let Some(line) = line.and_then(|event| load_options(event.data)) else { return };
+        let digested = event.data.get(8..).unwrap_or_default();
+        let known = self.claims.iter().any(|claim| claim.name == COMMAND_LINE);
+        if !known && is_digest(statement, place, digested) {
+            self.claim(COMMAND_LINE, Value::Text(line));
         }
     }
 
@@ -145,12 +148,6 @@ impl Log {
     fn claim(&mut self, name: &str, value: Value) {
         self.claims.push(Claim { name: name.into(), value });
     }
-}
-
-/// Whether UEFI Secure Boot is on, where the variable is that one (UEFI 2.10, section 3.3).
-fn secure_boot(variable: Variable<'_>) -> Option<bool> {
-    let global = variable.vendor == GLOBAL && variable.is_called("SecureBoot");
-    global.then_some(matches!(variable.data, [1]))
 }
 
 /// The options with which Linux' boot stub was started: an event tag of number 0x8f3b22ed, whose data is

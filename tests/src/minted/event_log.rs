@@ -10,15 +10,7 @@ impl Log {
     /// A machine with Secure Boot or without it, started to its end.
     #[must_use]
     pub fn sound(secure_boot: bool) -> Self {
-        let name: Vec<u8> = "SecureBoot".encode_utf16().flat_map(u16::to_le_bytes).collect();
-        let mut variable = vec![
-            0x61, 0xdf, 0xe4, 0x8b, 0xca, 0x93, 0xd2, 0x11, 0xaa, 0x0d, 0x00, 0xe0, 0x98, 0x03,
-            0x2b, 0x8c,
-        ];
-        variable.extend(10_u64.to_le_bytes());
-        variable.extend(1_u64.to_le_bytes());
-        variable.extend(name);
-        variable.push(secure_boot.into());
+        let variable = secure_boot_variable(secure_boot);
         let event = |pcr, kind, data: &[u8]| (pcr, kind, sha256(data), data.to_vec());
         Self(vec![
             event(0, 8, b"v1"),
@@ -28,6 +20,7 @@ impl Log {
             // As GRUB does: of a command line the words behind its name are digested, of a file its content.
             (8, 0xd, sha256(b"quiet splash"), b"kernel_cmdline: quiet splash\0".to_vec()),
             (9, 0xd, [0xc; 32], b"(hd0,gpt2)/boot/vmlinuz-6.1\0".to_vec()),
+            event(7, 4, &[0; 4]),
         ])
     }
 
@@ -54,4 +47,19 @@ impl Log {
         }
         log
     }
+}
+
+/// UEFI_VARIABLE_DATA of the variable that says whether Secure Boot is on.
+#[must_use]
+pub fn secure_boot_variable(on: bool) -> Vec<u8> {
+    let name: Vec<u8> = "SecureBoot".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let mut variable = vec![
+        0x61, 0xdf, 0xe4, 0x8b, 0xca, 0x93, 0xd2, 0x11, 0xaa, 0x0d, 0x00, 0xe0, 0x98, 0x03, 0x2b,
+        0x8c,
+    ];
+    variable.extend(10_u64.to_le_bytes());
+    variable.extend(1_u64.to_le_bytes());
+    variable.extend(name);
+    variable.push(on.into());
+    variable
 }

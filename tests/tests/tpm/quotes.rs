@@ -10,8 +10,8 @@ use data_encoding::{BASE64, HEXLOWER};
 use serde_json::json;
 
 use super::bench::Bench;
-use claviger_tests::minted::event_log::Log;
-use claviger_tests::minted::tpm::{Quote, Tpm};
+use claviger_tests::minted::event_log::{Log, secure_boot_variable};
+use claviger_tests::minted::tpm::{Quote, Tpm, sha256};
 
 static BENCH: LazyLock<Bench> = LazyLock::new(|| Bench::of("verifier-tpm"));
 
@@ -107,7 +107,7 @@ fn a_log_counts_where_it_leads_to_the_quoted_values() {
         let verified = verify(&tpm, &evidence).unwrap();
         assert_eq!(claim(&verified, "tpm.secure_boot"), Some(Value::Flag(secure_boot)));
         assert_eq!(claim(&verified, "tpm.boot_completed"), Some(Value::Flag(true)));
-        let loader = HEXLOWER.encode(&claviger_tests::minted::tpm::sha256(b"loader"));
+        let loader = HEXLOWER.encode(&sha256(b"loader"));
         let texts = |text: &str| Some(Value::Texts(vec![text.to_owned()]));
         assert_eq!(claim(&verified, "eventlog.application"), texts(&loader));
         let line = format!("EV_EFI_BOOT_SERVICES_APPLICATION {loader}");
@@ -155,6 +155,48 @@ fn what_an_event_says_is_not_believed_where_its_digest_is_of_something_else() {
     assert_eq!(claim(&verified, "eventlog.secure_boot"), None);
     assert_eq!(claim(&verified, "eventlog.cmdline"), None);
     assert_eq!(claim(&verified, "tpm.boot_completed"), Some(Value::Flag(false)));
+}
+
+// attack 39
+#[test]
+fn what_is_measured_after_the_firmwares_separator_says_nothing_of_secure_boot() {
+    let mut log = Log::sound(false);
+    let forged = secure_boot_variable(true);
+    let forged = (7, 0x8000_0001, sha256(&forged), forged);
+    // Whoever runs the machine extends PCR 7 by the variable as he would have it, and tells the true one as
+    // something else: neither is proved.
+    log.0.push(forged.clone());
+    let tpm = Tpm::started_by(log.entries());
+    let secure_boot = |log: &Log| {
+        let mut evidence = tpm.evidence(&Quote::default());
+        evidence["event_log"] = BASE64.encode(&log.bytes()).into();
+        let verified = verify(&tpm, &evidence).unwrap();
+        ["tpm.secure_boot", "eventlog.secure_boot"].map(|name| claim(&verified, name))
+    };
+    let (no, none) = ([Some(Value::Flag(false)), Some(Value::Flag(false))], [None, None]);
+    assert_eq!(secure_boot(&log), no);
+    for other in [5, 0x8000_00e0] {
+        log.0[1].1 = other;
+        assert_eq!(secure_boot(&log), none);
+    }
+    log.0[1].1 = 0x8000_0001;
+    log.0[1].3 = forged.3.clone();
+    assert_eq!(secure_boot(&log), none);
+    // Nor does it help to call the separator something else: its digest tells.
+    log.0[6].1 = 5;
+    log.0[6].3 = b"something else".to_vec();
+    assert_eq!(secure_boot(&log), none);
+}
+
+#[test]
+fn without_a_separator_nothing_is_known_of_secure_boot() {
+    let mut log = Log::sound(true);
+    log.0.pop();
+    let tpm = Tpm::started_by(log.entries());
+    let mut evidence = tpm.evidence(&Quote::default());
+    evidence["event_log"] = BASE64.encode(&log.bytes()).into();
+    let verified = verify(&tpm, &evidence).unwrap();
+    assert_eq!(claim(&verified, "tpm.secure_boot"), None);
 }
 
 #[test]

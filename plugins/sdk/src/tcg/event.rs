@@ -20,6 +20,11 @@ pub mod kind {
     pub const EFI_VARIABLE_AUTHORITY: u32 = 0x8000_00e0;
 }
 
+/// EFI_GLOBAL_VARIABLE, as it lies in memory (UEFI 2.10, section 3.3).
+const GLOBAL: [u8; 16] = [
+    0x61, 0xdf, 0xe4, 0x8b, 0xca, 0x93, 0xd2, 0x11, 0xaa, 0x0d, 0x00, 0xe0, 0x98, 0x03, 0x2b, 0x8c,
+];
+
 /// No machine has more banks of registers in one event.
 const MAX_DIGESTS: u32 = 8;
 
@@ -147,5 +152,12 @@ impl Variable<'_> {
     pub fn is_called(&self, name: &str) -> bool {
         let letters = self.name.as_chunks::<2>().0.iter();
         letters.map(|unit| u16::from_le_bytes(*unit)).eq(name.bytes().map(u16::from))
+    }
+
+    /// Whether UEFI Secure Boot is on, where the variable is that one (UEFI 2.10, section 3.3).
+    #[must_use]
+    pub fn secure_boot(&self) -> Option<bool> {
+        let global = self.vendor == GLOBAL && self.is_called("SecureBoot");
+        global.then_some(matches!(self.data, [1]))
     }
 }

@@ -5,7 +5,7 @@
 //! own words (a command line, a variable), the words are proved too, and only then are they claimed.
 
 use super::bank::Bank;
-use super::event::{Event, Variable, kind};
+use super::event::{Event, kind};
 use crate::hex;
 use crate::verifier::types::{Claim, Value};
 
@@ -15,11 +15,6 @@ const MAX_TEXTS: usize = 14 << 10;
 const MAX_COUNT: usize = 192;
 /// A command line of this many bytes is claimed.
 const MAX_LINE: usize = 4096;
-
-/// EFI_GLOBAL_VARIABLE, as it lies in memory (UEFI 2.10, section 3.3).
-const GLOBAL: [u8; 16] = [
-    0x61, 0xdf, 0xe4, 0x8b, 0xca, 0x93, 0xd2, 0x11, 0xaa, 0x0d, 0x00, 0xe0, 0x98, 0x03, 0x2b, 0x8c,
-];
 
 /// Tags of Linux' boot stub (`drivers/firmware/efi/libstub/efistub.h`).
 const INITRD: u32 = 0x8f3b_22ec;
@@ -69,7 +64,6 @@ pub struct Summary {
     kernels: List,
     initrds: List,
     command_lines: List,
-    secure_boot: Option<bool>,
 }
 
 /// Texts within bounds, and how many there were beyond.
@@ -115,13 +109,6 @@ impl Summary {
         match event.kind {
             0x1 | 0x7 | 0x8 | 0x8000_0008 | 0x8000_000a => self.firmware.add(digest),
             kind::EFI_BOOT_SERVICES_APPLICATION => self.applications.add(digest),
-            kind::EFI_VARIABLE_DRIVER_CONFIG => {
-                let on = event.variable().and_then(secure_boot);
-                if let Some(on) = on.filter(|_| is_digested(event.data)) {
-                    // What is said twice must be the same twice.
-                    self.secure_boot = Some(on && self.secure_boot != Some(false));
-                }
-            }
             EVENT_TAG => self.tag(event.data, digest, is_digested),
             kind::IPL => self.ipl(event.data, digest, is_digested),
             _ => {}
@@ -170,11 +157,11 @@ impl Summary {
         line.into_iter().for_each(|line| self.command_lines.add(line));
     }
 
-    /// `eventlog.firmware`, `.application`, `.kernel`, `.initrd`: digests in hexadecimal; `.cmdline`,
-    /// `.secure_boot`: as they were digested; and for each register its events, kind and digest:
+    /// `eventlog.firmware`, `.application`, `.kernel`, `.initrd`: digests in hexadecimal; `.cmdline`: as it was
+    /// digested; `.secure_boot`: as [`super::Register::secure_boot`] finds it; and for each register its events, kind and digest:
     /// `eventlog.pcr4`. Where there are more than are told, `eventlog.pcr4_beyond` says how many.
     #[must_use]
-    pub fn claims(self) -> Vec<Claim> {
+    pub fn claims(self, secure_boot: Option<bool>) -> Vec<Claim> {
         let named = [
             ("firmware", self.firmware),
             ("application", self.applications),
@@ -193,7 +180,7 @@ impl Summary {
                 claims.push(claim(&name, Value::Texts(list.texts)));
             }
         }
-        claims.extend(self.secure_boot.map(|on| claim("secure_boot", Value::Flag(on))));
+        claims.extend(secure_boot.map(|on| claim("secure_boot", Value::Flag(on))));
         claims
     }
 }
@@ -207,12 +194,6 @@ fn claim(name: &str, value: Value) -> Claim {
 fn name(kind: u32) -> String {
     let known = KINDS.iter().find(|(number, _)| *number == kind);
     known.map_or_else(|| format!("{kind:#010x}"), |(_, name)| (*name).to_owned())
-}
-
-/// Whether UEFI Secure Boot is on, where the variable is that one.
-fn secure_boot(variable: Variable<'_>) -> Option<bool> {
-    let global = variable.vendor == GLOBAL && variable.is_called("SecureBoot");
-    global.then_some(matches!(variable.data, [1]))
 }
 
 /// UTF-16 in little-endian of printable signs; none where it is something else.

@@ -161,3 +161,47 @@ fn a_measured_variable_is_read() {
     let log = agile(&[event(7, kind::EFI_VARIABLE_DRIVER_CONFIG, 1, &cut)]);
     assert!(EventLog::read(&log).unwrap().events().next().unwrap().variable().is_none());
 }
+
+/// UEFI_VARIABLE_DATA of the global variable `SecureBoot`.
+fn secure_boot(value: &[u8]) -> Vec<u8> {
+    let mut data = variable("SecureBoot", value);
+    let global = [
+        0x61, 0xdf, 0xe4, 0x8b, 0xca, 0x93, 0xd2, 0x11, 0xaa, 0x0d, 0x00, 0xe0, 0x98, 0x03, 0x2b,
+        0x8c,
+    ];
+    data[..16].copy_from_slice(&global);
+    data
+}
+
+#[test]
+fn secure_boot_is_what_the_firmware_said_before_its_separator() {
+    let separator = |value: u32| {
+        let data = value.to_le_bytes();
+        let mut event = event(7, kind::SEPARATOR, 0, &data);
+        let at = event.len() - 8 - 32;
+        event[at..at + 32].copy_from_slice(&crate::sha256::digest(&data));
+        event
+    };
+    let said = |value: &[u8]| event(7, kind::EFI_VARIABLE_DRIVER_CONFIG, 1, &secure_boot(value));
+    let found = |events: &[Vec<u8>], genuine: &[usize]| {
+        let log = agile(events);
+        let log = EventLog::read(&log).unwrap();
+        let register = log.register(7, Bank::Sha256).unwrap();
+        register.secure_boot(Bank::Sha256, |number, _| genuine.contains(&number))
+    };
+    let [on, off] = [said(&[1]), said(&[0])];
+    for value in [0, u32::MAX, 1] {
+        assert_eq!(found(&[on.clone(), separator(value)], &[0]), Some(true));
+        assert_eq!(found(&[off.clone(), separator(value), on.clone()], &[0, 2]), Some(false));
+        assert_eq!(found(&[separator(value), on.clone()], &[0, 1]), None);
+    }
+    assert_eq!(found(&[on.clone(), off.clone(), separator(0)], &[0, 1]), Some(false));
+    assert_eq!(found(&[off, on.clone(), separator(0)], &[0, 1]), Some(false));
+    assert_eq!(found(&[said(&[1, 0]), separator(0)], &[0]), Some(false));
+    // Not what was digested; no separator, or one in name alone; a variable of that name elsewhere.
+    assert_eq!(found(&[on.clone(), separator(0)], &[]), None);
+    assert_eq!(found(&[on.clone()], &[0]), None);
+    assert_eq!(found(&[on, event(7, kind::SEPARATOR, 2, &[0; 4])], &[0]), None);
+    let other = event(7, kind::EFI_VARIABLE_DRIVER_CONFIG, 1, &variable("SecureBoot", &[1]));
+    assert_eq!(found(&[other, separator(0)], &[0]), None);
+}

@@ -1,7 +1,7 @@
 //! What an event log says about how the machine was started, as far as its PCRs prove it.
 
 use super::quote::Quoted;
-use crate::tcg::{Bank, Event, EventLog, Summary, kind};
+use crate::tcg::{Bank, EventLog, Register, Summary};
 use crate::verifier::custody::{self, Digest, Statement};
 use crate::verifier::types::{Claim, Span, Value};
 use crate::verifier::{Rejection, log};
@@ -9,6 +9,8 @@ use crate::verifier::{Rejection, log};
 /// PCRs that firmware alone extends: their history is the log's or the log is not this machine's.
 /// Others are extended later too, by systems that keep logs of their own (PFP 1.06, section 3.3.4).
 const FIRMWARE: std::ops::RangeInclusive<u32> = 0..=7;
+/// The one of the firmware's Secure Boot policy (PFP 1.06, section 3.3.4.8).
+const POLICY: u32 = 7;
 /// All that are not reset while the system runs.
 const STATIC: std::ops::RangeInclusive<u32> = 0..=15;
 
@@ -61,7 +63,7 @@ pub fn replay(quoted: &Quoted, bank: Bank, log: &[u8]) -> Result<Boot, Rejection
         match history {
             Ok(entries) => {
                 boot.registers.push(index);
-                boot.learn(index, bank, digest, &entries, &register.events);
+                boot.learn(index, bank, digest, &entries, &register);
             }
             Err(custody::Fault::Untrusted(why)) if FIRMWARE.contains(&index) => {
                 return Err(Rejection::Untrusted(format!("PCR {index}: {why}")));
@@ -82,30 +84,27 @@ impl Boot {
         bank: Bank,
         digest: Digest,
         entries: &Statement,
-        events: &[Event<'_>],
+        register: &Register<'_>,
     ) {
         let size = match digest {
             Digest::Sha256 => 32,
             Digest::Sha384 => 48,
             Digest::Sha512 => 64,
         };
-        for (number, event) in (0_u32..).zip(events) {
+        let is_digest = |number: u32, bytes: &[u8]| {
+            let at = Span { start: number.saturating_mul(size), length: size };
+            custody::vouch(entries, at, digest, bytes).is_ok()
+        };
+        if index == POLICY {
+            self.secure_boot = register.secure_boot(bank, |number, bytes| {
+                u32::try_from(number).is_ok_and(|number| is_digest(number, bytes))
+            });
+        }
+        for (number, event) in (0_u32..).zip(&register.events) {
             // An event's data is what its digest is of, or it is a remark.
-            let is_digested = |bytes: &[u8]| {
-                let at = Span { start: number.saturating_mul(size), length: size };
-                custody::vouch(entries, at, digest, bytes).is_ok()
-            };
+            let is_digested = |bytes: &[u8]| is_digest(number, bytes);
             self.summary.tell(&format!("pcr{index}"), bank, event, is_digested);
             let said = || is_digested(event.data);
-            let variable = event.kind == kind::EFI_VARIABLE_DRIVER_CONFIG && index == 7;
-            if variable
-                && let Some(found) = event.variable().filter(|found| found.is_called("SecureBoot"))
-                && said()
-            {
-                // What is said twice must be the same twice.
-                let on = found.data == [1];
-                self.secure_boot = Some(on && self.secure_boot != Some(false));
-            }
             if index == 5 {
                 let exits = event.is_exit_of_boot_services() && said();
                 self.exited_boot_services = Some(exits || self.exited_boot_services == Some(true));
@@ -124,7 +123,7 @@ impl Boot {
             [("secure_boot", self.secure_boot), ("boot_completed", self.exited_boot_services)];
         let told = flags.into_iter().filter_map(|(name, flag)| Some((name, flag?)));
         claims.extend(told.map(|(name, flag)| claim(name, Value::Flag(flag))));
-        claims.extend(self.summary.claims());
+        claims.extend(self.summary.claims(self.secure_boot));
         claims
     }
 }
