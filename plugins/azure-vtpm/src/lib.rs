@@ -74,7 +74,7 @@ pub fn verify(
     let key = custody::adopt(&runtime, data.attestation_key, KeyEncoding::Jwk)?;
     let signature = signature(&evidence.signature)?;
     let quoted = tpm::check(&key, &evidence.message, &signature, &evidence.pcrs)?;
-    let bank = quoted.bank()?;
+    let bank = quoted.bank(None)?;
     let mut claims = data.claims(prefix);
     claims.extend(tpm::quote_claims(&[prefix, ".tpm_"].concat(), &quoted, 2));
     claims.extend(tpm::register_claims(&[prefix, "."].concat(), &quoted, bank, 3));

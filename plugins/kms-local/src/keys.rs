@@ -37,7 +37,9 @@ pub(crate) fn create(
 ) -> Result<Record, Error> {
     let old = load(name)?;
     if old.as_ref().is_some_and(|old| !old.record.deleted) {
-        return Err(Error::Conflict("there is a key of that name".into()));
+        let words =
+            "there is a key of that name; one that was deleted is recovered or purged first";
+        return Err(Error::Conflict(words.into()));
     }
     let (left, was) = old.map(|old| (old.record, old.bytes)).unzip();
     let number = left.as_ref().map_or(1, |left| left.next);

@@ -42,7 +42,6 @@ pub(crate) struct Evidence {
 /// One quote and the values that it is said to cover.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Quote {
-    pub(crate) bank: Bank,
     /// TPMS_ATTEST.
     pub(crate) message: Vec<u8>,
     /// TPMT_SIGNATURE.
@@ -70,12 +69,11 @@ pub(crate) fn read(text: &[u8]) -> Result<Evidence, Rejection> {
     let needed = |name: &str, value: Option<&Value<'_>>| {
         value.and_then(Value::in_base64).ok_or_else(|| malformed(&format!("no usable {name}")))
     };
-    let (bank, values) = part("pcrs", "pcrs")
+    let values = part("pcrs", "pcrs")
         .and_then(registers)
         .ok_or_else(|| malformed("no usable values of PCRs"))?;
     Ok(Evidence {
         quotes: vec![Quote {
-            bank,
             message: needed("quote", part("quote", "message"))?,
             signature: needed("signature", part("signature", "signature"))?,
             values,
@@ -109,25 +107,22 @@ fn certificates(evidence: &Value<'_>) -> Vec<Vec<u8>> {
     entries.filter_map(Value::in_pem).collect()
 }
 
-/// The values and the bank of which quotes are told apart.
-fn registers(value: &Value<'_>) -> Option<(Bank, Values)> {
+fn registers(value: &Value<'_>) -> Option<Values> {
     match value {
         Value::List(values) if values.len() <= MAX_PCRS as usize => {
-            Some((Bank::Sha256, Values::listed(Bank::Sha256, values)?))
+            Values::listed(Bank::Sha256, values)
         }
-        Value::Object(banks) => {
+        Value::Object(banks) if !banks.is_empty() => {
             let mut read = Values::default();
-            let mut first = None;
             for (name, registers) in banks {
                 let bank = bank(name)?;
-                first = Some(first.map_or(bank, |before: Bank| before.max(bank)));
                 let Value::Object(registers) = registers else { return None };
                 for (index, value) in registers {
                     let index = index.parse().ok().filter(|index| *index < MAX_PCRS)?;
                     read.add_json(bank, index, value).then_some(())?;
                 }
             }
-            Some((first?, read))
+            Some(read)
         }
         _ => None,
     }

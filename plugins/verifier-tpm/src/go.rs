@@ -23,17 +23,14 @@ pub(crate) fn read(evidence: &Value<'_>) -> Result<Evidence, Rejection> {
     };
     let Value::List(registers) = part("Log", "PCRs")? else { return Err(malformed("PCRs of Log")) };
     let mut values = Values::default();
-    let mut bank = Bank::Sha1;
     for entry in registers {
         let (of, index, value) = register(entry).ok_or_else(|| malformed("PCRs of Log"))?;
-        bank = of;
         if !values.add(of, index, &value) {
             return Err(malformed("a PCR twice, or none that a TPM has"));
         }
     }
     Ok(Evidence {
         quotes: vec![Quote {
-            bank,
             message: blob("Quote", "Quote")?,
             signature: blob("Quote", "Signature")?,
             values,

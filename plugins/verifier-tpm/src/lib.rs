@@ -11,6 +11,7 @@ mod packed;
 mod protobuf;
 mod x509;
 
+use claviger_plugin_sdk::tcg::Bank;
 use claviger_plugin_sdk::tpm::{self, Quoted};
 use claviger_plugin_sdk::verifier::types::{Claim, Value};
 use claviger_plugin_sdk::verifier::{
@@ -26,7 +27,7 @@ claviger_plugin_sdk::manifest! {
     imports: ["custody", "log", "settings"],
     anchors: ["tpm"],
     settings: {
-        "bank": "Where quotes of several banks come together, the one that counts: sha256, sha384 or sha512; sha256 where it is not set.",
+        "bank": "Where PCRs of several banks come together, the one that counts: sha256, sha384 or sha512; sha256 where it is not set.",
     },
 }
 claviger_plugin_sdk::register_verifier!(Tpm);
@@ -56,11 +57,12 @@ impl Verifier for Tpm {
             }
             other => return Err(Rejection::Unsupported(other.into())),
         };
-        let quote = evidence.quote(settings::get("bank").as_deref())?;
+        let wanted = settings::get("bank").map(|name| bank(&name)).transpose()?;
+        let quote = evidence.quote(wanted)?;
         let signature = quote.signature()?;
         let attester = Attester::find(&evidence, &request.attachments)?;
         let quoted = tpm::check(&attester.signer, &quote.message, &signature, &quote.values)?;
-        let bank = quoted.bank()?;
+        let bank = quoted.bank(wanted)?;
         let mut claims = tpm::register_claims("tpm.", &quoted, bank, 1);
         claims.extend(tpm::quote_claims("tpm.", &quoted, 0));
         claims.push(Claim {
@@ -93,17 +95,49 @@ fn verdict(quoted: Quoted, claims: Vec<Claim>) -> Verdict {
     }
 }
 
+/// The bank that is set.
+fn bank(name: &str) -> Result<Bank, Rejection> {
+    let known = STRONGEST.into_iter().find(|bank| bank.name() == name);
+    known.ok_or_else(|| Rejection::Unavailable("the setting `bank` names no bank".into()))
+}
+
+/// Banks that something may rest on.
+const STRONGEST: [Bank; 3] = [Bank::Sha512, Bank::Sha384, Bank::Sha256];
+
 impl Evidence {
-    /// The quote that counts: of the bank that is set, else SHA-256, else whichever there is.
-    fn quote(&self, bank: Option<&str>) -> Result<&evidence::Quote, Rejection> {
-        let wanted = bank.unwrap_or("sha256");
-        if !["sha256", "sha384", "sha512"].contains(&wanted) {
-            return Err(Rejection::Unavailable("the setting `bank` names no bank".into()));
+    /// The quote that counts: the one with values of the bank that is set, else of SHA-256, else of the strongest
+    /// that there is.
+    fn quote(&self, wanted: Option<Bank>) -> Result<&evidence::Quote, Rejection> {
+        let of = |bank: Bank| self.quotes.iter().find(|quote| quote.values.has(bank));
+        let any = || STRONGEST.into_iter().find_map(of).or(self.quotes.first());
+        let found = match wanted {
+            Some(bank) => of(bank),
+            None => of(Bank::Sha256).or_else(any),
+        };
+        found.ok_or_else(|| Rejection::Malformed("no quote".into()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_bank_that_is_set_is_found_in_a_quote_over_several() {
+        let quote = |pcrs: &str| {
+            let text = format!(r#"{{"quote": "AQ", "signature": "Ag", "pcrs": {{{pcrs}}}}}"#);
+            evidence::read(text.as_bytes()).unwrap()
+        };
+        let both = quote(r#""sha256": {"0": "0a"}, "sha384": {"0": "0b"}"#);
+        for wanted in [None, Some(Bank::Sha256), Some(Bank::Sha384)] {
+            assert!(both.quote(wanted).is_ok(), "{wanted:?}");
         }
-        let named = self.quotes.iter().find(|quote| quote.bank.name() == wanted);
-        // The strongest last, as the TCG numbers them.
-        let other = self.quotes.iter().max_by_key(|quote| quote.bank.digest().map(|_| quote.bank));
-        let none = || Rejection::Malformed("no quote".into());
-        named.or(other.filter(|_| bank.is_none())).ok_or_else(none)
+        assert!(both.quote(Some(Bank::Sha512)).is_err());
+        let mut apart = quote(r#""sha384": {"0": "0b"}"#);
+        apart.quotes.extend(quote(r#""sha512": {"0": "0c"}"#).quotes);
+        assert!(apart.quote(None).unwrap().values.has(Bank::Sha512));
+        assert!(apart.quote(Some(Bank::Sha384)).unwrap().values.has(Bank::Sha384));
+        assert!(apart.quote(Some(Bank::Sha256)).is_err());
+        assert!(bank("sha1").is_err() && bank("").is_err());
     }
 }

@@ -41,17 +41,15 @@ fn attestation(message: &[u8]) -> Option<Evidence> {
 /// `quote` 1, `raw_sig` 2, `pcrs` 3.
 fn quote(message: &[u8]) -> Option<Quote> {
     let fields = protobuf::fields(message)?;
-    let (bank, values) = registers(last(&fields, 3)?.bytes()?)?;
     Some(Quote {
-        bank,
+        values: registers(last(&fields, 3)?.bytes()?)?,
         message: last(&fields, 1)?.bytes()?.to_vec(),
         signature: last(&fields, 2)?.bytes()?.to_vec(),
-        values,
     })
 }
 
 /// `hash` 1, and `pcrs` 2: a map, so messages of `key` 1 and `value` 2.
-fn registers(message: &[u8]) -> Option<(Bank, Values)> {
+fn registers(message: &[u8]) -> Option<Values> {
     let fields = protobuf::fields(message)?;
     let bank = Bank::of(u16::try_from(last(&fields, 1)?.number()?).ok()?)?;
     let mut values = Values::default();
@@ -62,7 +60,7 @@ fn registers(message: &[u8]) -> Option<(Bank, Values)> {
         let value = last(&entry, 2)?.bytes()?;
         values.add(bank, u32::try_from(index).ok()?, value).then_some(())?;
     }
-    Some((bank, values))
+    Some(values)
 }
 
 /// Of a field that comes more than once the last counts (protobuf, "Last One Wins").

@@ -63,6 +63,12 @@ impl Values {
         all.then_some(values)
     }
 
+    /// Whether one of this bank is there.
+    #[must_use]
+    pub fn has(&self, bank: Bank) -> bool {
+        self.entries.iter().any(|entry| entry.bank == bank)
+    }
+
     fn add_with(
         &mut self,
         bank: Bank,

@@ -23,15 +23,16 @@ pub struct Quoted {
 }
 
 impl Quoted {
-    /// The PCRs of the bank that claims are made of: SHA-256, or the strongest of the others.
+    /// The PCRs of the bank that claims are made of: the preferred one, else SHA-256, else the strongest of the
+    /// others.
     ///
     /// # Errors
     /// [`Rejection::Unsupported`] where only SHA-1 and the like were quoted.
-    pub fn bank(&self) -> Result<Bank, Rejection> {
-        let order = [Bank::Sha256, Bank::Sha384, Bank::Sha512];
+    pub fn bank(&self, preferred: Option<Bank>) -> Result<Bank, Rejection> {
+        let order = [Bank::Sha256, Bank::Sha512, Bank::Sha384];
         let quoted = |bank: &Bank| self.places.iter().any(|place| place.bank == *bank);
         let none = || Rejection::Unsupported("only PCRs of banks that nothing may rest on".into());
-        order.into_iter().find(quoted).ok_or_else(none)
+        preferred.into_iter().chain(order).find(quoted).ok_or_else(none)
     }
 }
 
