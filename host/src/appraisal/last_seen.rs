@@ -71,14 +71,20 @@ impl LastSeen {
     /// Older collateral is signed by Intel and holds still, and leaves out what was found since: whoever
     /// runs a cache, or brings collateral along, could choose it. A masked report under a VLEK has nothing
     /// to compare with.
+    ///
+    /// A chip's mark is that chip's own. Intel's numbers are of all platforms of a kind, and Intel offers
+    /// several at once: they are remembered of evidence that was `affirmed`, so that a guest that nobody
+    /// approved does not shut the others out by collateral that is ahead of theirs.
     pub(super) fn apply(
         &self,
         facts: &Facts<'_>,
+        affirmed: bool,
         vector: &mut Vector,
     ) -> Result<Vec<Finding>, Refusal> {
         let mut findings = Vec::new();
         for mark in marks(facts) {
-            if let Some(finding) = self.compare(mark)? {
+            let counts = affirmed || matches!(mark.now, Seen::Tcb(_));
+            if let Some(finding) = self.compare(mark, counts)? {
                 vector.lower(Trust::Hardware, CONTRAINDICATED);
                 findings.push(finding);
             }
@@ -86,7 +92,8 @@ impl LastSeen {
         Ok(findings)
     }
 
-    fn compare(&self, mark: Mark) -> Result<Option<Finding>, Refusal> {
+    /// `counts`: whether it is remembered where it is higher.
+    fn compare(&self, mark: Mark, counts: bool) -> Result<Option<Finding>, Refusal> {
         if self.is_known(&mark) {
             return Ok(None);
         }
@@ -113,6 +120,9 @@ impl LastSeen {
                         wanted: format!("at least {highest}, which {} before", mark.before),
                     }));
                 }
+            }
+            if !counts {
+                return Ok(None);
             }
             let expected = stored.as_ref().map(|stored| stored.expose());
             if self.store.swap(key, expected, Some(now.bytes())).map_err(refuse)? {
@@ -289,16 +299,17 @@ mod tests {
             examination.dcap(quote.clone(), &collateral).unwrap().statement.facts().to_vec()
         };
         let store = store();
-        let outcome = |seen: &LastSeen, tcb: u32, qe: u32| {
+        let outcome_of = |seen: &LastSeen, affirmed: bool, tcb: u32, qe: u32| {
             let facts = facts(tcb, qe);
             let (facts, mut vector) = (Facts::new(&facts), Vector::default());
             let familiar = seen.is_familiar(&facts);
-            let findings = seen.apply(&facts, &mut vector).unwrap();
+            let findings = seen.apply(&facts, affirmed, &mut vector).unwrap();
             let claims = findings.into_iter().map(|finding| finding.claim).collect::<Vec<_>>();
             let contraindicated = vector.value(Trust::Hardware) == Some(CONTRAINDICATED);
             assert_eq!(contraindicated, !claims.is_empty());
             (familiar, claims)
         };
+        let outcome = |seen: &LastSeen, tcb: u32, qe: u32| outcome_of(seen, true, tcb, qe);
         let none = Vec::<String>::new();
         let seen = LastSeen::new(Arc::clone(&store));
         assert_eq!(outcome(&seen, 17, 17), (false, none.clone()));
@@ -311,6 +322,10 @@ mod tests {
             assert_eq!(outcome(seen, 300, 17).1, ["tdx.qe_identity_evaluation"]);
             assert_eq!(outcome(seen, 300, 18).1, none);
         }
+        assert_eq!(outcome(&seen, 301, 18).1, none);
+        // What was not affirmed is held against what was seen, and leaves nothing behind.
+        assert_eq!(outcome_of(&seen, false, 301, 17).1, ["tdx.qe_identity_evaluation"]);
+        assert_eq!(outcome_of(&seen, false, 999, 999), (false, none.clone()));
         assert_eq!(outcome(&seen, 301, 18).1, none);
     }
 }

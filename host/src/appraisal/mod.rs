@@ -110,7 +110,8 @@ impl Appraiser {
         let mut appraisal = self.judge(case, references)?;
         if let Some(last_seen) = &self.last_seen {
             let facts = Facts::new(case.facts);
-            appraisal.findings.extend(last_seen.apply(&facts, &mut appraisal.vector)?);
+            let affirmed = appraisal.status == Status::Affirming;
+            appraisal.findings.extend(last_seen.apply(&facts, affirmed, &mut appraisal.vector)?);
             appraisal.status = appraisal.vector.status();
         }
         Ok(appraisal)
