@@ -225,7 +225,9 @@ pub fn assemble(
         [] => None,
         sources => {
             let made = Endorsements::new(sources, Arc::clone(&store), Arc::clone(&clock));
-            Some(Arc::new(made.map_err(|why| anyhow::anyhow!("endorsements: {why}"))?))
+            let made = made.map_err(|why| anyhow::anyhow!("endorsements: {why}"))?;
+            made.recall(&authority);
+            Some(Arc::new(made))
         }
     };
     let vault_random = Arc::clone(&random);

@@ -74,6 +74,16 @@ impl Endorsements {
         })
     }
 
+    /// Gives the authority every revocation list that the store has: evidence that brings an older one, and so
+    /// wants nothing, is judged by it too.
+    pub fn recall(&self, authority: &Authority) {
+        for want in Want::lists() {
+            if let Some(kept) = Kept::load(&self.store, &want.to_string()) {
+                learn(authority, &want, &kept);
+            }
+        }
+    }
+
     /// What is wanted, for evidence to be examined once more. Revocation lists are given to the authority
     /// as well.
     ///
@@ -97,7 +107,7 @@ impl Endorsements {
         want: &Want,
     ) -> Result<Arc<Kept>, SourceError> {
         let now = self.clock.now();
-        if let Some(kept) = self.remembered(want, now).await {
+        if let Some(kept) = self.remembered(authority, want, now).await {
             if kept.is_aging(now) {
                 self.renew(authority, want);
             }
@@ -109,7 +119,7 @@ impl Endorsements {
         let turn = Arc::clone(&self.asking.entry(want.clone()).or_default());
         let asked = {
             let _alone = turn.lock().await;
-            match self.remembered(want, now).await {
+            match self.remembered(authority, want, now).await {
                 Some(kept) => Ok(kept),
                 None => self.ask(authority, want, now).await,
             }
@@ -119,13 +129,20 @@ impl Endorsements {
     }
 
     /// From memory, or from the store; nothing outside its time.
-    async fn remembered(&self, want: &Want, now: Timestamp) -> Option<Arc<Kept>> {
+    async fn remembered(
+        &self,
+        authority: &Authority,
+        want: &Want,
+        now: Timestamp,
+    ) -> Option<Arc<Kept>> {
         if let Some(kept) = self.known.get(want) {
             return kept.holds(now).then_some(kept);
         }
         let (store, name) = (Arc::clone(&self.store), want.to_string());
         let kept = tokio::task::spawn_blocking(move || Kept::load(&store, &name)).await.ok()??;
         let kept = Arc::new(kept);
+        // Another host may have had it, which shares the store.
+        learn(authority, want, &kept);
         self.known.insert(want.clone(), Arc::clone(&kept));
         kept.holds(now).then_some(kept)
     }
@@ -185,10 +202,7 @@ impl Endorsements {
         if before.is_some_and(|before| before.is_newer_than(&fresh)) {
             return Err(refused("it is older than what is known".to_owned()));
         }
-        // AMD's authorities are the host's own; those of Intel come with the evidence.
-        if let (Want::AmdCrl(_), [list]) = (want, fresh.parts.as_slice()) {
-            authority.add_crl(list).map_err(|fault| refused(fault.to_string()))?;
-        }
+        authority.learn(want, &fresh.parts, now).map_err(|fault| refused(fault.to_string()))?;
         let (store, name, kept) = (Arc::clone(&self.store), want.to_string(), Arc::new(fresh));
         let saved = Arc::clone(&kept);
         let saved = tokio::task::spawn_blocking(move || saved.save(&store, &name)).await;
@@ -228,6 +242,14 @@ impl Endorsements {
                 pause: Duration::from_secs(60),
             }),
         }
+    }
+}
+
+/// Gives the authority a list that was kept. It was checked when it was had, and what it names stays revoked when
+/// its time is over.
+fn learn(authority: &Authority, want: &Want, kept: &Kept) {
+    if let Err(fault) = authority.learn(want, &kept.parts, kept.validity.from) {
+        tracing::warn!(%want, "a kept endorsement is not believed any more: {fault}");
     }
 }
 

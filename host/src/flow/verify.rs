@@ -106,9 +106,17 @@ fn explain(unverified: &Unverified) -> Explanation {
     }
 }
 
-/// Whether evidence was refused for what did not come along, or is out of date.
-fn could_hold(refusal: &Refusal) -> bool {
-    matches!(refusal.code, Code::EndorsementsUnavailable | Code::EvidenceExpired)
+/// Whether evidence could hold with what it lacked: nothing else was wrong, or what came along in its place is
+/// of another chip, of the firmware before, or unreadable. Nobody is asked about a certificate of NVIDIA's
+/// while something else is wrong.
+fn could_hold(refusal: &Refusal, wants: &BTreeSet<Want>) -> bool {
+    match refusal.code {
+        Code::EndorsementsUnavailable | Code::EvidenceExpired => true,
+        Code::EvidenceMalformed | Code::EvidenceUntrusted => {
+            !wants.iter().any(|want| matches!(want, Want::NvidiaOcsp { .. }))
+        }
+        _ => false,
+    }
 }
 
 /// Examines evidence once more with what it lacked. Where that cannot be had, the first refusal stands
@@ -121,9 +129,6 @@ async fn complete<F: Future<Output = Result<Verified, Refusal>>>(
     refusal: Refusal,
     examine: impl FnOnce(Evidence) -> F,
 ) -> Result<Verified, Refusal> {
-    if wants.is_empty() {
-        return Err(refusal);
-    }
     match endorsements.supply(authority, wants).await {
         Ok(supplied) => {
             evidence.attachments.extend(supplied);
@@ -192,8 +197,11 @@ impl Fresh {
         let again = endorsements.map(|endorsements| (endorsements, evidence.clone()));
         let examined = examine_digested(verifier, examination.clone(), evidence, digest).await;
         match (examined, again) {
-            (Err(refusal), Some((endorsements, evidence))) if could_hold(&refusal) => {
+            (Err(refusal), Some((endorsements, evidence))) => {
                 let wants = examination.wants();
+                if wants.is_empty() || !could_hold(&refusal, &wants) {
+                    return Err(refusal);
+                }
                 complete(endorsements, &authority, wants, evidence, refusal, |evidence| {
                     let examination = Examination::new(Arc::clone(&authority), self.at());
                     examine_digested(verifier, examination, evidence, digest)

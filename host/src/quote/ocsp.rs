@@ -21,6 +21,9 @@ pub(crate) const MAX_LENGTH: usize = 64 * 1024;
 /// So many responses that come with evidence are looked at.
 const MAX_RESPONSES: usize = 32;
 
+/// Of those that speak of one certificate, so many are looked into: each may cost a few signature checks.
+const MAX_TRIED: usize = 4;
+
 /// A response, read but not yet trusted.
 pub(crate) struct Response {
     tbs: Vec<u8>,
@@ -112,8 +115,8 @@ pub(crate) fn judge(
     at: Timestamp,
 ) -> Result<Option<Good>, Fault> {
     let mut newest: Option<&Answer> = None;
-    for response in responses {
-        let Some(answer) = response.about(&issued.serial, issuer, at) else { continue };
+    let about = |response| Some((response, Response::about(response, &issued.serial, issuer, at)?));
+    for (response, answer) in responses.iter().filter_map(about).take(MAX_TRIED) {
         if response.check_signed_by(issuer, at).is_err() {
             continue;
         }

@@ -55,6 +55,15 @@ pub enum Want {
     },
 }
 
+impl Want {
+    /// Every revocation list that there is to want.
+    pub(crate) fn lists() -> impl Iterator<Item = Self> {
+        let intels = IntelAuthority::ALL.into_iter().map(Self::IntelPckCrl);
+        let amds = Product::ALL.into_iter().map(Self::AmdCrl);
+        intels.chain([Self::IntelRootCrl]).chain(amds)
+    }
+}
+
 /// Intel's kinds of TEE.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub enum IntelTee {
@@ -180,6 +189,21 @@ impl Authority {
             }
             _ => dcap::wanted::check(self, want, parts, at),
         }
+    }
+
+    /// Keeps a revocation list that was had: whom it names is revoked from then on, whatever older list comes
+    /// with evidence. `parts` and `at` as in [`Authority::check_endorsement`]; what is no list is passed over.
+    ///
+    /// # Errors
+    /// Where it is not what was asked for.
+    pub(crate) fn learn(&self, want: &Want, parts: &[Vec<u8>], at: Timestamp) -> Result<(), Fault> {
+        if let (Want::AmdCrl(_), [list]) = (want, parts) {
+            self.add_crl(list)?;
+        }
+        if let Some((issuer, list)) = dcap::wanted::list(self, want, parts, at)? {
+            self.lists.keep(issuer, &list);
+        }
+        Ok(())
     }
 
     fn check_crl(&self, product: Product, der: &[u8], at: Timestamp) -> Result<Validity, Fault> {

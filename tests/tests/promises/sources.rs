@@ -85,6 +85,33 @@ async fn a_guest_that_brings_no_certificate_gets_its_key_and_the_source_is_asked
 }
 
 #[tokio::test]
+async fn a_certificate_of_the_firmware_before_does_not_keep_the_host_from_asking() {
+    let hardware = chip();
+    let mut before = family().chip_template();
+    before.tcb.microcode -= 1;
+    let before = vcek_of(&family().chip(&before).unwrap());
+    let unreadable = b"-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n".to_vec();
+    for brought in [before, unreadable] {
+        let folder = tempfile::tempdir().unwrap();
+        let service = Service::start(folder.path(), answers(vcek_of(&hardware))).await;
+        let site = site(&service).await;
+        let mut guest = SimulatedGuest::new(hardware.clone());
+        guest.attachments = vec![brought.clone()];
+        released(&site, &Guest::on(guest)).await.unwrap();
+        assert_eq!(service.asked().len(), 2);
+        // Where nobody has the right one, what came along is told, and nothing is released.
+        let service = Service::start(folder.path(), |_: &str| Reply::status(404)).await;
+        let site = self::site(&service).await;
+        let mut guest = SimulatedGuest::new(hardware.clone());
+        guest.attachments = vec![brought];
+        let refusal = released(&site, &Guest::on(guest)).await.unwrap_err();
+        let told = [Code::EvidenceUntrusted, Code::EvidenceMalformed];
+        assert!(told.contains(&refusal.code), "{refusal}");
+        assert_eq!(site.releases(), 0);
+    }
+}
+
+#[tokio::test]
 async fn many_at_once_ask_once() {
     let folder = tempfile::tempdir().unwrap();
     let hardware = chip();
@@ -206,7 +233,15 @@ mod intels {
 
     /// What Intel's service answers: the document, and in a header the chain of who signed it.
     fn service(intel: &Intel, hexadecimal: bool) -> impl Fn(&str) -> Reply + Send + Sync + use<> {
-        let [root, pck] = intel.lists(Revocations::default()).unwrap();
+        revoking(intel, hexadecimal, Revocations::default())
+    }
+
+    fn revoking(
+        intel: &Intel,
+        hexadecimal: bool,
+        revoked: Revocations,
+    ) -> impl Fn(&str) -> Reply + Send + Sync + use<> {
+        let [root, pck] = intel.lists(revoked).unwrap();
         let list = move |der: &[u8]| match hexadecimal {
             true => data_encoding::HEXLOWER.encode(der).into_bytes(),
             false => der.to_vec(),
@@ -255,6 +290,7 @@ mod intels {
         authority: Arc<Authority>,
         quote: Vec<u8>,
         endorsements: Arc<Endorsements>,
+        store: Arc<SealedStore>,
         service: Service,
     }
 
@@ -271,11 +307,12 @@ mod intels {
         let store = Arc::new(SealedStore::open(store, &key, random).unwrap());
         let clock: Arc<dyn Clock> = Arc::new(FixedClock::new(NOW));
         let source = SourcePlan { kind, url: service.url.clone(), ca: service.ca.clone() };
-        let endorsements = Arc::new(Endorsements::new(&[source], store, clock).unwrap());
+        let kept = Arc::clone(&store);
+        let endorsements = Arc::new(Endorsements::new(&[source], kept, clock).unwrap());
         let authority = Authority::builder().simulated_root(intel.root()).build().unwrap();
         let template = intel.quote_template(QuoteBody::Td15, [9; 64]);
         let quote = intel.quote(&template).unwrap();
-        Bench { authority: Arc::new(authority), quote, endorsements, service }
+        Bench { authority: Arc::new(authority), quote, endorsements, store, service }
     }
 
     impl Bench {
@@ -299,6 +336,47 @@ mod intels {
             examined.unwrap();
             bench.endorsements.supply(&bench.authority, wants).await.unwrap();
             assert_eq!(bench.service.asked().len(), 4);
+        }
+    }
+
+    // attack 30
+    #[tokio::test]
+    async fn whoever_a_list_that_was_had_names_stays_revoked_whatever_comes_along() {
+        let intel = Intel::mint(NOW).unwrap();
+        let [root_list, pck_list] = intel.lists(Revocations::default()).unwrap();
+        // All that a quote needs, by lists from before.
+        let collateral = [
+            intel.tcb_info(&intel.tcb_template("TDX")).unwrap(),
+            intel.qe_identity(&intel.qe_template("TD_QE")).unwrap(),
+            intel.tcb_signer(),
+            root_list,
+            pck_list,
+        ];
+        for revoked in [
+            Revocations { pck: true, ..Revocations::default() },
+            Revocations { authority: true, ..Revocations::default() },
+        ] {
+            let mut bench =
+                bench(&intel, SourceKind::IntelPcs, revoking(&intel, false, revoked)).await;
+            bench.examine(&collateral).0.unwrap();
+            let (_, wants) = bench.examine(&[]);
+            let lists = wants
+                .into_iter()
+                .filter(|want| matches!(want, Want::IntelPckCrl(_) | Want::IntelRootCrl));
+            bench.endorsements.supply(&bench.authority, lists.collect()).await.unwrap();
+            let is_revoked = |bench: &Bench| {
+                let (examined, _) = bench.examine(&collateral);
+                assert!(matches!(examined, Err(Fault::Revoked(_))), "{examined:?}");
+            };
+            is_revoked(&bench);
+            // A host that begins anew on the same store has the lists before it is asked for any.
+            let anew = Authority::builder().simulated_root(intel.root()).build().unwrap();
+            bench.authority = Arc::new(anew);
+            bench.examine(&collateral).0.unwrap();
+            let clock: Arc<dyn Clock> = Arc::new(FixedClock::new(NOW));
+            let again = Endorsements::new(&[], Arc::clone(&bench.store), clock).unwrap();
+            again.recall(&bench.authority);
+            is_revoked(&bench);
         }
     }
 

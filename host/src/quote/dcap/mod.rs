@@ -91,7 +91,8 @@ pub(super) fn check(
 ) -> Result<DcapReport, Fault> {
     let frame = Frame::read(&quote)?;
     let endorsed = endorse(authority, at, &frame, attachments);
-    if let Err(Fault::Unavailable(_) | Fault::Expired(_)) = &endorsed {
+    // Malformed: something that came along beside what is missing.
+    if let Err(Fault::Unavailable(_) | Fault::Expired(_) | Fault::Malformed(_)) = &endorsed {
         *wants = wanted::wanted(authority, &frame);
     }
     let endorsement = endorsed?;

@@ -52,12 +52,31 @@ pub(crate) fn check(
         Want::IntelQeIdentity(tee) => {
             checking.document(&brought.qe, |document| document.says.is_for(tee.name()))
         }
-        Want::IntelPckCrl(issuer) => checking.list(issuer.name()),
-        Want::IntelRootCrl => checking.list(""),
+        Want::IntelPckCrl(_) | Want::IntelRootCrl => {
+            let (list, _) = checking.list(want)?;
+            Validity { from: list.this_update, until: list.next_update }.at(at)
+        }
         Want::AmdCrl(_) | Want::AmdVcek { .. } | Want::NvidiaOcsp { .. } => {
             Err(Fault::unsupported("not Intel's"))
         }
     }
+}
+
+/// The revocation list that an answer is, and the fingerprint of its issuer's key; none where something else was
+/// asked for.
+pub(crate) fn list(
+    authority: &Authority,
+    want: &Want,
+    parts: &[Vec<u8>],
+    at: Timestamp,
+) -> Result<Option<([u8; 32], Arc<Crl>)>, Fault> {
+    if !matches!(want, Want::IntelPckCrl(_) | Want::IntelRootCrl) {
+        return Ok(None);
+    }
+    let brought = Brought::read(parts.iter().map(Vec::as_slice));
+    let checking = Checking { authority, brought: &brought, at };
+    let (list, issuer) = checking.list(want)?;
+    Ok(Some((issuer.key.fingerprint()?, Arc::clone(list))))
 }
 
 struct Checking<'a> {
@@ -83,22 +102,25 @@ impl Checking<'_> {
         Validity { from: first.0, until: last.0 }.at(self.at)
     }
 
-    /// `issuer`: by its name; empty for the root itself.
-    fn list(&self, issuer: &str) -> Result<Validity, Fault> {
+    /// With its issuer: the authority that is meant, or the root itself.
+    fn list(&self, want: &Want) -> Result<(&Arc<Crl>, Arc<Certificate>), Fault> {
         let [list] = self.brought.lists.as_slice() else { return Err(self.unreadable()) };
-        match issuer {
-            "" => self.of_root(list)?,
-            issuer => list.check_issued_by(&*self.below_root(issuer)?)?,
-        }
-        Validity { from: list.this_update, until: list.next_update }.at(self.at)
+        let issuer = match want {
+            Want::IntelPckCrl(issuer) => {
+                let issuer = self.below_root(issuer.name())?;
+                list.check_issued_by(&issuer)?;
+                issuer
+            }
+            _ => self.root_of(list)?,
+        };
+        Ok((list, issuer))
     }
 
-    fn of_root(&self, list: &Crl) -> Result<(), Fault> {
+    fn root_of(&self, list: &Crl) -> Result<Arc<Certificate>, Fault> {
         let mut anchors = self.authority.set(INTEL)?.anchors.iter();
-        match anchors.any(|anchor| list.check_issued_by(&anchor.certificate).is_ok()) {
-            true => Ok(()),
-            false => Err(Fault::Untrusted(format!("a revocation list of {}", list.issuer))),
-        }
+        let root = anchors.find(|anchor| list.check_issued_by(&anchor.certificate).is_ok());
+        let root = root.map(|anchor| Arc::clone(&anchor.certificate));
+        root.ok_or_else(|| Fault::Untrusted(format!("a revocation list of {}", list.issuer)))
     }
 
     /// A certificate of that name that came along and that Intel's root issued.

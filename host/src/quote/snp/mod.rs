@@ -106,10 +106,12 @@ pub(super) fn check(
     bytes.truncate(layout::SIGNED);
     let signed = Signed { report: &report, key, message: &bytes, signature: &signature };
     let found = search::endorse(authority, &bundle, &signed, at, reached);
-    if let Err(Fault::Unavailable(_) | Fault::Expired(_)) = &found {
-        *wants = wanted(authority, &report, key);
-    }
-    let endorsement = found?;
+    let endorsement = found.map_err(|unendorsed| {
+        if unendorsed.lacking {
+            *wants = wanted(authority, &report, key);
+        }
+        unendorsed.fault
+    })?;
     let signer = endorsement.signer.clone();
     let product = endorsement.vek.product;
     let endorsement_key = endorsement.vek.key;

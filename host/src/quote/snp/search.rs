@@ -38,7 +38,7 @@ pub(crate) fn endorse(
     signed: &Signed<'_>,
     at: Timestamp,
     reached: &mut Option<Trail>,
-) -> Result<Arc<Endorsement>, Fault> {
+) -> Result<Arc<Endorsement>, Unendorsed> {
     let edition = authority.lists.load();
     let mut search = Search {
         brought: Brought::new(authority, bundle),
@@ -51,8 +51,17 @@ pub(crate) fn endorse(
     };
     search.run().ok_or_else(|| {
         *reached = search.reached.take();
-        search.fault()
+        let lacking = search.lacks_the_key();
+        Unendorsed { fault: search.fault(), lacking }
     })
+}
+
+/// No key that signed the report was found.
+pub(crate) struct Unendorsed {
+    pub(crate) fault: Fault,
+    /// Whether it may be found yet: none was the report's, or what the report's own rests on is missing or out
+    /// of date.
+    pub(crate) lacking: bool,
 }
 
 /// One search. Every key is judged by itself, whether its chain is cached or not, and the first that
@@ -184,6 +193,13 @@ impl Search<'_> {
                 None
             }
         }
+    }
+
+    /// A key of the firmware before, which a hypervisor may go on handing out, says nothing against the one that
+    /// the report names.
+    fn lacks_the_key(&self) -> bool {
+        let refused = self.faults.refused.as_ref();
+        refused.is_none_or(|fault| matches!(fault, Fault::Unavailable(_) | Fault::Expired(_)))
     }
 
     /// Why there is none.

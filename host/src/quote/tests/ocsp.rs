@@ -161,6 +161,24 @@ fn an_answer_counts_where_the_issuer_or_its_responder_signed_it_now_about_this_c
 
 // attack 24
 #[test]
+fn of_many_answers_about_one_certificate_a_few_are_looked_into() {
+    let forged = Minted { signer: mint::STRANGER, ..Minted::new(good()) };
+    let behind = |number: usize| {
+        let mut answers = vec![forged.clone(); number];
+        answers.push(Minted::new(good()));
+        judged(&answers).unwrap().is_some()
+    };
+    assert!(behind(3));
+    assert!(!behind(4));
+    // Those that speak of others cost nothing, and do not count.
+    let other = Minted { serial: vec![9], ..forged.clone() };
+    let mut answers = vec![other; 20];
+    answers.push(Minted::new(good()));
+    assert!(judged(&answers).unwrap().is_some());
+}
+
+// attack 24
+#[test]
 fn a_revocation_counts_however_old_and_a_hold_until_a_newer_answer() {
     let older = |status| Minted {
         this_update: Timestamp(NOW.0 - YEAR),
