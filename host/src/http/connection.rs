@@ -10,8 +10,8 @@ use std::time::Duration;
 use aws_lc_rs::digest::{SHA256, digest};
 use axum::Router;
 use axum::body::Body;
-use http::{Request, Response};
-use hyper::body::Incoming;
+use http::{Request, Response, Version};
+use hyper::body::{Bytes, Incoming};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
@@ -24,6 +24,7 @@ use tower::ServiceExt;
 
 use super::gate::Peer;
 use super::settings::HttpSettings;
+use super::unread::Unread;
 
 /// The largest HTTP/1.1 head, and how much of a body is buffered.
 const HTTP1_BUFFER: usize = 64 * 1024;
@@ -110,9 +111,24 @@ async fn answer(
     router: Router,
     _in_flight: InFlight,
 ) -> Result<Response<Body>, Infallible> {
+    if request.version() != Version::HTTP_2 {
+        return router.oneshot(prepared(request, peer)).await;
+    }
+    let request = request.map(Unread::new);
+    let unread = request.body().clone();
+    let response = router.oneshot(prepared(request, peer)).await;
+    unread.discard().await;
+    response
+}
+
+fn prepared<B>(request: Request<B>, peer: Peer) -> Request<Body>
+where
+    B: hyper::body::Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<axum::BoxError>,
+{
     let mut request = request.map(Body::new);
     request.extensions_mut().insert(peer);
-    router.oneshot(request).await
+    request
 }
 
 /// SHA-256 of the certificate that the client showed; the handshake checked that it leads to the

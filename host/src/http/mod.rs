@@ -31,6 +31,7 @@ mod settings;
 mod tests;
 pub(crate) mod tls;
 mod turned_away;
+mod unread;
 mod wire;
 
 pub use admin::keys::{Key, KeyPage, NewKeyRequest};

@@ -2,34 +2,10 @@
 
 use std::time::Duration;
 
+use super::support::http2::{
+    CONTINUATION, END_HEADERS, END_STREAM, HEADERS, REQUEST, RST_STREAM, connect, frame,
+};
 use super::support::{Raw, settings, start};
-
-/// An HTTP/2 frame (RFC 9113, section 4.1).
-fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
-    let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
-    let mut frame = length[1..].to_vec();
-    frame.extend([kind, flags]);
-    frame.extend(stream.to_be_bytes());
-    frame.extend(payload);
-    frame
-}
-
-const HEADERS: u8 = 1;
-const RST_STREAM: u8 = 3;
-const SETTINGS: u8 = 4;
-const CONTINUATION: u8 = 9;
-const END_HEADERS: u8 = 4;
-const END_STREAM: u8 = 1;
-
-/// `GET https /` in HPACK's static table (RFC 7541, appendix A).
-const REQUEST: [u8; 3] = [0x82, 0x87, 0x84];
-
-async fn connect(port: u16, authority: &str) -> Raw {
-    let mut raw = Raw::connect(port, authority, &[b"h2"]).await;
-    raw.send("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await;
-    raw.send(frame(SETTINGS, 0, 0, &[])).await;
-    raw
-}
 
 async fn flood(raw: &mut Raw, frames: impl Iterator<Item = Vec<u8>>) -> bool {
     use tokio::io::AsyncWriteExt;

@@ -1,6 +1,7 @@
 //! A host that is served, and what a test needs to reach it.
 
 mod fake_host;
+pub(super) mod http2;
 mod raw;
 
 use std::path::PathBuf;
