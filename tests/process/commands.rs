@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+use claviger_tests::minted::tpm::{Quote, Tpm};
 use claviger_tests::vectors;
 
 use crate::support::{claviger, lines};
@@ -76,6 +77,42 @@ fn recorded_evidence_is_verified_as_the_readme_says() {
     let ran = claviger(&arguments);
     assert_eq!(ran.code, Some(3), "{ran:?}");
     assert!(ran.output.contains("evidence-signature"), "{ran:?}");
+}
+
+#[test]
+fn what_rests_on_a_pinned_key_does_not_expire_and_a_key_is_not_taken_for_a_certificate() {
+    let folder = tempfile::tempdir().unwrap();
+    let tpm = Tpm::new();
+    let put = |name: &str, bytes: &[u8]| {
+        let path = folder.path().join(name);
+        fs::write(&path, bytes).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let evidence = put("evidence.json", tpm.evidence(&Quote::default()).to_string().as_bytes());
+    let key = put("ak.der", &tpm.public_key());
+    let verify = |anchor: &str, how: &[&str]| {
+        let arguments = ["verify", "--tee", "tpm", &evidence, "--anchor", anchor];
+        claviger([&arguments[..], how].concat())
+    };
+    let pinned = format!("tpm:={key}");
+    let text = verify(&pinned, &[]);
+    assert_eq!(text.code, Some(0), "{text:?}");
+    assert!(text.output.contains("revocation required, no expiry"), "{text:?}");
+    let ran = verify(&pinned, &["--json"]);
+    let verdict: serde_json::Value = serde_json::from_str(&ran.output).unwrap();
+    assert_eq!((&verdict["verdict"], verdict.get("expires")), (&"genuine".into(), None));
+    let mistaken = verify(&format!("tpm={key}"), &[]);
+    assert_eq!(mistaken.code, Some(1), "{mistaken:?}");
+    assert!(mistaken.errors.contains(&pinned), "{mistaken:?}");
+}
+
+#[test]
+fn evidence_in_json_may_be_a_list_of_one() {
+    let Some(folder) = vectors::folder() else { return };
+    let evidence = folder.join("nvidia/hopper-590.12-json/evidence.json");
+    let evidence = evidence.to_str().unwrap();
+    let ran = claviger(["verify", "--tee", "nvidia", evidence, "--waive", "revocation"]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
 }
 
 #[test]

@@ -70,3 +70,46 @@ fn a_configuration_with_a_development_switch_does_not_start() {
     launch.command.env("CLAVIGER_DEV_TOKEN", "x");
     assert_eq!(launch.start().refused().0, Some(2), "a token for development was ignored");
 }
+
+#[test]
+fn what_is_found_wrong_while_it_starts_ends_as_it_does_for_config_check() {
+    let source = r#"
+        [[endorsements.sources]]
+        kind = "amd-kds"
+        url = "http://kds.example"
+        ca = "ca.pem"
+    "#;
+    let setting = r#"
+        [[plugins]]
+        name = "kms-local"
+        settings = { nothing = "x" }
+    "#;
+    for (bundled, configuration, wanted) in [
+        ("kms-local", setting, "nothing"),
+        ("kms-vault", r#"kms = { connector = "kms-vault" }"#, "claviger:plugin/http"),
+        ("kms-local", source, "not https"),
+    ] {
+        let state = State::new();
+        let launch = state.production(configuration);
+        let path = state.path().join("claviger.toml");
+        let only = format!("state = \".\", bundled_plugins = [\"{bundled}\"]");
+        let text = fs::read_to_string(&path).unwrap().replacen("state = \".\"", &only, 1);
+        fs::write(&path, text).unwrap();
+        let checked = claviger(["config".as_ref(), "check".as_ref(), path.as_os_str()]);
+        let (code, said) = launch.start().refused();
+        assert_eq!((checked.code, code), (Some(64), Some(64)), "{checked:?}\n{said}");
+        for said in [&checked.errors, &said] {
+            assert!(said.contains(wanted), "{wanted}: {said}");
+        }
+    }
+}
+
+#[test]
+fn what_is_kept_and_cannot_be_opened_is_no_fault_of_the_configuration() {
+    let state = State::new();
+    assert_eq!(state.start().stop().0, Some(0));
+    fs::write(state.path().join("master.key"), [7; 32]).unwrap();
+    let (code, said) = state.production("").start().refused();
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("the master key does not open this store"), "{said}");
+}

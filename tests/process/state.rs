@@ -66,3 +66,27 @@ fn a_store_in_use_is_refused_to_a_second_process_by_name() {
     assert!(challenge.is_ok(), "the first process does not serve any more: {challenge:?}");
     assert_eq!(first.stop().0, Some(0));
 }
+
+#[test]
+fn a_host_that_is_refused_changes_nothing_in_the_folder_and_prints_no_token() {
+    let state = State::new();
+    let first = state.start();
+    // What a host makes where it is missing.
+    for name in ["simulated-hardware.pem", "ca.pem", "ca-key.pem", "server.pem", "server-key.pem"] {
+        fs::remove_file(state.path().join(name)).unwrap();
+    }
+    let there = || {
+        let entries = fs::read_dir(state.path()).unwrap();
+        let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name()).collect();
+        names.sort();
+        names
+    };
+    let before = there();
+    let mut launch = state.launch();
+    launch.command.env_remove("CLAVIGER_DEV_TOKEN");
+    let (code, said) = launch.start().refused();
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("in use") && !said.contains("administrator's token"), "{said}");
+    assert_eq!(there(), before);
+    assert_eq!(first.stop().0, Some(0));
+}

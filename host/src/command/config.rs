@@ -1,6 +1,6 @@
 //! `config`: a configuration checked before it serves, and what goes into one.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -41,15 +41,20 @@ pub(super) fn run(command: Command) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn check(file: &std::path::Path) -> anyhow::Result<()> {
+/// What a configuration asks for, tried as far as that writes nothing; and its folder for state.
+pub(super) fn tried(file: &Path) -> anyhow::Result<(Planned, PathBuf)> {
     let config = Config::read(file)?;
     let folder = config.host.state.clone();
-    let Planned { plan, settings: _, listeners } =
-        config::plan(config, Arc::new(Embedded::in_memory()?))?;
-    crate::assemble::check(&plan).map_err(|error| ConfigError::Value {
+    let planned = config::plan(config, Arc::new(Embedded::in_memory()?))?;
+    crate::assemble::check(&planned.plan).map_err(|error| ConfigError::Value {
         key: "plugins".to_owned(),
         reason: super::in_words(&error),
     })?;
+    Ok((planned, folder))
+}
+
+fn check(file: &Path) -> anyhow::Result<()> {
+    let (Planned { plan, settings: _, listeners }, folder) = tried(file)?;
     out!("{}: usable", file.display())?;
     out!("  host        {} in {}", plan.id, folder.display())?;
     out!("  workloads   https://{}", listeners.api.address)?;

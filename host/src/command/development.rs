@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::guest::{HARDWARE, hardware};
 use super::out::note;
+use super::reserved::Reserved;
 use super::serve::{Service, administrator, new_token};
 use crate::appraisal::SnpPolicy;
 use crate::assemble::{AuditPlan, Plan};
@@ -58,6 +59,16 @@ impl Development {
             "\n  DEVELOPMENT HOST, NOT FOR PRODUCTION: simulated hardware is accepted as if it were \
              genuine.\n"
         );
+        // First of all: where another host serves from this folder, nothing in it changes, and no token is
+        // printed that would not be its own.
+        let (store, master_key): (Arc<dyn Store>, _) = if kept {
+            let store = Embedded::open(&folder.join("store.redb"))?;
+            (Arc::new(store), MasterKey::file(folder.join("master.key")))
+        } else {
+            (Arc::new(Embedded::in_memory()?), MasterKey::ephemeral(&random)?)
+        };
+        let reserved = Reserved::new(api)?;
+        let api = reserved.address();
         let family = family(&folder, &clock)?;
         let certificates = DevelopmentCertificates::open(&folder, clock.now())?;
         let token = match token {
@@ -70,19 +81,13 @@ impl Development {
         };
         note!("  certificate authority: {}", folder.join("ca.pem").display());
         note!("  state: {}{}\n", folder.display(), if kept { "" } else { " (keys in memory)" });
-        let (store, master_key): (Arc<dyn Store>, _) = if kept {
-            let store = Embedded::open(&folder.join("store.redb"))?;
-            (Arc::new(store), MasterKey::file(folder.join("master.key")))
-        } else {
-            (Arc::new(Embedded::in_memory()?), MasterKey::ephemeral(&random)?)
-        };
         let plan = Plan {
             store,
             master_key,
             plugin_cache: kept.then(|| folder.join("plugin-cache")),
             authorities,
             life: LifePlan { installed: kept.then(|| folder.join("plugins")), ..life },
-            ..plan(&family, folder.join("audit"))?
+            ..plan(&family, folder.join("audit"), api.port())?
         };
         let certificate = ServerCertificate::from_pem(
             certificates.certificate.as_bytes(),
@@ -107,6 +112,8 @@ impl Development {
                 }),
             },
             announce: Some(folder),
+            reserved: Some(reserved),
+            configuration: None,
         })
     }
 }
@@ -134,12 +141,14 @@ fn azure(folder: &Path, token: &str, now: Timestamp) -> anyhow::Result<AzureSett
     Ok(azure)
 }
 
-/// The plan of a development host that trusts `family`; its store is in memory.
-pub(super) fn plan(family: &Family, audit: PathBuf) -> anyhow::Result<Plan> {
+/// The plan of a development host that trusts `family` and serves workloads on `port`; its store is in
+/// memory.
+fn plan(family: &Family, audit: PathBuf, port: u16) -> anyhow::Result<Plan> {
     let random = SystemRandomness::default();
     Ok(Plan {
         id: "claviger-development".to_owned(),
-        issuer: "https://localhost:8443".to_owned(),
+        // As Azure's face there calls itself: one document describes both.
+        issuer: format!("https://localhost:{port}"),
         development: true,
         challenge_seconds: 300,
         spent_capacity: 1_000_000,

@@ -21,6 +21,7 @@ mod out;
 mod plugin;
 mod policy;
 mod reference;
+mod reserved;
 mod secret;
 mod serve;
 mod simulate;
@@ -104,7 +105,8 @@ enum Command {
 }
 
 /// Exit codes: 0 done; 1 failed; 2 wrong usage (by clap); 3 refused, by `verify`, `audit`, `doctor`,
-/// `explain` and `policy`; 64 the configuration is wrong; 130 stopped (Ctrl-C) before it was done.
+/// `explain`, `plugin`, `policy` and `reference`; 64 the configuration is wrong; 130 stopped (Ctrl-C) before it
+/// was done.
 pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     // Most commands hold a key or a token at some time, and none needs a core dump.
     dumps::keep_out();

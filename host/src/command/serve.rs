@@ -5,18 +5,21 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, bail, ensure};
 use clap::Args;
 use data_encoding::BASE64URL_NOPAD;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::addresses::{Addresses, Announced};
+use super::config::tried;
 use super::development::Development;
 use super::folder::Folder;
+use super::reserved::Reserved;
 use super::stopping::{Stop, leave};
 use crate::assemble::{self, Plan};
+use crate::audit::AuditError;
 use crate::clock::SystemClock;
-use crate::config::{self, Config, Planned};
+use crate::config::{self, Config, ConfigError, Planned};
 use crate::files;
 use crate::flow::Host;
 use crate::foreign::IssuerPlan;
@@ -25,7 +28,7 @@ use crate::permission::Permissions;
 use crate::plugin::verification::Verification;
 use crate::plugin::{LifePlan, ProgressEvent};
 use crate::random::{Random, SystemRandomness};
-use crate::store::{Embedded, private_file};
+use crate::store::{Embedded, OpenError, private_file};
 use crate::telemetry::{self, LogFormat};
 
 /// The largest file of certificate authorities, in bytes.
@@ -92,6 +95,10 @@ pub(super) struct Service {
     pub(super) listeners: Listeners,
     /// The folder for [`Addresses`].
     pub(super) announce: Option<PathBuf>,
+    /// Keeps the port of the workloads' listener free until it is listened on.
+    pub(super) reserved: Option<Reserved>,
+    /// The file that asked for it all.
+    pub(super) configuration: Option<PathBuf>,
 }
 
 pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
@@ -99,8 +106,9 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     if let Some(threads) = arguments.threads {
         ensure!((1..=1024).contains(&threads), "--threads: from 1 to 1024");
     }
-    let config = arguments.config.as_deref().map(Config::read).transpose()?;
-    let configured_threads = config.as_ref().and_then(|config| config.host.threads);
+    let read = |path: PathBuf| Config::read(&path).map(|config| (config, path));
+    let config = arguments.config.clone().map(read).transpose()?;
+    let configured_threads = config.as_ref().and_then(|(config, _)| config.host.threads);
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     if let Some(threads) = arguments.threads.or(configured_threads) {
         runtime.worker_threads(threads);
@@ -109,7 +117,9 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let ended = runtime.block_on(async {
         let stop = Stop::new()?;
         match config {
-            Some(config) => until_told_to_stop(stop, move || configured(config)).await,
+            Some((config, path)) => {
+                until_told_to_stop(stop, move || configured(config, path)).await
+            }
             None => {
                 // Removed in the end, however that comes about.
                 let (development, _folder) = development(arguments)?;
@@ -130,6 +140,9 @@ fn development(arguments: Arguments) -> anyhow::Result<(Development, Option<Fold
     ensure!(long_enough, "--dev-token: at least {SHORTEST_TOKEN} bytes, and not to be guessed");
     let (api, admin) = (arguments.listen, arguments.listen_admin);
     let authorities = authorities(&arguments.authority)?;
+    if let Some(directory) = arguments.plugin_directory.as_ref().filter(|path| !path.is_dir()) {
+        bail!("--plugin-directory: {} is no folder", directory.display());
+    }
     let verification = arguments.plugin_verification.as_deref().map(Verification::read);
     let life = LifePlan {
         verification: verification.transpose()?.map(Arc::new),
@@ -170,16 +183,33 @@ fn authorities(pairs: &[String]) -> anyhow::Result<Vec<IssuerPlan>> {
 }
 
 /// A production host.
-fn configured(config: Config) -> anyhow::Result<Service> {
-    private_file::create_directory(&config.host.state)?;
-    let store = Embedded::open(&config.store())?;
-    let Planned { mut plan, settings, listeners } = config::plan(config, Arc::new(store))?;
+fn configured(config: Config, path: PathBuf) -> anyhow::Result<Service> {
+    let (state, store) = (config.host.state.clone(), config.store());
+    // What is wrong with the configuration is found before anything is written.
+    let planned = config::plan(config, Arc::new(Embedded::in_memory()?))?;
+    let Planned { mut plan, settings, listeners } = planned;
+    private_file::create_directory(&state)?;
+    plan.store = Arc::new(Embedded::open(&store)?);
     plan.on_progress = Some(Arc::new(|plugin, event| match event {
         ProgressEvent::Compiling { bytes } => tracing::info!(plugin, bytes, "compiling"),
         ProgressEvent::Compiled { took } => tracing::info!(plugin, ?took, "compiled"),
         ProgressEvent::Cached { .. } => {}
     }));
-    Ok(Service { plan, settings, listeners, announce: None })
+    let (announce, reserved) = (None, None);
+    Ok(Service { plan, settings, listeners, announce, reserved, configuration: Some(path) })
+}
+
+/// Why a host cannot be put together. Where that is the fault of its configuration, `config check` finds
+/// it as well, over nothing that is kept: then it is said, and ends, as there.
+fn blamed(error: anyhow::Error, configuration: Option<&Path>) -> anyhow::Error {
+    // Trying plugins takes seconds, and what is kept has nothing to do with them.
+    if error.is::<OpenError>() || error.is::<AuditError>() {
+        return error;
+    }
+    match configuration.map(tried) {
+        Some(Err(wrong)) if wrong.is::<ConfigError>() => wrong,
+        _ => error,
+    }
 }
 
 /// Serves until it is told to stop, and then finishes what it has begun. It ends at once where it is
@@ -232,16 +262,19 @@ pub(super) async fn open(
     let built = {
         let random = Arc::clone(&random);
         tokio::task::spawn_blocking(move || {
-            let Service { plan, settings, listeners, announce } = service()?;
+            let Service { plan, settings, listeners, announce, reserved, configuration } =
+                service()?;
             announce.iter().for_each(|state| Addresses::forget(state));
             let development = plan.development;
-            let host = assemble::assemble(plan, Arc::new(SystemClock), random)?;
-            anyhow::Ok((Arc::new(host), development, settings, listeners, announce))
+            let host = assemble::assemble(plan, Arc::new(SystemClock), random)
+                .map_err(|error| blamed(error, configuration.as_deref()))?;
+            anyhow::Ok((Arc::new(host), development, settings, listeners, announce, reserved))
         })
     };
-    let (host, development, settings, listeners, announce) = built.await??;
+    let (host, development, settings, listeners, announce, reserved) = built.await??;
     host.record_start().await?;
     let handle = serve(host.clone(), random, settings, listeners).await?;
+    drop(reserved);
     let (api, admin) = (handle.api_address(), handle.admin_address());
     let addresses = Addresses { api, admin, process: std::process::id() };
     let announced = announce.map(|state| addresses.announce(&state)).transpose()?;
@@ -314,6 +347,9 @@ mod tests {
         let serving = serving.await.unwrap();
         let addresses = Addresses::read(folder.as_ref().unwrap().path()).unwrap();
         assert_eq!(addresses.api, serving.handle.api_address());
+        // The system chose the port, and what the host calls itself has it.
+        let issuer = format!("https://localhost:{}", addresses.api.port());
+        assert_eq!(serving.host.discovery()["issuer"], issuer);
         assert_eq!(addresses.admin_url(), None);
         assert!(serving.stop().await.unwrap());
         assert!(Addresses::read(folder.as_ref().unwrap().path()).is_err());
@@ -331,6 +367,13 @@ mod tests {
                 assert_eq!(error.exit_code(), 2, "{open}");
             }
         }
+    }
+
+    #[test]
+    fn a_folder_of_plugins_that_is_not_there_is_refused() {
+        let arguments = parse(&["--dev", "--plugin-directory", "/no/such/folder"]).unwrap();
+        let refused = development(arguments).err().unwrap().to_string();
+        assert_eq!(refused, "--plugin-directory: /no/such/folder is no folder");
     }
 
     // attacks 55 and 62

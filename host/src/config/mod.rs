@@ -208,6 +208,13 @@ impl Config {
         }
         self.azure.iter_mut().for_each(|azure| azure.each_path(&mut change));
         self.snp.policy.iter_mut().for_each(&mut change);
+        for appraisal in self.appraisal.values_mut() {
+            appraisal.policy.iter_mut().for_each(&mut change);
+        }
+        for anchor in &mut self.anchors {
+            anchor.file.iter_mut().chain(&mut anchor.public_key).for_each(&mut change);
+        }
+        self.endorsements.sources.iter_mut().for_each(|source| change(&mut source.ca));
         match &mut self.master_key {
             MasterKey::Environment { .. } => {}
             MasterKey::File { path } | MasterKey::Passphrase { path } => change(path),
@@ -248,6 +255,27 @@ mod tests {
         assert_eq!(config.host.state, Path::new("/etc/claviger/state"));
         assert_eq!(config.api.listen.port(), 8443);
         assert!(config.admin.is_none());
+        let more = r#"
+            [appraisal.nitro]
+            policy = ["nitro.rego"]
+            [[anchors]]
+            set = "tpm"
+            file = "ca.pem"
+            [[anchors]]
+            set = "tpm"
+            public_key = "ak.pem"
+            [[endorsements.sources]]
+            kind = "amd-kds"
+            url = "https://kds.example"
+            ca = "kds.pem"
+        "#;
+        let config = parse(&[LEAST, more].concat()).unwrap();
+        let anchors = config.anchors.iter().flat_map(|one| one.file.iter().chain(&one.public_key));
+        let paths = config.appraisal.values().flat_map(|one| &one.policy).chain(anchors);
+        let paths: Vec<_> =
+            paths.chain(config.endorsements.sources.iter().map(|one| &one.ca)).collect();
+        assert_eq!(paths.len(), 4);
+        assert!(paths.iter().all(|path| path.starts_with("/etc/claviger")), "{paths:?}");
     }
 
     // attack 63
@@ -301,6 +329,58 @@ mod tests {
     }
 
     #[test]
+    fn what_a_host_could_not_start_with_is_a_fault_of_its_configuration() {
+        use std::os::unix::fs::PermissionsExt;
+
+        let folder = tempfile::tempdir().unwrap();
+        let put = |name: &str, length: usize, mode: u32| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, vec![7; length]).unwrap();
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+        };
+        put("short.key", 31, 0o600);
+        put("open.key", 32, 0o640);
+        put("good.key", 32, 0o600);
+        let before = |table: &str| format!("{table}\n[api]");
+        let refused = |old: &str, new: &str| {
+            let text = LEAST.replacen(old, new, 1);
+            let config = Config::parse(&text, &folder.path().join("claviger.toml")).unwrap();
+            let store = std::sync::Arc::new(crate::store::Embedded::in_memory().unwrap());
+            plan(config, store).err().unwrap().to_string()
+        };
+        let source = "[[endorsements.sources]]\nkind = \"amd-kds\"\nca = \"good.key\"\n";
+        for (old, new, wanted) in [
+            ("\"state\"", "\"good.key\"", "host.state: "),
+            ("\"state\"", "\"good.key/state\"", "host.state: "),
+            ("[api]", &before("[audit]\ndirectory = \"good.key\""), "audit.directory: "),
+            ("[api]", &before("[admin]\nlisten = \"0.0.0.0:8443\""), "admin.listen: "),
+            ("[api]", &before("[admin]\nlisten = \"127.0.0.1:8443\""), "admin.listen: "),
+            ("master.key", "short.key", "master_key.file: "),
+            ("master.key", "open.key", "master_key.file: "),
+            (
+                "[api]",
+                &before(&format!("{source}url = \"http://kds.example\"")),
+                "endorsements.sources: http://kds.example: not https",
+            ),
+            ("[api]", &before("[appraisal.foo]"), "appraisal.foo: "),
+        ] {
+            let refused = refused(old, new);
+            assert!(refused.starts_with(wanted), "{new}: {refused}");
+        }
+        assert!(refused("[api]", &before("[appraisal.foo]")).contains("az-snp, az-tdx"));
+        // What comes last, the certificate, is missing here.
+        for (old, new) in [
+            ("\"state\"", "\"not/yet/there\""),
+            ("[api]", &*before("[admin]\nlisten = \"127.0.0.1:8444\"")),
+            ("master.key", "good.key"),
+            ("master.key", "none.key"),
+        ] {
+            let refused = refused(old, new);
+            assert!(refused.starts_with("api: "), "{new}: {refused}");
+        }
+    }
+
+    #[test]
     fn what_is_deleted_can_be_recovered_for_7_to_90_days() {
         let planned = |kms: &str| {
             let text = LEAST.replacen("[master_key]", &format!("[kms]\n{kms}\n[master_key]"), 1);
@@ -325,6 +405,9 @@ mod tests {
     fn the_full_example_has_every_option_and_its_comments_tell_the_defaults() {
         let full = parse(FULL).unwrap();
         assert!(full.admin.is_some() && !full.plugins.is_empty());
+        // What is approved is for the operator to say.
+        assert!(full.snp.measurements.is_empty());
+        assert!(full.appraisal.values().all(|section| section.reference.is_empty()));
         // An option that is not in the example would not be found by anybody.
         for name in sections::NAMES.iter().chain(azure::names()) {
             let named = |line: &str| {

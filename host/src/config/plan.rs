@@ -1,6 +1,7 @@
 //! From a configuration to what a host is built from. Files are read here; nothing is written.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +11,7 @@ use super::sections::{
     Plugin, Reference, Signer, Snp,
 };
 use super::{Config, ConfigError, administrators, azure, remote};
-use crate::appraisal::{Appraiser, MinimumTcb, SnpPolicy, TeePolicy};
+use crate::appraisal::{Appraiser, KINDS, MinimumTcb, SnpPolicy, TeePolicy, kind};
 use crate::assemble::{AnchorPlan, AuditPlan, Plan, PluginPlan};
 use crate::audit;
 use crate::credentials::CredentialPlan;
@@ -31,6 +32,9 @@ use crate::store::{self, Store, private_file};
 
 /// The longest passphrase file, in bytes.
 const LONGEST_PASSPHRASE: u64 = 4096;
+
+/// A master key, in bytes.
+const MASTER_KEY: usize = 32;
 
 /// The largest file with a signer's public key, in bytes.
 const LARGEST_SIGNER_KEY: u64 = 16 << 10;
@@ -103,6 +107,12 @@ pub fn plan(config: Config, store: Arc<dyn Store>) -> Result<Planned, ConfigErro
             ..defaults
         },
     };
+    folder("host.state", state)?;
+    folder("audit.directory", &audit.directory)?;
+    if let Some(admin) = config.admin.as_ref().filter(|it| clash(it.listen, config.api.listen)) {
+        let reason = format!("{} is where workloads are served (api.listen)", admin.listen);
+        return Err(ConfigError::value("admin.listen", reason));
+    }
     let authorities = authorities(config.authority, &config.host.issuer)?;
     let appraisal = appraisal(config.appraisal)?;
     let mut endorsements = Vec::new();
@@ -117,7 +127,9 @@ pub fn plan(config: Config, store: Arc<dyn Store>) -> Result<Planned, ConfigErro
     let sources = config.endorsements.sources.iter().map(|source| {
         let ca = files::read_bounded(&source.ca, LARGEST_ENDORSEMENT)
             .map_err(|error| unreadable("endorsements.sources", &source.ca, &error))?;
-        Ok(SourcePlan { kind: source.kind, url: source.url.clone(), ca })
+        let plan = SourcePlan { kind: source.kind, url: source.url.clone(), ca };
+        plan.check().map_err(|why| ConfigError::value("endorsements.sources", why))?;
+        Ok(plan)
     });
     let endorsement_sources = sources.collect::<Result<_, ConfigError>>()?;
     let plan = Plan {
@@ -171,6 +183,26 @@ pub fn plan(config: Config, store: Arc<dyn Store>) -> Result<Planned, ConfigErro
     let azure = config.azure.map(azure::plan).transpose()?;
     let listeners = Listeners { api, admin, azure };
     Ok(Planned { plan, settings: settings(&config.limits)?, listeners })
+}
+
+/// A folder that is there, or can be made: whatever is there of its path is a folder.
+fn folder(key: &str, path: &Path) -> Result<(), ConfigError> {
+    let there = path.ancestors().find_map(|part| Some((part, part.metadata().ok()?)));
+    match there {
+        Some((part, metadata)) if !metadata.is_dir() => {
+            Err(ConfigError::value(key, format!("{} is no folder", part.display())))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Whether the second of two listeners would find its address taken. The system chooses another port
+/// for each where none is named.
+fn clash(one: SocketAddr, other: SocketAddr) -> bool {
+    let everywhere = one.ip().is_unspecified() || other.ip().is_unspecified();
+    one.port() == other.port()
+        && one.port() != 0
+        && (one.ip() == other.ip() || everywhere && one.is_ipv4() == other.is_ipv4())
 }
 
 fn unreadable(key: &str, path: &Path, error: &std::io::Error) -> ConfigError {
@@ -307,6 +339,15 @@ pub(super) fn appraisal(
             }
         }
         let policy = modules(&format!("{key}.policy"), section.policy)?;
+        // A verifier of the operator's may be of another kind, and then the policy is his as well.
+        if policy.is_empty() && kind(&tee).is_none() {
+            let known = KINDS.iter().map(|kind| kind.tee).filter(|tee| *tee != "snp");
+            let known = known.collect::<Vec<_>>().join(", ");
+            let reason = format!(
+                "no built-in policy judges this kind, and none is given; there are: {known}"
+            );
+            return Err(ConfigError::value(key, reason));
+        }
         policies.insert(tee, TeePolicy { policy, settings: section.settings });
     }
     // Compiled once here, where a policy that is none is a fault of the configuration.
@@ -399,7 +440,16 @@ fn master_key(source: MasterKey) -> Result<store::MasterKey, ConfigError> {
         MasterKey::Environment { variable } => {
             store::MasterKey::environment(&variable).map_err(failed)
         }
-        MasterKey::File { path } => Ok(store::MasterKey::file(path)),
+        MasterKey::File { path } => {
+            let read = private_file::read(&path, LONGEST_PASSPHRASE);
+            let key = read.map_err(|error| ConfigError::value("master_key.file", error))?;
+            // Where it is not there, the first start makes it.
+            if key.is_some_and(|key| key.len() != MASTER_KEY) {
+                let wrong = store::MasterKeyError::Length(path);
+                return Err(ConfigError::value("master_key.file", wrong));
+            }
+            Ok(store::MasterKey::file(path))
+        }
         MasterKey::Passphrase { path } => {
             let read = private_file::read(&path, LONGEST_PASSPHRASE);
             let text = read

@@ -55,6 +55,16 @@ pub struct SourcePlan {
     pub ca: Vec<u8>,
 }
 
+impl SourcePlan {
+    /// Whether such a service can be asked at all; it is not asked.
+    ///
+    /// # Errors
+    /// What is wrong with its address or its certificate authority, in words.
+    pub fn check(&self) -> Result<(), String> {
+        Source::new(self).map(drop)
+    }
+}
+
 /// Why a source gave nothing.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum SourceError {
