@@ -16,6 +16,9 @@ use time::format_description::well_known::Rfc3339;
 pub struct Timestamp(pub u64);
 
 impl Timestamp {
+    /// The end of time: what is valid until then does not expire.
+    pub const NEVER: Self = Self(u64::MAX);
+
     /// The moment `seconds` later; saturates at the end of time.
     #[must_use]
     pub fn plus(self, seconds: u64) -> Self {

@@ -18,12 +18,12 @@ pub(super) enum Command {
     Verify {
         /// The log's directory
         directory: PathBuf,
-        /// The log's public key (the text of an audit.pub that was kept elsewhere); the one in the
+        /// The log's public key: a file with the text of an audit.pub, kept elsewhere; the one in the
         /// directory where absent
-        #[arg(long)]
+        #[arg(long, value_name = "FILE")]
         key: Option<PathBuf>,
-        /// A checkpoint of the log that was kept elsewhere: the log must continue what it covers
-        #[arg(long)]
+        /// A file with a checkpoint of the log, kept elsewhere: the log must continue what it covers
+        #[arg(long, value_name = "FILE")]
         checkpoint: Option<PathBuf>,
     },
     /// Print the last lines
@@ -48,8 +48,8 @@ pub(super) enum Command {
     CheckProof {
         /// The proof, JSON
         proof: PathBuf,
-        /// The log's public key, kept elsewhere
-        #[arg(long)]
+        /// The log's public key: a file with the text of an audit.pub, kept elsewhere
+        #[arg(long, value_name = "FILE")]
         key: PathBuf,
     },
 }
@@ -59,6 +59,7 @@ pub(super) fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Verify { directory, key, checkpoint } => {
             let key = key.map(|path| verification_key(&path)).transpose()?;
             let kept = checkpoint.map(|path| read_text(&path)).transpose()?;
+            readable(&directory)?;
             let found = match &kept {
                 None => audit::verify(&directory, key.as_ref()),
                 Some(kept) => audit::verify_against(&directory, key.as_ref(), kept),
@@ -69,14 +70,17 @@ pub(super) fn run(command: Command) -> anyhow::Result<ExitCode> {
             }
         }
         Command::Tail { directory, lines, follow } => tail(&directory, lines, follow),
-        Command::Prove { directory, index } => match audit::prove(&directory, index) {
-            Ok(Some(proof)) => {
-                out!("{}", serde_json::to_string_pretty(&proof)?)?;
-                Ok(ExitCode::SUCCESS)
+        Command::Prove { directory, index } => {
+            readable(&directory)?;
+            match audit::prove(&directory, index) {
+                Ok(Some(proof)) => {
+                    out!("{}", serde_json::to_string_pretty(&proof)?)?;
+                    Ok(ExitCode::SUCCESS)
+                }
+                Ok(None) => bail!("record {index} is not there, or no checkpoint covers it yet"),
+                Err(finding) => refused(out!("NOT PROVED: {finding}")),
             }
-            Ok(None) => bail!("record {index} is not there, or no checkpoint covers it yet"),
-            Err(finding) => refused(out!("NOT PROVED: {finding}")),
-        },
+        }
         Command::CheckProof { proof, key } => {
             let proof: Proof = serde_json::from_slice(&read_bounded(&proof, 1 << 20)?)?;
             match proof.verify(&verification_key(&key)?) {
@@ -120,6 +124,11 @@ fn verified(log: &VerifiedLog, own_key: bool, own_checkpoint: bool) -> anyhow::R
 
 fn refused(printed: anyhow::Result<()>) -> anyhow::Result<ExitCode> {
     verdict(printed, ExitCode::from(REFUSED))
+}
+
+/// A folder that is not there has no log in it that somebody could have altered.
+fn readable(directory: &std::path::Path) -> anyhow::Result<()> {
+    std::fs::read_dir(directory).map(drop).with_context(|| directory.display().to_string())
 }
 
 fn verification_key(path: &std::path::Path) -> anyhow::Result<VerificationKey> {

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
@@ -31,7 +31,8 @@ pub(super) enum Command {
         #[arg(default_value = "snp")]
         tee: String,
     },
-    /// Compile a policy: what is wrong, and where
+    /// Compile a policy in Rego: what is wrong, and where. A release policy in Azure's grammar (JSON) is
+    /// checked by the host that it is given to
     Check(Files),
     /// Run a policy's own tests: rules `test_…` in files `…_test.rego`
     Test(Files),
@@ -41,7 +42,7 @@ pub(super) enum Command {
 
 #[derive(Args, Debug)]
 pub(super) struct Files {
-    /// The policy's files
+    /// The policy's files, Rego
     #[arg(required = true)]
     files: Vec<PathBuf>,
     /// Print JSON
@@ -222,6 +223,13 @@ fn read(files: &[PathBuf]) -> anyhow::Result<Vec<Module>> {
     for path in files {
         let source = String::from_utf8(read_bounded(path, LONGEST_SOURCE as u64)?);
         let source = source.with_context(|| path.display().to_string())?;
+        // No module in Rego begins like this.
+        ensure!(
+            !source.trim_ascii_start().starts_with('{'),
+            "{}: JSON, and what is read here is Rego; a release policy in Azure's grammar is checked by the \
+             host that it is given to",
+            path.display()
+        );
         modules.push(Module::new(path.display().to_string(), source));
     }
     Ok(modules)

@@ -151,11 +151,15 @@ pub(super) fn examined(
     let authority = authority(arguments, waived)?;
     block_on(async {
         let plugin = verifier(arguments)?;
-        let json = data.trim_ascii_start().starts_with(b"{");
-        let media_type = json.then(|| "application/json".to_owned());
+        let media_type = is_json(&data).then(|| "application/json".to_owned());
         let evidence = Evidence { tee: arguments.tee.clone(), media_type, data, attachments };
         Ok(examine(&plugin, authority.into(), evidence, at).await)
     })
+}
+
+/// An object or a list. No binary form of evidence begins as these do.
+fn is_json(data: &[u8]) -> bool {
+    matches!(data.trim_ascii_start(), [b'{' | b'[', ..])
 }
 
 /// The evidence and what goes with it. In a directory the evidence is the file called `report.bin`,
@@ -209,8 +213,11 @@ fn verifier(arguments: &Arguments) -> anyhow::Result<VerifierPlugin> {
         return load(&Manifest::read(&component)?.name, &component);
     }
     let name = format!("verifier-{}", arguments.tee);
-    let component = bundled::component(&name)
-        .with_context(|| format!("no bundled verifier reads {}", arguments.tee))?;
+    let component = bundled::component(&name).with_context(|| {
+        let known = bundled::BUNDLED.iter().filter_map(|(name, _)| name.strip_prefix("verifier-"));
+        let known = known.collect::<Vec<_>>().join(", ");
+        format!("no bundled verifier reads {}; there are: {known}", arguments.tee)
+    })?;
     load(&name, component)
 }
 
@@ -252,16 +259,22 @@ fn report(tee: &str, at: Timestamp, waived: bool, outcome: &Result<Verified, Ref
                 .path()
                 .into_iter()
                 .map(|step| json!({ "check": step.operation, "rests_on": step.detail }));
-            json!({
+            let mut members = json!({
                 "verdict": "genuine",
                 "simulated": verified.simulated(),
-                "expires": verified.expires().to_string(),
                 "verifier": { "name": verified.verifier().name, "digest": verified.verifier().digest },
                 "checks": checks.collect::<Vec<_>>(),
                 "facts": object(verified.facts()),
                 "claims": object(verified.claims()),
                 "trustworthiness": verified.vector(),
-            })
+            });
+            // What rests on pinned keys alone has no such moment.
+            if let (Some(members), true) =
+                (members.as_object_mut(), verified.expires() != Timestamp::NEVER)
+            {
+                members.insert("expires".to_owned(), verified.expires().to_string().into());
+            }
+            members
         }
         Err(refusal) => json!({
             "verdict": "refused",
@@ -300,8 +313,11 @@ fn as_text(report: &Value) -> String {
         lines.extend(report.get("explanation").into_iter().flat_map(explanation_lines));
         return lines.join("\n");
     }
-    let (revocation, expires) = (member("revocation"), member("expires"));
-    lines.push(format!("  revocation {revocation}, valid until {expires}"));
+    let validity = match report.get("expires") {
+        Some(expires) => format!("valid until {}", shown(expires)),
+        None => "no expiry".to_owned(),
+    };
+    lines.push(format!("  revocation {}, {validity}", member("revocation")));
     lines.push("\nchecks, and what each rests on:".to_owned());
     for check in report.get("checks").and_then(Value::as_array).into_iter().flatten() {
         let part = |name: &str| check.get(name).map(shown).unwrap_or_default();
@@ -394,6 +410,25 @@ mod tests {
         };
         assert!(genuine(|report| json("", report), &[]));
         assert!(genuine(|report| json("\n\t ", report), &[]));
+    }
+
+    #[test]
+    fn a_list_in_json_is_json_as_well() {
+        for json in ["{}", "[{}]", "\r\n [ {"] {
+            assert!(is_json(json.as_bytes()), "{json}");
+        }
+        // A report of SEV-SNP, tags and arrays of CBOR.
+        for binary in [&b"\x05\0\0\0"[..], b"\xd2\x84", b"\x84", b""] {
+            assert!(!is_json(binary), "{binary:?}");
+        }
+    }
+
+    #[test]
+    fn what_does_not_expire_has_no_moment_at_which_it_does() {
+        let mut report = json!({ "verdict": "genuine", "revocation": "required" });
+        assert!(as_text(&report).contains("  revocation required, no expiry"));
+        report["expires"] = "2027-01-01T00:00:00Z".into();
+        assert!(as_text(&report).contains("  revocation required, valid until 2027"));
     }
 
     // attack 23

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -14,13 +15,19 @@ const MOST: usize = 256;
 /// logged, and taken for empty.
 #[must_use]
 pub fn components(directory: &Path) -> Vec<PathBuf> {
-    let listed = fs::read_dir(directory).and_then(|entries| {
-        entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<Vec<_>, _>>()
-    });
-    let mut paths = listed.unwrap_or_else(|error| {
-        tracing::warn!(path = %directory.display(), %error, "the drop-in directory cannot be read");
+    listed(directory).unwrap_or_else(|error| {
+        unreadable(directory, &error);
         Vec::new()
-    });
+    })
+}
+
+fn unreadable(directory: &Path, error: &io::Error) {
+    tracing::warn!(path = %directory.display(), %error, "the drop-in directory cannot be read");
+}
+
+fn listed(directory: &Path) -> io::Result<Vec<PathBuf>> {
+    let entries = fs::read_dir(directory)?.map(|entry| entry.map(|entry| entry.path()));
+    let mut paths = entries.collect::<Result<Vec<_>, _>>()?;
     let plugin = |path: &PathBuf| {
         let kind = path.extension().and_then(|extension| extension.to_str());
         let hidden = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
@@ -29,7 +36,7 @@ pub fn components(directory: &Path) -> Vec<PathBuf> {
     paths.retain(plugin);
     paths.sort();
     paths.truncate(MOST);
-    paths
+    Ok(paths)
 }
 
 /// What a file and the signatures beside it look like from outside.
@@ -40,6 +47,8 @@ type Look = Vec<Option<(u64, SystemTime)>>;
 pub struct Watch {
     seen: BTreeMap<PathBuf, Look>,
     acted: BTreeMap<PathBuf, Look>,
+    /// Whether it could not be read the last time: that is logged once.
+    unreadable: bool,
 }
 
 /// What changed in the directory.
@@ -55,13 +64,15 @@ impl Watch {
     /// Takes everything that lies there for acted on: at the start it was loaded.
     #[must_use]
     pub fn begun(directory: &Path) -> Self {
-        let seen: BTreeMap<_, _> = looks(directory);
-        Self { acted: seen.clone(), seen }
+        let mut watch = Self::default();
+        watch.seen = watch.looks(directory);
+        watch.acted = watch.seen.clone();
+        watch
     }
 
     /// Looks again. A file counts once it looked the same twice: one that is being written does not.
     pub fn look(&mut self, directory: &Path) -> Changes {
-        let now = looks(directory);
+        let now = self.looks(directory);
         let mut changes = Changes::default();
         for (path, look) in &now {
             let settled = self.seen.get(path) == Some(look);
@@ -79,9 +90,18 @@ impl Watch {
         self.seen = now;
         changes
     }
+
+    fn looks(&mut self, directory: &Path) -> BTreeMap<PathBuf, Look> {
+        let listed = listed(directory);
+        if let (Err(error), false) = (&listed, self.unreadable) {
+            unreadable(directory, error);
+        }
+        self.unreadable = listed.is_err();
+        looks(listed.unwrap_or_default())
+    }
 }
 
-fn looks(directory: &Path) -> BTreeMap<PathBuf, Look> {
+fn looks(paths: Vec<PathBuf>) -> BTreeMap<PathBuf, Look> {
     let look = |path: &Path| {
         let metadata = fs::metadata(path).ok()?;
         Some((metadata.len(), metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH)))
@@ -91,12 +111,30 @@ fn looks(directory: &Path) -> BTreeMap<PathBuf, Look> {
         let looks = std::iter::once(look(&path)).chain(beside).collect();
         (path, looks)
     };
-    components(directory).into_iter().map(whole).collect()
+    paths.into_iter().map(whole).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::telemetry::capture::capture;
+
+    #[test]
+    fn a_directory_that_cannot_be_read_is_told_of_once_until_it_can_be_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let directory = folder.path().join("plugins");
+        let log = capture(tracing::Level::WARN);
+        let mut watch = Watch::begun(&directory);
+        let mut told = || {
+            watch.look(&directory);
+            log.text().matches("cannot be read").count()
+        };
+        assert_eq!([told(), told()], [1; 2]);
+        fs::create_dir(&directory).unwrap();
+        assert_eq!(told(), 1);
+        fs::remove_dir(&directory).unwrap();
+        assert_eq!([told(), told()], [2; 2]);
+    }
 
     #[test]
     fn a_file_counts_once_it_rests_and_again_when_it_changes_or_goes() {

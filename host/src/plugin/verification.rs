@@ -111,6 +111,14 @@ pub enum VerificationError {
         /// Why not.
         error: std::io::Error,
     },
+    /// What stands in a file.
+    #[error("{path}: {error}", path = .path.display())]
+    In {
+        /// Which.
+        path: PathBuf,
+        /// What is wrong with it.
+        error: Box<Self>,
+    },
     /// A signer's key.
     #[error("the signer {0}: {1}")]
     Key(String, KeyError),
@@ -121,8 +129,18 @@ pub enum VerificationError {
     #[error("{0}")]
     Rule(String),
     /// It does not parse.
-    #[error("{0}")]
-    Toml(String),
+    #[error("line {line}, column {column}: {message}")]
+    Toml {
+        /// From 1.
+        line: usize,
+        /// From 1.
+        column: usize,
+        /// Why not.
+        message: String,
+    },
+    /// It is no text.
+    #[error("not UTF-8")]
+    Utf8,
 }
 
 /// Why a plugin is not let in.
@@ -176,15 +194,27 @@ impl Verification {
     pub fn read(path: &Path) -> Result<Self, VerificationError> {
         let failed = |error| VerificationError::File { path: path.to_owned(), error };
         let text = files::read_bounded(path, LARGEST).map_err(failed)?;
-        let text = String::from_utf8(text)
-            .map_err(|_| VerificationError::Toml(format!("{}: not UTF-8", path.display())))?;
-        Self::parse(&text, path.parent().unwrap_or(Path::new("")))
+        let text = String::from_utf8(text).map_err(|_| VerificationError::Utf8);
+        let parsed =
+            text.and_then(|text| Self::parse(&text, path.parent().unwrap_or(Path::new(""))));
+        parsed.map_err(|error| match error {
+            // It names another file, or this one.
+            error @ VerificationError::File { .. } => error,
+            error => VerificationError::In { path: path.to_owned(), error: Box::new(error) },
+        })
     }
 
     /// Reads its text.
     pub fn parse(text: &str, folder: &Path) -> Result<Self, VerificationError> {
-        let file: File =
-            toml::from_str(text).map_err(|error| VerificationError::Toml(error.to_string()))?;
+        let file: File = toml::from_str(text).map_err(|error| {
+            let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+            let last_line = before.rsplit('\n').next().unwrap_or_default();
+            VerificationError::Toml {
+                line: before.matches('\n').count() + 1,
+                column: last_line.chars().count() + 1,
+                message: error.message().replace('\n', " "),
+            }
+        })?;
         let read = |path: &Path, largest: u64| {
             let path = folder.join(path);
             files::read_bounded(&path, largest)

@@ -64,3 +64,24 @@ async fn nothing_is_proved_from_a_log_that_was_tampered_with() {
     assert_eq!(code, Some(3), "{said}");
     assert!(said.starts_with("NOT PROVED: "), "{said}");
 }
+
+#[test]
+fn a_folder_that_is_not_there_is_no_log_that_was_tampered_with() {
+    let folder = tempfile::tempdir().unwrap();
+    let nowhere = folder.path().join("nowhere");
+    let nowhere = nowhere.to_str().unwrap();
+    for arguments in [&["audit", "verify", nowhere][..], &["audit", "prove", nowhere, "1"]] {
+        let (code, said, errors) = run(arguments);
+        assert_eq!(code, Some(1), "{said}");
+        assert!(said.is_empty() && errors.contains(nowhere), "{said}{errors}");
+    }
+}
+
+#[test]
+fn where_a_file_with_a_key_is_wanted_the_help_says_so() {
+    for command in ["verify", "check-proof"] {
+        let (_, help, _) = run(&["audit", command, "--help"]);
+        let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(help.contains("--key <FILE>") && help.contains("a file with the text"), "{help}");
+    }
+}

@@ -96,3 +96,13 @@ fn evidence_is_judged_with_file_and_line_of_each_rule_that_did_not_hold() {
     assert_eq!(code, Some(0), "{said}");
     assert!(said.contains("affirming"), "{said}");
 }
+
+#[test]
+fn a_policy_in_azures_grammar_is_told_from_rego_that_is_wrong() {
+    let policy = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/policies/release.akv.json");
+    for command in ["check", "test"] {
+        let (code, said, errors) = run(&["policy", command, policy]);
+        assert_eq!(code, Some(1), "{said}{errors}");
+        assert!(errors.contains("release.akv.json: JSON") && errors.contains("Rego"), "{errors}");
+    }
+}

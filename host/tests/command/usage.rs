@@ -14,3 +14,11 @@ fn a_moment_or_a_name_that_is_none_is_wrong_usage() {
         assert!(errors.contains(why), "{errors}");
     }
 }
+
+#[test]
+fn a_kind_of_evidence_that_nothing_reads_is_named_with_those_that_there_are() {
+    let evidence = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
+    let (code, _, errors) = run(&["verify", "--tee", "foo", evidence]);
+    assert_eq!(code, Some(1), "{errors}");
+    assert!(errors.contains("reads foo; there are: az-snp, az-tdx, "), "{errors}");
+}

@@ -233,6 +233,8 @@ async fn a_key_that_is_there_is_not_made_again_over_it() {
     let over: NewKeyRequest = serde_json::from_value(over).unwrap();
     let conflict = served.administrator().create_key(&over).await.unwrap_err();
     assert_eq!(conflict.code(), Some("conflict"));
+    // One that was deleted is still there, and is not listed.
+    assert!(conflict.to_string().contains("recovered or purged"), "{conflict}");
     let (released, _, _) = fetch(&served.client(), &Guest::new(), "k", None).await.unwrap();
     assert_eq!(released, material);
 }

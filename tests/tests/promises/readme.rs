@@ -64,3 +64,20 @@ fn the_report_data_of_the_readme_is_that_of_the_host() {
     }
     assert_eq!(rows, 2);
 }
+
+#[test]
+fn the_contracts_readme_names_what_its_worlds_import() {
+    let (worlds, readme) =
+        (include_str!("../../../wit/worlds.wit"), include_str!("../../../wit/README.md"));
+    for name in ["verifier-plugin", "kms-plugin"] {
+        let world = worlds.split(&format!("world {name} {{")).nth(1).unwrap();
+        let lines = world.split('}').next().unwrap().lines();
+        let imports: Vec<_> = lines
+            .filter_map(|line| line.trim().strip_prefix("import ")?.strip_suffix(';'))
+            .map(|import| format!("`{import}`"))
+            .collect();
+        assert!(imports.len() > 4, "{imports:?}");
+        let row = readme.lines().find(|line| line.starts_with(&format!("| `{name}` |"))).unwrap();
+        assert!(row.ends_with(&format!("| {} |", imports.join(", "))), "{row}: {imports:?}");
+    }
+}

@@ -154,3 +154,24 @@ fn what_makes_no_sense_is_refused_when_it_is_read() {
         assert!(error.contains(why), "{rules}: {error}");
     }
 }
+
+#[test]
+fn what_is_wrong_is_told_with_its_file_and_place_on_one_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("verification.toml");
+    let place = path.display().to_string();
+    for (text, wanted) in [
+        ("[[rule]]\nplugins = [\"x\"]\nall = [\"acme\"]", "unknown field `all`"),
+        ("[[rule]]\nplugins = []\nall_of = [\"acme\"]", "names no plugin"),
+    ] {
+        std::fs::write(&path, text).unwrap();
+        let error = Verification::read(&path).unwrap_err().to_string();
+        assert!(error.starts_with(&place) && error.contains(wanted), "{error}");
+        assert!(!error.contains('\n'), "{error}");
+    }
+    std::fs::write(&path, "\n rule = 1").unwrap();
+    let error = Verification::read(&path).unwrap_err().to_string();
+    assert!(error.starts_with(&format!("{place}: line 2, column ")), "{error}");
+    std::fs::write(&path, [0xff]).unwrap();
+    assert_eq!(Verification::read(&path).unwrap_err().to_string(), format!("{place}: not UTF-8"));
+}
