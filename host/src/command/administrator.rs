@@ -10,20 +10,26 @@ use crate::client::{Client, ClientSettings};
 use crate::secret::Secret;
 use crate::tenant::Tenant;
 
+/// Each may stand before the subcommand or behind it.
 #[derive(Debug, Args)]
 pub(super) struct Administrator {
     /// The administration's address
-    #[arg(long, env = "CLAVIGER_ADMIN_URL", default_value = "https://localhost:8444")]
+    #[arg(
+        long,
+        global = true,
+        env = "CLAVIGER_ADMIN_URL",
+        default_value = "https://localhost:8444"
+    )]
     url: String,
     /// The certificate authority of the host, PEM
-    #[arg(long, env = "CLAVIGER_CA")]
+    #[arg(long, global = true, env = "CLAVIGER_CA")]
     ca: Option<PathBuf>,
     /// A file with the administrator's token in its first line; where absent, the token is read
     /// from the environment variable CLAVIGER_ADMIN_TOKEN
-    #[arg(long)]
+    #[arg(long, global = true)]
     token_file: Option<PathBuf>,
     /// The tenant
-    #[arg(long, default_value_t, value_parser = Tenant::parse)]
+    #[arg(long, global = true, default_value_t, value_parser = Tenant::parse)]
     tenant: Tenant,
 }
 

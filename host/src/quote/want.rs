@@ -200,8 +200,8 @@ impl Authority {
         if let (Want::AmdCrl(_), [list]) = (want, parts) {
             self.add_crl(list)?;
         }
-        if let Some((issuer, list)) = dcap::wanted::list(self, want, parts, at)? {
-            self.lists.keep(issuer, &list);
+        if let Some(issued) = dcap::wanted::list(self, want, parts, at)? {
+            self.lists.keep(issued.issuer, &issued.list);
         }
         Ok(())
     }

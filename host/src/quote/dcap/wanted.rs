@@ -62,21 +62,27 @@ pub(crate) fn check(
     }
 }
 
-/// The revocation list that an answer is, and the fingerprint of its issuer's key; none where something else was
-/// asked for.
+/// A revocation list whose signature holds.
+pub(crate) struct IssuedList {
+    pub(crate) list: Arc<Crl>,
+    /// The fingerprint of the issuer's key.
+    pub(crate) issuer: [u8; 32],
+}
+
+/// The revocation list that an answer is; none where something else was asked for.
 pub(crate) fn list(
     authority: &Authority,
     want: &Want,
     parts: &[Vec<u8>],
     at: Timestamp,
-) -> Result<Option<([u8; 32], Arc<Crl>)>, Fault> {
+) -> Result<Option<IssuedList>, Fault> {
     if !matches!(want, Want::IntelPckCrl(_) | Want::IntelRootCrl) {
         return Ok(None);
     }
     let brought = Brought::read(parts.iter().map(Vec::as_slice));
     let checking = Checking { authority, brought: &brought, at };
     let (list, issuer) = checking.list(want)?;
-    Ok(Some((issuer.key.fingerprint()?, Arc::clone(list))))
+    Ok(Some(IssuedList { list: Arc::clone(list), issuer: issuer.key.fingerprint()? }))
 }
 
 struct Checking<'a> {

@@ -200,7 +200,7 @@ fn secure_boot_is_what_the_firmware_said_before_its_separator() {
     assert_eq!(found(&[said(&[1, 0]), separator(0)], &[0]), Some(false));
     // Not what was digested; no separator, or one in name alone; a variable of that name elsewhere.
     assert_eq!(found(&[on.clone(), separator(0)], &[]), None);
-    assert_eq!(found(&[on.clone()], &[0]), None);
+    assert_eq!(found(std::slice::from_ref(&on), &[0]), None);
     assert_eq!(found(&[on, event(7, kind::SEPARATOR, 2, &[0; 4])], &[0]), None);
     let other = event(7, kind::EFI_VARIABLE_DRIVER_CONFIG, 1, &variable("SecureBoot", &[1]));
     assert_eq!(found(&[other, separator(0)], &[0]), None);
