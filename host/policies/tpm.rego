@@ -50,6 +50,17 @@ holds contains "tpm-key" if {
 	settings.allow_enrolled == true
 }
 
+# Only these machines, where the operator lists any: whoever made a TPM, or runs a cloud, certifies the keys of
+# many.
+rules contains {
+	"rule": "tpm-machine", "claim": "tpm.ak_fingerprint", "wanted": "one of the listed keys",
+	"lowers": "instance-identity", "value": unrecognized_instance,
+}
+
+holds contains "tpm-machine" if settings.ak_fingerprints == null
+
+holds contains "tpm-machine" if claims["tpm.ak_fingerprint"] in settings.ak_fingerprints
+
 # The firmware, as the event log proves it, starts only what is signed by a key that it knows.
 rules contains {
 	"rule": "tpm-secure-boot", "claim": "tpm.secure_boot", "wanted": true,

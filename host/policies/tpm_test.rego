@@ -19,9 +19,13 @@ but(object_, name, value) := object.union(object_, {name: value})
 
 report := {}
 
-machine := {"tpm.secure_boot": true, "tpm.ak": "certified", "tpm.pcr4": "44", "tpm.pcr7": "77"}
+machine := {
+	"tpm.secure_boot": true, "tpm.ak": "certified", "tpm.ak_fingerprint": "aa", "tpm.pcr4": "44", "tpm.pcr7": "77",
+}
 
-strict := {"allow_enrolled": false, "require_secure_boot": true, "required_pcrs": [4, 7]}
+strict := {
+	"ak_fingerprints": null, "allow_enrolled": false, "require_secure_boot": true, "required_pcrs": [4, 7],
+}
 
 reference := {"tpm": {"pcr4": {"44": ["image"]}, "pcr7": {"77": ["image"]}}}
 
@@ -37,6 +41,12 @@ test_nothing_known_holds_for_nothing if {
 test_an_enrolled_key_is_found_where_it_is_not_allowed if {
 	unmet(report, but(machine, "tpm.ak", "enrolled"), strict, reference) == {"tpm-key"}
 	unmet(report, but(machine, "tpm.ak", "enrolled"), but(strict, "allow_enrolled", true), reference) == set()
+}
+
+test_a_machine_that_is_not_listed_is_found if {
+	unmet(report, machine, but(strict, "ak_fingerprints", ["bb"]), reference) == {"tpm-machine"}
+	unmet(report, machine, but(strict, "ak_fingerprints", []), reference) == {"tpm-machine"}
+	unmet(report, machine, but(strict, "ak_fingerprints", ["bb", "aa"]), reference) == set()
 }
 
 test_without_secure_boot_it_is_found if {

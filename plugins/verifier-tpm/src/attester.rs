@@ -39,6 +39,8 @@ impl Found {
 pub(crate) struct Attester {
     pub(crate) signer: Signer,
     pub(crate) found: Found,
+    /// SHA-256 of the key's SubjectPublicKeyInfo.
+    pub(crate) fingerprint: [u8; 32],
 }
 
 impl Attester {
@@ -53,16 +55,21 @@ impl Attester {
             .collect();
         let public = evidence.ak_public.as_deref().and_then(subject_public_key_info);
         let chain = order(&certificates, public.as_deref());
-        let fault = match certified(&chain) {
-            Ok(signer) => return Ok(Self { signer, found: Found::Certified }),
-            Err(fault) => fault,
+        // The first certificate of a chain is the one with that key.
+        let key = public.as_deref().or_else(|| chain.first().map(|leaf| leaf.key));
+        let fingerprint = key.map(sha256::digest);
+        let fault = match (certified(&chain), fingerprint) {
+            (Ok(signer), Some(fingerprint)) => {
+                return Ok(Self { signer, found: Found::Certified, fingerprint });
+            }
+            (Ok(_), None) => return Err(Rejection::Malformed("no attestation key".into())),
+            (Err(fault), _) => fault,
         };
-        let key = public.or_else(|| chain.first().map(|leaf| leaf.key.to_vec()));
-        let Some(key) = key else {
+        let Some(fingerprint) = fingerprint else {
             return Err(fault);
         };
-        match custody::pinned(ANCHORS, &sha256::digest(&key)) {
-            Ok(signer) => Ok(Self { signer, found: Found::Enrolled }),
+        match custody::pinned(ANCHORS, &fingerprint) {
+            Ok(signer) => Ok(Self { signer, found: Found::Enrolled, fingerprint }),
             Err(_) if !chain.is_empty() => Err(fault),
             Err(fault) => Err(fault.into()),
         }

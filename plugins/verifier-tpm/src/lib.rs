@@ -65,10 +65,9 @@ impl Verifier for Tpm {
         let bank = quoted.bank(wanted)?;
         let mut claims = tpm::register_claims("tpm.", &quoted, bank, 1);
         claims.extend(tpm::quote_claims("tpm.", &quoted, 0));
-        claims.push(Claim {
-            name: "tpm.ak".into(),
-            value: Value::Text(attester.found.name().into()),
-        });
+        let claim = |name: &str, value| Claim { name: name.into(), value };
+        claims.push(claim("tpm.ak", Value::Text(attester.found.name().into())));
+        claims.push(claim("tpm.ak_fingerprint", Value::Bytes(attester.fingerprint.into())));
         let log = evidence.event_log.as_deref();
         if let Some(log) = log.or_else(|| tpm::find_log(&request.attachments)) {
             claims.extend(tpm::replay(&quoted, bank, log)?.claims("tpm."));

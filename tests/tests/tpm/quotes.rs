@@ -38,6 +38,8 @@ fn an_enrolled_key_vouches_for_each_pcr() {
     let mut tpm = Tpm::new();
     tpm.pcrs[7] = [0x77; 32];
     let verified = verify(&tpm, &tpm.evidence(&Quote::default())).unwrap();
+    let fingerprint = sha256(&tpm.public_key()).to_vec();
+    assert_eq!(claim(&verified, "tpm.ak_fingerprint"), Some(Value::Bytes(fingerprint)));
     assert_eq!(claim(&verified, "tpm.pcr7"), Some(Value::Bytes(vec![0x77; 32])));
     assert_eq!(claim(&verified, "tpm.nonce"), Some(Value::Bytes(vec![7; 32])));
     assert_eq!(claim(&verified, "tpm.ak"), Some(Value::Text("enrolled".into())));
