@@ -24,6 +24,7 @@ use crate::client::{Client, ClientSettings};
 use crate::http::{ChallengeRequest, NewKeyRequest};
 use host::RunningHost;
 
+/// What is released; see `--state`.
 const KEY: &str = "bench-key";
 
 #[derive(Debug, Args)]
@@ -37,7 +38,8 @@ pub(super) struct Arguments {
     /// Threads of the host that is started; as many as processors where absent
     #[arg(long)]
     threads: Option<usize>,
-    /// The state folder of a development host that runs already; one is started where absent
+    /// The state folder of a development host that runs already; one is started where absent. The
+    /// key `bench-key` is made there, and stays
     #[arg(long, requires = "token_file")]
     state: Option<PathBuf>,
     /// With --state: a file with the administrator's token
