@@ -331,6 +331,10 @@ mod intels {
             let (alone, wants) = bench.examine(&[]);
             assert!(matches!(alone, Err(Fault::Unavailable(_))), "{alone:?}");
             assert_eq!(wants.len(), 4, "{wants:?}");
+            // Something unreadable beside it does not keep the host from asking.
+            let (beside, asked) = bench.examine(&[b"{\"tcbInfo\": {}".to_vec()]);
+            assert!(matches!(beside, Err(Fault::Malformed(_))), "{beside:?}");
+            assert_eq!(asked, wants);
             let supplied = bench.endorsements.supply(&bench.authority, wants.clone()).await;
             let (examined, _) = bench.examine(&supplied.unwrap());
             examined.unwrap();
