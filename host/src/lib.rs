@@ -23,6 +23,7 @@ pub mod foreign;
 pub mod http;
 pub mod json;
 pub mod keys;
+mod misread;
 pub mod permission;
 pub mod plugin;
 pub mod policy;

@@ -16,6 +16,7 @@ use serde::Deserialize;
 
 use crate::appraisal::SnpPolicy;
 use crate::files;
+use crate::misread::Misread;
 use crate::reference::ReferencePlan;
 
 pub use azure::{
@@ -163,14 +164,8 @@ impl Config {
     /// Reads the text of the file at `path`.
     pub fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
         let mut config: Self = toml::from_str(text).map_err(|error| {
-            let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
-            let last_line = before.rsplit('\n').next().unwrap_or_default();
-            ConfigError::Text {
-                path: path.to_owned(),
-                line: before.matches('\n').count() + 1,
-                column: last_line.chars().count() + 1,
-                message: error.message().replace('\n', " "),
-            }
+            let Misread { line, column, message } = Misread::of(text, &error);
+            ConfigError::Text { path: path.to_owned(), line, column, message }
         })?;
         let folder = path.parent().unwrap_or_else(|| Path::new(""));
         config.each_path(|path| *path = folder.join(&*path));

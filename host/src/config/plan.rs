@@ -33,9 +33,6 @@ use crate::store::{self, Store, private_file};
 /// The longest passphrase file, in bytes.
 const LONGEST_PASSPHRASE: u64 = 4096;
 
-/// A master key, in bytes.
-const MASTER_KEY: usize = 32;
-
 /// The largest file with a signer's public key, in bytes.
 const LARGEST_SIGNER_KEY: u64 = 16 << 10;
 
@@ -441,13 +438,8 @@ fn master_key(source: MasterKey) -> Result<store::MasterKey, ConfigError> {
             store::MasterKey::environment(&variable).map_err(failed)
         }
         MasterKey::File { path } => {
-            let read = private_file::read(&path, LONGEST_PASSPHRASE);
-            let key = read.map_err(|error| ConfigError::value("master_key.file", error))?;
-            // Where it is not there, the first start makes it.
-            if key.is_some_and(|key| key.len() != MASTER_KEY) {
-                let wrong = store::MasterKeyError::Length(path);
-                return Err(ConfigError::value("master_key.file", wrong));
-            }
+            store::MasterKey::check_file(&path)
+                .map_err(|error| ConfigError::value("master_key.file", error))?;
             Ok(store::MasterKey::file(path))
         }
         MasterKey::Passphrase { path } => {

@@ -17,6 +17,7 @@ use super::signature::key::{KeyError, VerifyingKey};
 use super::signature::sigstore::{self, Identity, RootError, TrustedRoot};
 use super::signature::{Bundle, BundleError};
 use crate::files;
+use crate::misread::Misread;
 
 /// The largest verification file, in bytes.
 const LARGEST: u64 = 256 << 10;
@@ -207,13 +208,8 @@ impl Verification {
     /// Reads its text.
     pub fn parse(text: &str, folder: &Path) -> Result<Self, VerificationError> {
         let file: File = toml::from_str(text).map_err(|error| {
-            let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
-            let last_line = before.rsplit('\n').next().unwrap_or_default();
-            VerificationError::Toml {
-                line: before.matches('\n').count() + 1,
-                column: last_line.chars().count() + 1,
-                message: error.message().replace('\n', " "),
-            }
+            let Misread { line, column, message } = Misread::of(text, &error);
+            VerificationError::Toml { line, column, message }
         })?;
         let read = |path: &Path, largest: u64| {
             let path = folder.join(path);

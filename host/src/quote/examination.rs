@@ -140,7 +140,7 @@ impl Examination {
         Ok(Signer::new(signer::Parts {
             key: key.clone(),
             certificate: None,
-            expires: Timestamp(u64::MAX),
+            expires: Timestamp::NEVER,
             simulated: false,
             trail,
             speaks: Format::Opaque,

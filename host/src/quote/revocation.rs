@@ -145,7 +145,7 @@ pub(crate) fn judge(
         return Err(Fault::Revoked(issued.describe()));
     }
     let next = coming.iter().map(|list| Timestamp(list.this_update.0.saturating_sub(1))).min();
-    let next = next.unwrap_or(Timestamp(u64::MAX));
+    let next = next.unwrap_or(Timestamp::NEVER);
     match rule {
         Revocation::Required => {}
         Revocation::Waived => return Ok(Judgement { standing: Standing::Waived, until: next }),

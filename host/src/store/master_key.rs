@@ -62,6 +62,14 @@ impl MasterKey {
         Self(Source::File(path.into()))
     }
 
+    /// Whether the file at `path` could be one; where there is none it is made when it is wanted.
+    ///
+    /// # Errors
+    /// Where others may reach it, or it does not hold a key.
+    pub fn check_file(path: &Path) -> Result<(), MasterKeyError> {
+        read(path).map(drop)
+    }
+
     /// Derived from a passphrase by argon2id; salt and parameters stand beside the wrapped data key.
     pub fn passphrase(passphrase: Secret) -> Result<Self, MasterKeyError> {
         if passphrase.len() < SHORTEST_PASSPHRASE {

@@ -73,9 +73,8 @@ pub(crate) fn replay(quote: &Statement, body: u32, log: &[u8]) -> Result<Log, Re
             summary.tell(&format!("rtmr{number}"), Bank::Sha384, event, is_digested);
         }
         if number == POLICY {
-            secure_boot = history.secure_boot(Bank::Sha384, |place, bytes| {
-                u32::try_from(place).is_ok_and(|place| is_digest(&statement, place, bytes))
-            });
+            let is_digested = |place, bytes: &[u8]| is_digest(&statement, place, bytes);
+            secure_boot = history.secure_boot(Bank::Sha384, is_digested);
         }
         found.statements.push(statement);
     }

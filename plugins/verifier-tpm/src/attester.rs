@@ -57,16 +57,10 @@ impl Attester {
         let chain = order(&certificates, public.as_deref());
         // The first certificate of a chain is the one with that key.
         let key = public.as_deref().or_else(|| chain.first().map(|leaf| leaf.key));
-        let fingerprint = key.map(sha256::digest);
-        let fault = match (certified(&chain), fingerprint) {
-            (Ok(signer), Some(fingerprint)) => {
-                return Ok(Self { signer, found: Found::Certified, fingerprint });
-            }
-            (Ok(_), None) => return Err(Rejection::Malformed("no attestation key".into())),
-            (Err(fault), _) => fault,
-        };
-        let Some(fingerprint) = fingerprint else {
-            return Err(fault);
+        let fingerprint = key.map(sha256::digest).ok_or_else(no_certificate)?;
+        let fault = match certified(&chain) {
+            Ok(signer) => return Ok(Self { signer, found: Found::Certified, fingerprint }),
+            Err(fault) => fault,
         };
         match custody::pinned(ANCHORS, &fingerprint) {
             Ok(signer) => Ok(Self { signer, found: Found::Enrolled, fingerprint }),
@@ -77,7 +71,7 @@ impl Attester {
 }
 
 fn certified(chain: &[Certificate<'_>]) -> Result<Signer, Rejection> {
-    let mut fault = Rejection::Untrusted("no certificate of the attestation key".into());
+    let mut fault = no_certificate();
     // The chain may go on beyond the operator's anchor.
     for length in 1..=chain.len() {
         let part: Vec<Vec<u8>> = chain.iter().take(length).map(|one| one.der.to_vec()).collect();
@@ -95,6 +89,10 @@ fn certified(chain: &[Certificate<'_>]) -> Result<Signer, Rejection> {
         }
     }
     Err(fault)
+}
+
+fn no_certificate() -> Rejection {
+    Rejection::Untrusted("no certificate of the attestation key".into())
 }
 
 /// The chain from the AK's certificate up: its own is the one with that key, or the first.

@@ -96,22 +96,18 @@ fn verdict(quoted: Quoted, claims: Vec<Claim>) -> Verdict {
 
 /// The bank that is set.
 fn bank(name: &str) -> Result<Bank, Rejection> {
-    let known = STRONGEST.into_iter().find(|bank| bank.name() == name);
+    let known = Bank::TRUSTED.into_iter().find(|bank| bank.name() == name);
     known.ok_or_else(|| Rejection::Unavailable("the setting `bank` names no bank".into()))
 }
-
-/// Banks that something may rest on.
-const STRONGEST: [Bank; 3] = [Bank::Sha512, Bank::Sha384, Bank::Sha256];
 
 impl Evidence {
     /// The quote that counts: the one with values of the bank that is set, else of SHA-256, else of the strongest
     /// that there is.
     fn quote(&self, wanted: Option<Bank>) -> Result<&evidence::Quote, Rejection> {
         let of = |bank: Bank| self.quotes.iter().find(|quote| quote.values.has(bank));
-        let any = || STRONGEST.into_iter().find_map(of).or(self.quotes.first());
         let found = match wanted {
             Some(bank) => of(bank),
-            None => of(Bank::Sha256).or_else(any),
+            None => Bank::TRUSTED.into_iter().find_map(of).or(self.quotes.first()),
         };
         found.ok_or_else(|| Rejection::Malformed("no quote".into()))
     }

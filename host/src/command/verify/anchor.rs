@@ -35,20 +35,19 @@ impl Anchor {
     pub(super) fn trusted(&self, builder: AuthorityBuilder) -> anyhow::Result<AuthorityBuilder> {
         let bytes = read_bounded(&self.path, LARGEST)?;
         self.check(&bytes)?;
-        Ok(match &self.key_id {
+        Ok(self.added(builder, &bytes))
+    }
+
+    fn added(&self, builder: AuthorityBuilder, bytes: &[u8]) -> AuthorityBuilder {
+        match &self.key_id {
             Some(key_id) => builder.pin(&self.set, key_id, bytes),
             None => builder.anchor(&self.set, bytes),
-        })
+        }
     }
 
     /// Whether it could be trusted by itself: all anchors together could not say which of them is wrong.
     fn check(&self, bytes: &[u8]) -> anyhow::Result<()> {
-        let builder = Authority::builder();
-        let alone = match &self.key_id {
-            Some(key_id) => builder.pin(&self.set, key_id, bytes),
-            None => builder.anchor(&self.set, bytes),
-        };
-        let Err(fault) = alone.build() else { return Ok(()) };
+        let Err(fault) = self.added(Authority::builder(), bytes).build() else { return Ok(()) };
         let Self { set, path, .. } = self;
         let path = path.display();
         // As a key it could be: it was left out that it is one.

@@ -78,7 +78,7 @@ impl Endorsement {
         let brought = brought.with(&authority.collateral);
         let chain = chain(frame)?;
         let lists = lists(set, &chain, &brought, edition)?;
-        let mut window = Window { from: Timestamp(0), until: Timestamp(u64::MAX) };
+        let mut window = Window { from: Timestamp(0), until: Timestamp::NEVER };
         let path = followed(set, &chain, &lists, at, &brought, &mut window)?;
         let [issuer] = path.between.as_slice() else {
             return Err(Fault::untrusted("a PCK certificate has one authority below the root"));

@@ -18,6 +18,9 @@ pub enum Bank {
 }
 
 impl Bank {
+    /// Those that something may rest on: SHA-256, which most quotes have, then the strongest.
+    pub const TRUSTED: [Self; 3] = [Self::Sha256, Self::Sha512, Self::Sha384];
+
     /// By its number.
     #[must_use]
     pub fn of(number: u16) -> Option<Self> {

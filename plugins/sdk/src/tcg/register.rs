@@ -92,10 +92,10 @@ impl Register<'_> {
     pub fn secure_boot(
         &self,
         bank: Bank,
-        is_digested: impl Fn(usize, &[u8]) -> bool,
+        is_digested: impl Fn(u32, &[u8]) -> bool,
     ) -> Option<bool> {
         let end = self.entries.iter().position(|entry| separates(bank, entry))?;
-        let said = self.events.iter().take(end).enumerate().filter_map(|(number, event)| {
+        let said = (0..).zip(self.events.iter().take(end)).filter_map(|(number, event)| {
             let of_policy = event.kind == kind::EFI_VARIABLE_DRIVER_CONFIG;
             let on = event.variable().filter(|_| of_policy)?.secure_boot()?;
             is_digested(number, event.data).then_some(on)

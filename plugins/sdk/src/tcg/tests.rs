@@ -183,7 +183,7 @@ fn secure_boot_is_what_the_firmware_said_before_its_separator() {
         event
     };
     let said = |value: &[u8]| event(7, kind::EFI_VARIABLE_DRIVER_CONFIG, 1, &secure_boot(value));
-    let found = |events: &[Vec<u8>], genuine: &[usize]| {
+    let found = |events: &[Vec<u8>], genuine: &[u32]| {
         let log = agile(events);
         let log = EventLog::read(&log).unwrap();
         let register = log.register(7, Bank::Sha256).unwrap();

@@ -96,9 +96,7 @@ impl Boot {
             custody::vouch(entries, at, digest, bytes).is_ok()
         };
         if index == POLICY {
-            self.secure_boot = register.secure_boot(bank, |number, bytes| {
-                u32::try_from(number).is_ok_and(|number| is_digest(number, bytes))
-            });
+            self.secure_boot = register.secure_boot(bank, is_digest);
         }
         for (number, event) in (0_u32..).zip(&register.events) {
             // An event's data is what its digest is of, or it is a remark.

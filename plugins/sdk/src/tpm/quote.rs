@@ -29,10 +29,9 @@ impl Quoted {
     /// # Errors
     /// [`Rejection::Unsupported`] where only SHA-1 and the like were quoted.
     pub fn bank(&self, preferred: Option<Bank>) -> Result<Bank, Rejection> {
-        let order = [Bank::Sha256, Bank::Sha512, Bank::Sha384];
         let quoted = |bank: &Bank| self.places.iter().any(|place| place.bank == *bank);
         let none = || Rejection::Unsupported("only PCRs of banks that nothing may rest on".into());
-        preferred.into_iter().chain(order).find(quoted).ok_or_else(none)
+        preferred.into_iter().chain(Bank::TRUSTED).find(quoted).ok_or_else(none)
     }
 }
 
